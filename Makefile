@@ -1,0 +1,87 @@
+# Everything stays inside this folder: packages in .venv, data and the state of servers in .state.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+WORKERS ?= 2
+BIN := .venv/bin
+READY := .venv/.ready
+HOME_READY := .state/dagster/dagster.yaml
+COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --custom-compile-command 'make pins' --python-version 3.11 pyproject.toml
+
+export DAGSTER_HOME := $(CURDIR)/.state/dagster
+export DAGSTER_DISABLE_TELEMETRY := 1
+export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/.venv/pyright
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_CACHE_DIR := 1
+define STOP
+from resources.settings import Settings
+from serving.stores.embedded import stop_embedded
+
+stop_embedded(Settings.from_environment().online_folder)
+endef
+export STOP
+# The folder's own packages, whatever environment make was called from.
+unexport PYTHONPATH PYTHONHOME
+export VIRTUAL_ENV := $(CURDIR)/.venv
+
+.PHONY: help setup demo dev test test-full lint definitions format bench pins clean
+
+help: ## Show what can be made
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) $(HOME_READY) ## Install the pinned packages into .venv (quick when up to date)
+
+demo: setup ## Land, backfill, load, train, serve and report; DAYS=5 for a short history
+	$(BIN)/python -m feature_assets.demo
+
+dev: setup ## Run UI, daemon, online store and feature server together
+	$(BIN)/python -m feature_assets.dev
+
+test: lint definitions ## Lint, check the definitions, run the tests
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-full: lint definitions ## The same with the tests that take minutes
+	$(BIN)/python -m pytest -n $(WORKERS) -m "full or not full"
+
+lint: setup ## Check style, types and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-cache
+
+definitions: setup ## Check that every code location loads
+	$(BIN)/dg check defs
+	$(BIN)/dagster definitions validate -w workspace.yaml
+
+format: setup ## Format the code and mend what ruff can mend safely
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## Measure loading, reading and joining
+	$(BIN)/python -m benchmarks
+
+pins: setup ## Renew the requirements files from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(COMPILE) --extra dev -o requirements-dev.txt
+	$(COMPILE) --extra demo -c requirements-dev.txt -o requirements.txt
+	$(COMPILE) --extra serving --extra offline -c requirements-dev.txt -o requirements-serving.txt
+
+clean: ## Stop the embedded store; delete .state, caches and builds
+	if [ -x $(BIN)/python ] && [ -d .state ]; then $(BIN)/python -c "$$STOP"; fi
+	rm -rf .state build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+$(READY): requirements-dev.txt pyproject.toml
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	@echo "Installing the pinned packages into .venv (several minutes the first time)"
+	$(BIN)/python -m pip install -r requirements-dev.txt | { grep --line-buffered -v 'already satisfied' || true; }
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(HOME_READY): dagster.yaml
+	mkdir -p $(@D)
+	cp $< $@
