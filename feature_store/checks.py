@@ -1,0 +1,66 @@
+"""Checks that every kind of declaration shares: names, descriptions, versions, and options of the wrong Python type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Final, cast
+
+from feature_store.errors import DefinitionError
+
+NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+"""Names of everything that is declared: snake case, no double underscore (it separates view and feature)."""
+
+STORED_COLUMNS: Final = ("partition_start", "as_of", "day")
+"""Columns that the offline store adds to the values of a view; no key and no feature can be called so."""
+
+
+def check_name(where: str, name: object) -> None:
+    """Refuse a name that could not be told apart in keys, columns and paths."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise DefinitionError(
+            where, f"{name!r} is not a good name", "use lower-case words joined by single underscores, e.g. 'spend_7d'"
+        )
+
+
+def check_description(where: str, description: object, instead: str = "give description='...'") -> None:
+    """Refuse a declaration that says nothing about itself."""
+    if not isinstance(description, str) or not description.strip():
+        raise DefinitionError(where, "has no description", instead)
+
+
+def check_version(where: str, version: object) -> None:
+    """Refuse a version that is not a whole number from 1."""
+    if type(version) is not int or version < 1:
+        raise DefinitionError(where, f"version={version!r} is not a version", "count versions from 1")
+
+
+def check_type(where: str, option: str, value: object, wanted: type | tuple[type, ...], instead: str) -> None:
+    """Refuse an option that is another kind of Python object than declared."""
+    if not isinstance(value, wanted):
+        raise DefinitionError(where, f"{option}={value!r} is of type {type(value).__name__}", instead)
+
+
+def check_names_list(where: str, option: str, names: object) -> None:
+    """Refuse what is no list of names; one string would be read letter by letter."""
+    if isinstance(names, str):
+        raise DefinitionError(where, f"{option}={names!r} is one string", f"write a list: {option}=[{names!r}]")
+    check_type(where, option, names, Sequence, f"write a list: {option}=[]")
+    assert isinstance(names, Sequence)
+    for name in cast("Sequence[object]", names):
+        check_type(where, f"an entry of {option}", name, str, "write the name of a team")
+
+
+def one_of(name: object, known: Iterable[str]) -> str:
+    """Say what could be written instead of an unknown name, the likeliest first.
+
+    >>> one_of("sales", ["sales_value", "household_id"])
+    "did you mean 'sales_value'? There are sales_value, household_id"
+    >>> one_of("x", ["sales_value"])
+    'use one of sales_value'
+    """
+    names = list(known)
+    close = get_close_matches(str(name), names, n=1, cutoff=0.55)
+    listed = ", ".join(names)
+    return f"did you mean {close[0]!r}? There are {listed}" if close else f"use one of {listed}"

@@ -1,0 +1,30 @@
+"""A column of values in numpy, the shape in which the core hands values around without any data-frame library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Column:
+    """Values and which of them are valid (not null).
+
+    Attributes:
+        values: shape ``(n,)``, or ``(n, length)`` for vectors, of the dtype's numpy type; strings and booleans are
+            object and uint8 arrays; timestamps are int64 microseconds since the Unix epoch, UTC. What stands at an
+            invalid place is unspecified.
+        valid: shape ``(n,)`` of bool.
+    """
+
+    values: Array
+    valid: Mask
+
+    def __len__(self) -> int:
+        return len(self.valid)

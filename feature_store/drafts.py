@@ -1,0 +1,94 @@
+"""Features as written in a view's class body, before the view gives them their names and checks them.
+
+A draft is an expression, so that derived features read others by their variable: ``ratio(spend_7d, spend_90d)``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from feature_store.dtypes import DType
+from feature_store.expressions.nodes import ColumnRef, Expression, Operation
+
+Default = int | float | bool | str | datetime
+
+WRITTEN: Final = "__written_features__"
+"""The entry of a class body that lists every draft made in it, with its line."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FeatureDraft(Expression):
+    """A feature as written in a class body; the view gives it its name. Usable in expressions of derived features."""
+
+    description: str
+    dtype: DType | None = None
+    default: Default | None = None
+    freshness: str | None = None
+    renamed_from: str | None = None
+
+    def __post_init__(self) -> None:
+        _note_in_class_body(self)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AggregateDraft(FeatureDraft):
+    """An aggregate of events."""
+
+    kind: str
+    value: Expression | None
+    over: str | None = None
+    hop: str | None = None
+    where: Expression | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FieldDraft(FeatureDraft):
+    """A value of a table's row; without an expression, the column of the feature's name."""
+
+    expression: Expression | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DerivedDraft(FeatureDraft):
+    """An expression over features of the view."""
+
+    expression: Expression
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OnReadDraft(FeatureDraft):
+    """A value computed when read."""
+
+    function: str
+    read: Expression | None
+
+
+def replace_drafts(expression: Expression, names: Mapping[int, str]) -> Expression:
+    """Return an expression in which features written in a class body stand as columns.
+
+    Args:
+        expression: the tree.
+        names: feature names by ``id`` of their draft.
+
+    Raises:
+        KeyError: a draft that is not in ``names``: it belongs to another view.
+    """
+    if isinstance(expression, FeatureDraft):
+        return ColumnRef(names[id(expression)])
+    if isinstance(expression, Operation):
+        arguments = tuple(replace_drafts(argument, names) for argument in expression.arguments)
+        return Operation(expression.name, arguments, expression.options)
+    return expression
+
+
+def _note_in_class_body(draft: FeatureDraft) -> None:
+    """List a draft in the class body being executed: one whose name a later line takes would else vanish unseen."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_flags & inspect.CO_OPTIMIZED:  # leave the functions, our own first
+        frame = frame.f_back
+    if frame is not None and "__qualname__" in frame.f_locals:
+        frame.f_locals.setdefault(WRITTEN, []).append((draft, frame.f_lineno))

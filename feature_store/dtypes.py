@@ -1,0 +1,88 @@
+"""The types a key or a feature can have. One type, the same in both stores and on every engine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class DType:
+    """A value type.
+
+    Attributes:
+        name: how it is spelled in code, the catalog and every stored format.
+        numpy: numpy type of one stored element (``O`` for strings, which are variable in length).
+        length: number of elements; 1 but for vectors.
+    """
+
+    name: str
+    numpy: str
+    length: int = 1
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether values are whole numbers."""
+        return self.name == "Int64"
+
+    @property
+    def is_float(self) -> bool:
+        """Whether values are single floating-point numbers."""
+        return self.name in ("Float32", "Float64")
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether arithmetic is defined."""
+        return self.is_integer or self.is_float
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether a value is a fixed-length vector of Float32."""
+        return self.name.startswith("Vector[")
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+Int64: Final = DType("Int64", "<i8")
+Float64: Final = DType("Float64", "<f8")
+Float32: Final = DType("Float32", "<f4")
+Boolean: Final = DType("Boolean", "|u1")
+String: Final = DType("String", "O")
+Timestamp: Final = DType("Timestamp", "<i8")
+"""Microseconds since the Unix epoch, UTC."""
+
+KEY_DTYPES: Final = (Int64, String)
+"""Types a join key can have."""
+
+_SCALARS: Final = {dtype.name: dtype for dtype in (Int64, Float64, Float32, Boolean, String, Timestamp)}
+_VECTOR: Final = re.compile(r"Vector\[([1-9]\d*)\]")
+
+
+def Vector(length: int) -> DType:  # noqa: N802 - a type, spelled like its scalar siblings
+    """Return the type of a fixed-length Float32 vector.
+
+    >>> Vector(4)
+    Vector[4]
+    """
+    if length < 1:
+        raise ValueError(f"a vector needs at least one element, not {length}")
+    return DType(f"Vector[{length}]", "<f4", length)
+
+
+def dtype_from_name(name: str) -> DType:
+    """Return the type spelled ``name``, the inverse of ``DType.name``.
+
+    Raises:
+        ValueError: no such type.
+
+    >>> dtype_from_name("Float32"), dtype_from_name("Vector[3]")
+    (Float32, Vector[3])
+    """
+    if name in _SCALARS:
+        return _SCALARS[name]
+    match = _VECTOR.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is not a type: use one of {', '.join(_SCALARS)} or Vector[n]")
+    return Vector(int(match[1]))

@@ -1,0 +1,1 @@
+"""Engines: each computes the same values from the same declaration."""

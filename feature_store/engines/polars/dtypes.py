@@ -1,0 +1,63 @@
+"""Feature types as Polars types, and instants as the model counts them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from feature_store.dtypes import Boolean, DType, Float32, Float64, Int64, String, Timestamp
+
+TIMESTAMP: Final = pl.Datetime("us", "UTC")
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SCALARS: Final[dict[DType, pl.DataType]] = {
+    Int64: pl.Int64(),
+    Float64: pl.Float64(),
+    Float32: pl.Float32(),
+    Boolean: pl.Boolean(),
+    String: pl.String(),
+    Timestamp: TIMESTAMP,
+}
+
+
+def polars_dtype(dtype: DType) -> pl.DataType:
+    """Return the Polars type of a feature type.
+
+    >>> from feature_store.dtypes import Vector
+    >>> polars_dtype(Timestamp), polars_dtype(Vector(3))
+    (Datetime(time_unit='us', time_zone='UTC'), Array(Float32, shape=(3,)))
+    """
+    return pl.Array(pl.Float32, dtype.length) if dtype.is_vector else _SCALARS[dtype]
+
+
+def working_dtype(dtype: DType) -> pl.DataType:
+    """Return the type in which values of a feature type are computed: every float as Float64."""
+    return pl.Float64() if dtype.is_float else polars_dtype(dtype)
+
+
+def constant(value: int | float | bool | str | datetime, dtype: DType) -> pl.Expr:
+    """Return a constant in the working type of its feature type; instants may have any time zone."""
+    # Polars knows named zones only, not fixed offsets.
+    plain = value.astimezone(UTC) if isinstance(value, datetime) else value
+    return pl.lit(plain, dtype=working_dtype(dtype))
+
+
+def to_microseconds(instant: datetime) -> int:
+    """Return an instant as integer microseconds since the Unix epoch.
+
+    Raises:
+        ValueError: the instant has no time zone.
+
+    >>> to_microseconds(datetime(1970, 1, 2, tzinfo=UTC))
+    86400000000
+    """
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant} has no time zone: write datetime(..., tzinfo=UTC)")
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """Return the instant, UTC, the inverse of ``to_microseconds``."""
+    return _EPOCH + timedelta(microseconds=microseconds)

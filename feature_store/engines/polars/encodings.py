@@ -1,0 +1,54 @@
+"""Encodings: categories as vectors and places, numbers as buckets, keys as embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import polars as pl
+
+from feature_store.engines.polars.typed import Typed
+from feature_store.expressions.nodes import Option
+
+
+def one_hot(value: Typed, categories: Option) -> pl.Expr:
+    """Return a vector with a 1 at the place of the category; all zeros for any other value and for null."""
+    size = len(_values(categories))
+    rows = [[float(place == other) for other in range(size)] for place in range(size)]
+    nothing = pl.lit(pl.Series([[0.0] * size], dtype=pl.Array(pl.Float32, size))).first()
+    return _lookup(value, categories, rows).fill_null(nothing)
+
+
+def ordinal(value: Typed, categories: Option) -> pl.Expr:
+    """Return the place of the value among the categories; null for any other value and for null."""
+    places = list(range(len(_values(categories))))
+    return _null_safe(value, categories).replace_strict(
+        _values(categories), places, default=None, return_dtype=pl.Int64
+    )
+
+
+def bucketise(value: Typed, boundaries: Option) -> pl.Expr:
+    """Return how many boundaries are at or below the value."""
+    number = value.expr.cast(pl.Float64)
+    edges = pl.lit(pl.Series(_values(boundaries), dtype=pl.Float64))
+    return pl.when(number.is_not_null()).then(edges.search_sorted(number, side="right").cast(pl.Int64))
+
+
+def embed(value: Typed, keys: Option, vectors: Option) -> pl.Expr:
+    """Return the vector of a key; null for an unknown key and for null."""
+    return _lookup(value, keys, cast("Sequence[Sequence[float]]", vectors))
+
+
+def _lookup(value: Typed, keys: Option, vectors: Sequence[Sequence[float]]) -> pl.Expr:
+    dtype = pl.Array(pl.Float32, len(vectors[0]))
+    table = pl.Series([list(vector) for vector in vectors], dtype=dtype)
+    return _null_safe(value, keys).replace_strict(_values(keys), table, default=None, return_dtype=dtype)
+
+
+def _null_safe(value: Typed, keys: Option) -> pl.Expr:
+    # A literal null has no type of its own; it takes that of the keys.
+    return value.expr if value.dtype is not None else value.expr.cast(pl.Series(_values(keys)).dtype)
+
+
+def _values(option: Option) -> list[Option]:
+    return list(cast("tuple[Option, ...]", option))

@@ -1,0 +1,169 @@
+"""Tiles from raw rows: partial aggregates of every entity in every span of event time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from feature_store.engines.polars.dtypes import TIMESTAMP, from_microseconds, to_microseconds
+from feature_store.engines.polars.expressions import compile_expression
+from feature_store.engines.polars.groups import GROUP, by_group, distinct, heads, number_groups, pick
+from feature_store.engines.polars.rows import read_rows
+from feature_store.engines.polars.states import (
+    State,
+    check_sums,
+    tile_schema,
+    to_struct,
+    view_states,
+)
+from feature_store.errors import InputError
+from feature_store.expressions.nodes import ColumnRef, column_names
+from feature_store.sources import EventSource
+from feature_store.views import FeatureView
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles of some partitions.
+
+    Attributes:
+        frame: ``partition_start``, ``tile_start``, the keys, and the state columns of ``states.tile_schema``; one row
+            per tile and entity with a counted row; sorted by tile and keys.
+        excluded: rows left out for a null key, by partition start (UTC); partitions without any are not listed.
+    """
+
+    frame: pl.DataFrame
+    excluded: dict[datetime, int]
+
+
+def build_tiles(view: FeatureView, rows: pl.LazyFrame, start: datetime, end: datetime) -> Tiles:
+    """Return the tiles of the partitions in [start, end), in one pass.
+
+    The result depends neither on the order of the rows nor on how they are chunked, to the last bit.
+
+    Args:
+        view: a view of an event source.
+        rows: rows of its source; those outside [start, end) are left out.
+        start: start of the first partition, with a zone.
+        end: end of the last.
+
+    Raises:
+        InputError: the rows do not have the declared columns, a bound is not on the cadence, or a sum of integers does
+            not fit Int64.
+    """
+    for bound in (start, end):
+        if to_microseconds(bound) % view.cadence:
+            raise InputError(f"{view.full_name}: {bound} is not a bound of its partitions. Give a partition's start.")
+    states = view_states(view)
+    prepared = _prepare(view, states, rows, start, end)
+    null_key = pl.any_horizontal(pl.col(key).is_null() for key in view.keys)
+    excluded = _count_by_partition(view, prepared.filter(null_key))
+    events = prepared.filter(~null_key & _passes_any(states))
+    # Sums of floats depend on the order of their terms, so that is fixed as far as values can tell rows apart.
+    floats = [name for name, dtype in events.schema.items() if dtype == pl.Float64 and name.startswith("__in_")]
+    order = [*view.keys, "__time", *_ties(view), *floats]
+    events = number_groups(events.sort(order), [*view.keys, "__tile"])
+    return Tiles(_finish(view, _aggregate(view, events, states)), excluded)
+
+
+def _prepare(
+    view: FeatureView, states: tuple[State, ...], rows: pl.LazyFrame, start: datetime, end: datetime
+) -> pl.DataFrame:
+    """Return keys, ``__time``, ``__sequence``, ``__tile`` and the distinct inputs, null where the filter fails."""
+    source = view.source
+    assert isinstance(source, EventSource)
+    inputs = {_input(state): _masked(view, state) for state in states}
+    parts = [part for state in states for part in (state.value, state.where) if part is not None]
+    used = [name for part in parts for name in column_names(part)]
+    order = [source.event_time, *([source.sequence] if source.sequence else [])]
+    time = pl.col(source.event_time)
+    typed = read_rows(source, rows, [*view.keys, *order, *used]).filter(time >= start, time < end)
+    # No name of a key starts with an underscore, so these cannot hide one.
+    added = {"__time": time, "__tile": floor_time(time, view.tile), **inputs}
+    if source.sequence is not None:
+        added["__sequence"] = compile_expression(ColumnRef(source.sequence), source.columns)
+    return typed.with_columns(**added).select(*view.keys, *added).collect()
+
+
+def floor_time(time: pl.Expr, span: int) -> pl.Expr:
+    """Return instants rounded down to multiples of a span (microseconds) since the Unix epoch."""
+    return (time.cast(pl.Int64) // span * span).cast(TIMESTAMP)
+
+
+def _input(state: State) -> str:
+    return f"__in_{state.digest}"
+
+
+def _masked(view: FeatureView, state: State) -> pl.Expr:
+    columns = view.source.columns
+    where = None if state.where is None else compile_expression(state.where, columns)
+    if state.value is None:
+        return pl.lit(True) if where is None else where
+    value = compile_expression(state.value, columns)
+    return value if where is None else pl.when(where).then(value)
+
+
+def _passes_any(states: tuple[State, ...]) -> pl.Expr:
+    return pl.any_horizontal(
+        *{_input(state): pl.col(_input(state)) for state in states if state.value is None}.values()
+    )
+
+
+def _count_by_partition(view: FeatureView, rows: pl.DataFrame) -> dict[datetime, int]:
+    counts = rows.group_by(floor_time(pl.col("__time"), view.cadence).cast(pl.Int64).alias("start")).len().sort("start")
+    return {from_microseconds(start): count for start, count in counts.iter_rows()}
+
+
+def _aggregate(view: FeatureView, events: pl.DataFrame, states: tuple[State, ...]) -> pl.DataFrame:
+    simple = [state for state in states if state.part not in ("first", "last", "unique")]
+    frame = heads(events).select(*view.keys, "__tile").hstack(by_group(events, [_reduce(state) for state in simple]))
+    frame = check_sums(frame, simple)
+    for state in states:
+        if state.part in ("first", "last"):
+            frame = frame.join(_pick(view, events, state), on=GROUP, how="left", maintain_order="left")
+        if state.part == "unique":
+            values = distinct(events.select(GROUP, pl.col(_input(state)).alias(state.column)), state.column)
+            lists = by_group(values, [pl.col(state.column)])
+            frame = frame.join(lists, on=GROUP, how="left", maintain_order="left")
+    return frame
+
+
+def _reduce(state: State) -> pl.Expr:
+    column = pl.col(_input(state))
+    return _REDUCTIONS[state.part](column, state).alias(state.column)
+
+
+def _pick(view: FeatureView, events: pl.DataFrame, state: State) -> pl.DataFrame:
+    fields = {"time": "__time", **({"sequence": "__sequence"} if _ties(view) else {}), "value": _input(state)}
+    present = events.select(GROUP, **{field: pl.col(column) for field, column in fields.items()})
+    picked = pick(present.filter(pl.col("value").is_not_null()), list(fields), last=state.part == "last")
+    return picked.select(GROUP, to_struct(state, list(fields)))
+
+
+def _ties(view: FeatureView) -> list[str]:
+    assert isinstance(view.source, EventSource)
+    return [] if view.source.sequence is None else ["__sequence"]
+
+
+def _finish(view: FeatureView, frame: pl.DataFrame) -> pl.DataFrame:
+    schema = tile_schema(view)
+    partition = floor_time(pl.col("__tile"), view.cadence).alias("partition_start")
+    columns = [
+        pl.col(name).cast(dtype) for name, dtype in schema.items() if name not in ("partition_start", "tile_start")
+    ]
+    return frame.select(partition, pl.col("__tile").alias("tile_start"), *columns).sort("tile_start", *view.keys)
+
+
+_REDUCTIONS: Final[Mapping[str, Callable[[pl.Expr, State], pl.Expr]]] = {
+    "n": lambda column, state: (column.sum() if state.value is None else column.count()).cast(pl.Int64),
+    "sum": lambda column, state: (column.cast(pl.Int128) if state.dtype == pl.Int64 else column).sum(),
+    "mean": lambda column, _state: column.cast(pl.Float64).mean(),
+    # Polars computes variances in one stable pass (Welford); ddof=0 leaves m2 / n.
+    "m2": lambda column, _state: (column.cast(pl.Float64).var(ddof=0) * column.count()).fill_null(0.0),
+    "min": lambda column, _state: column.min(),
+    "max": lambda column, _state: column.max(),
+}

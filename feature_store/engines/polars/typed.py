@@ -1,0 +1,28 @@
+"""Polars expressions that know their feature type, and the conversions every operation needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from feature_store.dtypes import DType
+from feature_store.engines.polars.dtypes import working_dtype
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A Polars expression of the working type of ``dtype``; None is the type of a literal null."""
+
+    expr: pl.Expr
+    dtype: DType | None
+
+    def to(self, dtype: DType | None) -> pl.Expr:
+        """Return the expression in the working type of another type; None leaves it alone."""
+        return self.expr if dtype is None or dtype == self.dtype else self.expr.cast(working_dtype(dtype))
+
+
+def finite(expr: pl.Expr) -> pl.Expr:
+    """Return Float64 values with NaN and infinities as null and -0.0 as 0.0."""
+    # Adding 0.0 would turn -0.0 into 0.0 too, but the optimiser drops such an addition.
+    return pl.when(expr == 0.0).then(0.0).when(expr.is_finite()).then(expr)

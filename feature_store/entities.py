@@ -1,0 +1,50 @@
+"""Entities: what features describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from feature_store.checks import STORED_COLUMNS, check_description, check_name, check_type
+from feature_store.dtypes import KEY_DTYPES, DType
+from feature_store.errors import DefinitionError
+
+_TAKEN: Final = (*STORED_COLUMNS, "tile_start")
+
+
+@dataclass(frozen=True)
+class Entity:
+    """What a feature describes: a household, an item, a household in a department.
+
+    Attributes:
+        name: e.g. ``household``.
+        keys: the join keys in order, by name, each Int64 or String.
+        description: one line for the catalog.
+
+    Raises:
+        DefinitionError: a name, a key's type or the description is not usable.
+    """
+
+    name: str
+    keys: Mapping[str, DType]
+    description: str
+
+    def __post_init__(self) -> None:
+        where = f"entity {self.name}"
+        check_name(where, self.name)
+        check_type(where, "keys", self.keys, Mapping, 'give keys={"household_id": Int64}')
+        if not self.keys:
+            raise DefinitionError(where, "has no join keys", 'give keys={"household_id": Int64}')
+        for key, dtype in self.keys.items():
+            check_name(where, key)
+            if key in _TAKEN:
+                raise DefinitionError(where, f"key {key!r} is a column of every stored table", "give it another name")
+            check_type(where, f"key {key!r}, its type", dtype, DType, "use Int64 or String of feature_store")
+            if dtype not in KEY_DTYPES:
+                raise DefinitionError(
+                    where,
+                    f"key {key!r} is of type {dtype}",
+                    f"use one of {', '.join(map(str, KEY_DTYPES))}, cast upstream",
+                )
+        check_description(where, self.description)

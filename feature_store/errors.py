@@ -1,0 +1,43 @@
+"""Errors a user of the feature store can meet. Each message says what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+
+class FeatureStoreError(Exception):
+    """Base of every error raised on purpose by this project."""
+
+
+class DefinitionError(FeatureStoreError):
+    """A declaration (entity, source, view, feature, service) is wrong.
+
+    Args:
+        where: the declared object, e.g. ``household_spend.spend_7d``.
+        problem: what is wrong with it.
+        instead: what to write instead.
+    """
+
+    def __init__(self, where: str, problem: str, instead: str) -> None:
+        super().__init__(f"{where}: {problem}. Instead: {instead}.")
+        self.where = where
+        self.problem = problem
+        self.instead = instead
+
+
+class InputError(FeatureStoreError):
+    """Data handed in by a caller (rows, a spine, a request) cannot be used."""
+
+
+class NotComputedError(FeatureStoreError):
+    """Values were asked for that no partition in the ledger holds."""
+
+
+class MissingTilesError(FeatureStoreError):
+    """A snapshot needs tiles, or raw rows, that the ledger does not list."""
+
+
+class FingerprintError(FeatureStoreError):
+    """Stored values were computed by another definition than the one reading them."""
+
+
+class OwnershipError(FeatureStoreError):
+    """A code location tried to write a view that another team owns."""

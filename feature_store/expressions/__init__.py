@@ -1,0 +1,1 @@
+"""Row-level and derived expressions: their tree, their types and their spellings."""

@@ -1,0 +1,200 @@
+"""Expression trees: what users write with ``col("x") * 2``; engines compile them, nobody interprets them here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from feature_store.dtypes import DType
+from feature_store.errors import DefinitionError
+
+Scalar = int | float | bool | str | datetime
+Option = int | float | bool | str | tuple["Option", ...]
+
+
+class Expression:
+    """A value computed per row. Operators build larger expressions; nothing is computed here.
+
+    Nulls: every operation on a null is null, but for ``&`` and ``|`` (three-valued logic), ``is_null``, ``fill_null``
+    and ``when``. Division is always Float64 and x/0 is null.
+    """
+
+    def __add__(self, other: Operand) -> Operation:
+        return operation("add", self, other)
+
+    def __radd__(self, other: Operand) -> Operation:
+        return operation("add", other, self)
+
+    def __sub__(self, other: Operand) -> Operation:
+        return operation("subtract", self, other)
+
+    def __rsub__(self, other: Operand) -> Operation:
+        return operation("subtract", other, self)
+
+    def __mul__(self, other: Operand) -> Operation:
+        return operation("multiply", self, other)
+
+    def __rmul__(self, other: Operand) -> Operation:
+        return operation("multiply", other, self)
+
+    def __truediv__(self, other: Operand) -> Operation:
+        return operation("divide", self, other)
+
+    def __rtruediv__(self, other: Operand) -> Operation:
+        return operation("divide", other, self)
+
+    def __neg__(self) -> Operation:
+        return operation("negate", self)
+
+    def __eq__(self, other: Operand) -> Operation:  # type: ignore[override] # comparisons build expressions
+        return operation("equal", self, other)
+
+    def __ne__(self, other: Operand) -> Operation:  # type: ignore[override]
+        return operation("not_equal", self, other)
+
+    def __lt__(self, other: Operand) -> Operation:
+        return operation("less", self, other)
+
+    def __le__(self, other: Operand) -> Operation:
+        return operation("less_equal", self, other)
+
+    def __gt__(self, other: Operand) -> Operation:
+        return operation("greater", self, other)
+
+    def __ge__(self, other: Operand) -> Operation:
+        return operation("greater_equal", self, other)
+
+    def __and__(self, other: Operand) -> Operation:
+        return operation("and", self, other)
+
+    def __or__(self, other: Operand) -> Operation:
+        return operation("or", self, other)
+
+    def __invert__(self) -> Operation:
+        return operation("not", self)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise DefinitionError(
+            f"an expression over {', '.join(column_names(self)) or 'features'}",
+            "has no truth value; it is used with and, or, not, in, if, or in a chain a < b < c",
+            "use & | ~, is_in(...), when(...), and (a < b) & (b < c)",
+        )
+
+    def is_null(self) -> Operation:
+        """Whether the value is null; never null itself."""
+        return operation("is_null", self)
+
+    def fill_null(self, value: Operand) -> Operation:
+        """The value, or ``value`` where it is null."""
+        return operation("fill_null", self, value)
+
+    def lower(self) -> Operation:
+        """The string in lower case."""
+        return operation("lower", self)
+
+    def contains(self, part: str) -> Operation:
+        """Whether the string contains ``part``, taken literally."""
+        return operation("contains", self, options={"part": part})
+
+    def is_in(self, values: Sequence[int | str]) -> Operation:
+        """Whether the value is one of ``values``; null for null."""
+        return operation("is_in", self, options={"values": members(values)})
+
+    def cast(self, dtype: DType) -> Operation:
+        """The value as another type; null where that type cannot hold it; floats are cut off towards zero."""
+        return operation("cast", self, options={"dtype": repr(dtype)})
+
+    def year(self) -> Operation:
+        """Calendar year of a timestamp, UTC."""
+        return operation("year", self)
+
+    def month(self) -> Operation:
+        """Month of a timestamp, 1 to 12, UTC."""
+        return operation("month", self)
+
+    def day(self) -> Operation:
+        """Day of the month of a timestamp, 1 to 31, UTC."""
+        return operation("day", self)
+
+    def hour(self) -> Operation:
+        """Hour of a timestamp, 0 to 23, UTC."""
+        return operation("hour", self)
+
+    def weekday(self) -> Operation:
+        """Day of the week of a timestamp, Monday being 0, UTC."""
+        return operation("weekday", self)
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnRef(Expression):
+    """A column of the source, or in a derived feature another feature of the view."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Literal(Expression):
+    """A constant; timestamps carry a zone."""
+
+    value: Scalar | None
+
+
+@dataclass(frozen=True, eq=False)
+class Operation(Expression):
+    """An operation on other expressions; ``name`` is a key of ``operations.SIGNATURES``."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    options: tuple[tuple[str, Option], ...] = ()
+
+    def option(self, name: str) -> Option:
+        """Return one option."""
+        return dict(self.options)[name]
+
+
+Operand = Expression | Scalar | None
+
+
+def as_expression(value: Operand) -> Expression:
+    """Return an operand as an expression: constants become literals."""
+    return value if isinstance(value, Expression) else Literal(value)
+
+
+def operation(name: str, *arguments: Operand, options: dict[str, Option] | None = None) -> Operation:
+    """Build an operation from operands."""
+    return Operation(name, tuple(as_expression(argument) for argument in arguments), tuple((options or {}).items()))
+
+
+def members(values: Sequence[int | str]) -> Option:
+    """Return listed values as an option; a single string stays one, so that it is refused instead of spelled out."""
+    return values if isinstance(values, str) else tuple(values)
+
+
+def walk(expression: Expression) -> Iterator[Expression]:
+    """Yield an expression and everything in it."""
+    yield expression
+    if isinstance(expression, Operation):
+        for argument in expression.arguments:
+            yield from walk(argument)
+
+
+def column_names(expression: Expression) -> list[str]:
+    """Return the columns an expression reads, in order of first use.
+
+    >>> column_names(ColumnRef("a") + ColumnRef("b") * ColumnRef("a"))
+    ['a', 'b']
+    """
+    return list(dict.fromkeys(node.name for node in walk(expression) if isinstance(node, ColumnRef)))
+
+
+def rename_columns(expression: Expression, names: Mapping[str, str]) -> Expression:
+    """Return an expression that reads other columns: ``names`` gives the new name of every column it reads."""
+    if isinstance(expression, ColumnRef):
+        return ColumnRef(names[expression.name])
+    if isinstance(expression, Operation):
+        arguments = tuple(rename_columns(argument, names) for argument in expression.arguments)
+        return Operation(expression.name, arguments, expression.options)
+    return expression

@@ -1,0 +1,51 @@
+"""Fingerprints: hashes of what determines values. Prose, names and the order of features do not count."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from feature_store.errors import FingerprintError
+
+SEMANTICS_REVISION: Final = 1
+"""Raised when a fix of ours changes values that were computed before."""
+
+
+def fingerprint(definition: object) -> str:
+    """Return 16 hexadecimal digits for a definition given as JSON-able data.
+
+    >>> fingerprint(["sum", "x"]) == fingerprint(["sum", "x"]) != fingerprint(["sum", "y"])
+    True
+    """
+    text = json.dumps([SEMANTICS_REVISION, definition], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def stored_column(view: str, feature: str, fingerprint: str, stored: Mapping[str, str]) -> str | None:
+    """Return the stored column that holds a feature; None: it was added or computed later.
+
+    A feature that was renamed since stands under its former name: equal fingerprints mean equal values.
+
+    Args:
+        view: full name, for messages.
+        feature: name of the feature.
+        fingerprint: of its definition as the reader knows it.
+        stored: fingerprint by column of what a partition or generation was computed with.
+
+    Raises:
+        FingerprintError: the column of that name was computed by another definition.
+    """
+    if stored.get(feature) == fingerprint:
+        return feature
+    renamed = [name for name, other in stored.items() if other == fingerprint]
+    if renamed:
+        return renamed[0]
+    if feature in stored:
+        raise FingerprintError(
+            f"{view}.{feature} is stored as another definition computed it ({stored[feature]}), but the "
+            f"reader wants {fingerprint}: declare a new version of the view; or run `features apply`, materialise "
+            "it and load it again"
+        )
+    return None

@@ -1,0 +1,112 @@
+"""The few things we do to Delta tables: open, create, append, overwrite a range, compact."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from feature_store.offline.instants import to_microseconds
+
+ATTEMPTS: Final = 40
+"""How often a commit that lost against a concurrent one is tried before its error is raised."""
+
+_LONGEST_PAUSE: Final = 500
+"""Milliseconds."""
+
+_DAY: Final = 86_400_000_000
+
+StorageOptions = Mapping[str, str]
+Result = TypeVar("Result")
+
+
+def open_table(uri: str, options: StorageOptions, version: int | None = None) -> DeltaTable | None:
+    """Return a table at its newest or a given version; None if it was never written."""
+    try:
+        return DeltaTable(uri, version=version, storage_options=dict(options))
+    except TableNotFoundError:
+        return None
+
+
+def open_or_create(
+    uri: str, options: StorageOptions, like: pl.DataFrame, partition_by: Sequence[str] = ()
+) -> DeltaTable:
+    """Return a table, created with the columns of a frame if it does not exist, also when two processes try at once."""
+    table = open_table(uri, options)
+    if table is not None:
+        return table
+    try:
+        write_deltalake(uri, like.head(0), mode="error", partition_by=list(partition_by), storage_options=dict(options))
+    except DeltaError:
+        if open_table(uri, options) is None:
+            raise
+    return DeltaTable(uri, storage_options=dict(options))
+
+
+def retry_commit(commit: Callable[[], Result]) -> Result:
+    """Call a function that opens a table and commits to it, again while concurrent commits get in its way.
+
+    Raises:
+        CommitFailedError: other writers won every time.
+    """
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return commit()
+        except CommitFailedError:
+            longest = min(_LONGEST_PAUSE, 10 * 2**attempt)
+            time.sleep(secrets.randbelow(longest) / 1000)
+    return commit()
+
+
+def append(table: DeltaTable, frame: pl.DataFrame) -> None:
+    """Append rows in one commit; the newest version of the table is not read first."""
+    write_deltalake(table, frame, mode="append")
+
+
+def overwrite_range(
+    table: DeltaTable, frame: pl.DataFrame, start: datetime, end: datetime, tags: Mapping[str, str]
+) -> int:
+    """Replace the rows with ``partition_start`` in ``[start, end)`` in one commit, and return its version.
+
+    Columns that the table lacks are added; columns that the frame lacks are null.
+
+    Args:
+        table: opened before anything was read on which the write depends: a later commit to the range makes it fail.
+        frame: has ``partition_start`` and ``day``; may be empty.
+        start: inclusive.
+        end: exclusive.
+        tags: kept in the Delta log with the commit.
+
+    Raises:
+        CommitFailedError: a concurrent commit touched the range since the table was opened.
+    """
+    stored = pl.Schema(table.schema())
+    known = set(stored.names())
+    absent = [pl.lit(None, dtype=stored[name]).alias(name) for name in stored.names() if name not in frame.columns]
+    write_deltalake(
+        table,
+        frame.with_columns(absent),
+        mode="overwrite",
+        predicate=_range_predicate(start, end),
+        schema_mode=None if known.issuperset(frame.columns) else "merge",
+        commit_properties=CommitProperties(custom_metadata=dict(tags)),
+    )
+    return table.version()
+
+
+def _range_predicate(start: datetime, end: datetime) -> str:
+    """Select a range by day alone where that is exact: then files are dropped whole, and none is read."""
+    days = f"day >= '{start.date()}' AND day <= '{(end - timedelta(microseconds=1)).date()}'"
+    if to_microseconds(start) % _DAY == 0 and to_microseconds(end) % _DAY == 0:
+        return days
+    return f"{days} AND partition_start >= {_literal(start)} AND partition_start < {_literal(end)}"
+
+
+def _literal(instant: datetime) -> str:
+    return f"arrow_cast('{instant.isoformat()}', 'Timestamp(Microsecond, Some(\"UTC\"))')"

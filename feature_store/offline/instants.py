@@ -1,0 +1,62 @@
+"""Instants: aware datetimes as users hand them in, integer microseconds as the model counts, and partitions between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from feature_store.durations import format_duration
+from feature_store.errors import InputError
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+INSTANT: Final = pl.Datetime("us", "UTC")
+"""The one type of every timestamp column."""
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def to_microseconds(instant: datetime) -> int:
+    """Return an aware datetime as microseconds since the Unix epoch.
+
+    Raises:
+        InputError: it has no time zone.
+    """
+    if instant.tzinfo is None:
+        raise InputError(f"{instant} has no time zone: write datetime(..., tzinfo=UTC)")
+    return (instant - EPOCH) // _MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """Return microseconds since the Unix epoch as a datetime in UTC."""
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+def instants(values: Sequence[datetime]) -> pl.Series:
+    """Return datetimes as a column of the one timestamp type."""
+    return pl.Series(values, dtype=INSTANT)
+
+
+def partition_starts(start: datetime, end: datetime, cadence: int) -> list[datetime]:
+    """Return the starts of the partitions of ``[start, end)``.
+
+    Args:
+        start: start of the first partition.
+        end: end of the last.
+        cadence: span of a partition, microseconds; partitions are aligned to the Unix epoch.
+
+    Raises:
+        InputError: the range is empty, or does not begin and end where partitions do.
+    """
+    first, last = to_microseconds(start), to_microseconds(end)
+    if first >= last:
+        raise InputError(f"[{start}, {end}) is no range of partitions: the end must lie after the start")
+    for instant, microseconds in ((start, first), (end, last)):
+        if microseconds % cadence:
+            span = format_duration(cadence)
+            raise InputError(
+                f"{instant} is not where a partition of {span} begins: align it to multiples of {span} since 1970"
+            )
+    return [from_microseconds(at) for at in range(first, last, cadence)]

@@ -1,0 +1,42 @@
+"""Where everything lies under the root of the offline store. Nobody else builds these paths.
+
+Sources lie at ``<root>/<asset>``, the tables of a view at ``<root>/views/<namespace>/<view>/vN/{values,tiles,state}``,
+training sets at ``<root>/training/<name>``. The ledger of a table is the table called like it plus ``.ledger``.
+"""
+
+from __future__ import annotations
+
+
+def source_uri(root: str, asset: str) -> str:
+    """Return where the rows of a source lie.
+
+    >>> source_uri("s3://lake/", "raw/transactions")
+    's3://lake/raw/transactions'
+    """
+    return f"{root.rstrip('/')}/{asset}"
+
+
+def view_uri(root: str, full_name: str, part: str) -> str:
+    """Return where one table of a view lies.
+
+    Args:
+        root: root of the store.
+        full_name: ``namespace/name/vN``.
+        part: ``values``, ``tiles`` or ``state``.
+    """
+    return f"{root.rstrip('/')}/views/{full_name}/{part}"
+
+
+def training_uri(root: str, name: str) -> str:
+    """Return where the rows of a training set lie."""
+    return f"{root.rstrip('/')}/training/{name}"
+
+
+def ledger_uri(table_uri: str) -> str:
+    """Return where the ledger of a table lies: beside it, since files below a Delta table belong to that table."""
+    return f"{table_uri}.ledger"
+
+
+def manifest_uri(table_uri: str) -> str:
+    """Return where the manifests of a training set lie."""
+    return f"{table_uri}.manifests"

@@ -1,0 +1,186 @@
+"""A Delta table in partitions: written range by range, read through its ledger only.
+
+A write is three commits: the ledger is told that the partitions will be written, the rows are replaced, the ledger is
+told that they were. Whatever dies between them, readers see the last rows that landed, and the same write again
+completes it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from feature_store.errors import FingerprintError, InputError
+from feature_store.offline.content_hash import content_hashes
+from feature_store.offline.delta import StorageOptions, open_or_create, open_table, overwrite_range, retry_commit
+from feature_store.offline.instants import from_microseconds, instants, partition_starts, to_microseconds
+from feature_store.offline.layout import ledger_uri
+from feature_store.offline.ledger import LandedPartition, Ledger
+from feature_store.offline.reading import OpenTable, open_for_reading
+from feature_store.offline.storage_types import to_storage
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write of a contiguous range of partitions.
+
+    Attributes:
+        start: start of the first partition.
+        end: end of the last.
+        cadence: span of a partition, microseconds.
+        run_id: of the run that writes.
+        order: columns by which rows are sorted in the file.
+        unique: columns that tell the rows of a partition apart; empty: rows may repeat.
+        available_after: span after a partition's end from which it may be used, microseconds.
+        fingerprints: fingerprint by computed column.
+        inputs_hash: by partition start, hash of what it was computed from.
+        excluded: by partition start, source rows left out.
+    """
+
+    start: datetime
+    end: datetime
+    cadence: int
+    run_id: str
+    order: Sequence[str]
+    unique: Sequence[str] = ()
+    available_after: int = 0
+    fingerprints: Mapping[str, str] | None = None
+    inputs_hash: Mapping[datetime, str] | None = None
+    excluded: Mapping[datetime, int] | None = None
+
+
+class PartitionedTable:
+    """A table of the offline store, for reading by anybody and writing by its owner.
+
+    Args:
+        uri: where the table lies.
+        options: storage options, as deltalake takes them.
+    """
+
+    def __init__(self, uri: str, options: StorageOptions) -> None:
+        self.uri = uri
+        self.options = options
+        self.ledger = Ledger(ledger_uri(uri), options)
+
+    def delta_version(self) -> int | None:
+        """Return the newest version of the Delta table; None if it was never written."""
+        table = open_table(self.uri, self.options)
+        return None if table is None else table.version()
+
+    def open(self) -> OpenTable:
+        """Return one consistent look at the rows and the ledger."""
+        return open_for_reading(self.uri, self.options, self.ledger)
+
+    def scan(self, start: datetime | None = None, end: datetime | None = None) -> pl.LazyFrame:
+        """Read the landed partitions that begin in ``[start, end)``, lazily; partitions that did not land are left out.
+
+        Args:
+            start: inclusive; None: from the first.
+            end: exclusive; None: to the last.
+
+        Returns:
+            The stored columns without ``day``; rows in no particular order.
+
+        Raises:
+            NotComputedError: the table was never written.
+        """
+        opened = self.open()
+        return opened.scan(opened.between(start, end))
+
+    def write_range(self, frame: pl.DataFrame, write: Write) -> int:
+        """Replace the partitions of a range; those without rows become empty. Writing the same again changes nothing.
+
+        Args:
+            frame: the rows, with ``partition_start``.
+            write: what is written.
+
+        Returns:
+            The number of rows.
+
+        Raises:
+            InputError: rows outside the range, repeated rows, times without a zone.
+            FingerprintError: a column changed its type.
+            CommitFailedError: concurrent writers of the same partitions won every time.
+        """
+        starts = partition_starts(write.start, write.end, write.cadence)
+        if "day" in frame.columns:
+            raise InputError(f"{self.uri}: 'day' is the column by which files are laid out: rename yours")
+        stored = to_storage(frame)
+        self._check_range(stored, write, starts)
+        stored = stored.sort("partition_start", *write.order, nulls_last=False, maintain_order=True)
+        self._check_unique(stored, write)
+        landed = _describe(stored, starts, write)
+        with_day = stored.with_columns(day=pl.col("partition_start").dt.date())
+        tags = {
+            "run_id": write.run_id,
+            "range": f"{write.start.isoformat()}/{write.end.isoformat()}",
+            "fingerprints": json.dumps(write.fingerprints or {}, sort_keys=True),
+        }
+
+        def commit() -> int:
+            table = open_or_create(self.uri, self.options, with_day, partition_by=["day"])
+            self._check_types(pl.Schema(table.schema()), with_day)
+            spans = [(partition.partition_start, partition.as_of) for partition in landed]
+            self.ledger.announce(spans, write.run_id, table.version())
+            return overwrite_range(table, with_day, write.start, write.end, tags)
+
+        version = retry_commit(commit)
+        self.ledger.land(landed, write.run_id, version)
+        return stored.height
+
+    def _check_range(self, frame: pl.DataFrame, write: Write, starts: Sequence[datetime]) -> None:
+        outside = frame.filter(~pl.col("partition_start").is_in(instants(starts).implode(), nulls_equal=True))
+        if outside.height:
+            first = outside["partition_start"][0]
+            raise InputError(
+                f"{self.uri}: {outside.height} rows are in no partition of [{write.start}, {write.end}), "
+                f"e.g. partition_start={first}: write them with the range they belong to"
+            )
+
+    def _check_unique(self, frame: pl.DataFrame, write: Write) -> None:
+        if not write.unique or frame.height < 2:
+            return
+        columns = ["partition_start", *write.unique]
+        repeated = frame.select(pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in columns))
+        rows = repeated.to_series()[1:].sum()
+        if rows:
+            raise InputError(
+                f"{self.uri}: {rows} rows repeat {', '.join(columns)} of another row: keep one row of each"
+            )
+
+    def _check_types(self, stored: pl.Schema, frame: pl.DataFrame) -> None:
+        for name, dtype in frame.schema.items():
+            if name in stored and stored[name] != dtype:
+                raise FingerprintError(
+                    f"{self.uri}: column {name!r} is stored as {stored[name]}, but is {dtype} now: "
+                    "declare a new version of the view, or another name"
+                )
+
+
+def _describe(stored: pl.DataFrame, starts: Sequence[datetime], write: Write) -> list[LandedPartition]:
+    wanted = instants([*starts, write.end])
+    bounds = stored["partition_start"].search_sorted(wanted, side="left").cast(pl.Int64).to_numpy()
+    hashes = content_hashes(stored.drop("partition_start"), bounds)
+    rows = np.diff(bounds)
+    common = LandedPartition(write.start, write.end, write.end, 0, "", fingerprints=write.fingerprints or {})
+    partitions: list[LandedPartition] = []
+    for start, count, content_hash in zip(starts, rows, hashes, strict=True):
+        as_of = to_microseconds(start) + write.cadence
+        partitions.append(
+            replace(
+                common,
+                partition_start=start,
+                as_of=from_microseconds(as_of),
+                available_at=from_microseconds(as_of + write.available_after),
+                rows=int(count),
+                content_hash=content_hash,
+                inputs_hash=(write.inputs_hash or {}).get(start),
+                excluded=(write.excluded or {}).get(start, 0),
+            )
+        )
+    return partitions

@@ -1,0 +1,82 @@
+"""The spine: the rows a training set is built for, checked before anything is read for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from feature_store.dtypes import Int64
+from feature_store.errors import InputError
+from feature_store.offline.instants import INSTANT
+from feature_store.plans import ServicePlan
+
+
+@dataclass(frozen=True)
+class Spine:
+    """A checked spine.
+
+    Attributes:
+        frame: its rows and columns, untouched.
+        time: T of each row, int64 microseconds.
+        instant: T of each row as a UTC column.
+    """
+
+    frame: pl.DataFrame
+    time: npt.NDArray[np.int64]
+    instant: pl.Series
+
+
+def read_frame(rows: Any) -> pl.DataFrame:
+    """Return rows handed in as a Polars frame (lazy or not) or as anything that speaks Arrow, in their order."""
+    if isinstance(rows, pl.LazyFrame):
+        return rows.collect(engine="in-memory")  # the streaming engine does not promise to keep the order
+    return rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows)
+
+
+def check_spine(plan: ServicePlan, frame: pl.DataFrame, time_column: str, added: Iterable[str]) -> Spine:
+    """Return a spine that can be joined.
+
+    Args:
+        plan: of the service; names the key columns and their types.
+        frame: the rows.
+        time_column: column of T.
+        added: columns that the join will add.
+
+    Raises:
+        InputError: a column is missing, of a wrong type, called like one that is added, or a time is null or naive.
+    """
+    clashes = sorted(set(added) & set(frame.columns))
+    if clashes:
+        raise InputError(f"the spine already has columns {clashes}, which {plan.full_name} adds: rename or drop them")
+    for column, dtype in plan.keys.items():
+        expected = pl.Int64() if dtype == Int64 else pl.String()
+        _require(frame, column, f"a key of {plan.full_name}")
+        if frame.schema[column] != expected:
+            raise InputError(
+                f"spine column {column!r} is a {frame.schema[column]}, but this key is a {dtype}: "
+                f'use pl.col("{column}").cast(pl.{expected})'
+            )
+    _require(frame, time_column, "the time of each row")
+    instant = _instants(frame[time_column])
+    return Spine(frame, instant.to_physical().to_numpy(), instant)
+
+
+def _require(frame: pl.DataFrame, column: str, role: str) -> None:
+    if column not in frame.columns:
+        raise InputError(f"the spine has no column {column!r}, {role}: add it; there are {', '.join(frame.columns)}")
+
+
+def _instants(time: pl.Series) -> pl.Series:
+    if not isinstance(time.dtype, pl.Datetime):
+        raise InputError(f"spine column {time.name!r} is a {time.dtype}: make it pl.Datetime('us', 'UTC')")
+    if time.dtype.time_zone is None:
+        fix = f'pl.col("{time.name}").dt.replace_time_zone("UTC")'
+        raise InputError(f"spine column {time.name!r} has no time zone: state it, e.g. {fix}")
+    if time.has_nulls():
+        raise InputError(f"{time.null_count()} spine rows have no {time.name!r}: drop them, or fill in their time")
+    return time.cast(INSTANT)

@@ -1,0 +1,68 @@
+"""The offline store: the one way to the tables under a root, on a disk or in an object store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote
+
+from feature_store.errors import InputError
+from feature_store.offline.layout import source_uri, view_uri
+from feature_store.offline.partitioned_table import PartitionedTable
+from feature_store.offline.tables import SourceTable, StateTable, TileTable, ValueTable
+from feature_store.views import FeatureView
+
+_SCHEMES: Final = ("s3", "gs", "az", "abfss", "file")
+_PLAIN: Final = "/:@!$&'()*+,;=~"
+
+
+@dataclass(frozen=True)
+class OfflineStore:
+    """The tables under a root.
+
+    Attributes:
+        root: a folder or a URI such as ``s3://bucket/prefix``.
+        storage_options: as deltalake takes them, e.g. ``AWS_REGION``; empty for a folder.
+
+    Raises:
+        InputError: the root is of no known scheme, or has characters, such as spaces, that a URL writes differently.
+    """
+
+    root: str
+    storage_options: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def __post_init__(self) -> None:
+        scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?", self.root)
+        if scheme is not None and (scheme[1] not in _SCHEMES or scheme[2] is None):
+            raise InputError(
+                f"the offline store cannot lie at {self.root!r}: use a folder, or a URI that starts with "
+                f"{', '.join(f'{known}://' for known in _SCHEMES)}"
+            )
+        # Polars looks for the files of a Delta table under the encoded path.
+        if quote(self.root, safe=_PLAIN) != self.root:
+            raise InputError(
+                f"the offline store cannot lie at {self.root!r}: use a path of plain letters, digits and -._~ only, "
+                "since others are written differently in a URL"
+            )
+
+    def source(self, asset: str) -> SourceTable:
+        """Return the rows of the source landed by an asset, e.g. ``raw/transactions``."""
+        return SourceTable(source_uri(self.root, asset), self.storage_options)
+
+    def tiles(self, view: FeatureView) -> TileTable:
+        """Return the tiles of a view."""
+        return TileTable(view_uri(self.root, view.full_name, "tiles"), self.storage_options, view)
+
+    def values(self, view: FeatureView) -> ValueTable:
+        """Return the feature values of a view."""
+        return ValueTable(view_uri(self.root, view.full_name, "values"), self.storage_options, view)
+
+    def state(self, view: FeatureView) -> StateTable:
+        """Return the all-history states of a view."""
+        return StateTable(view_uri(self.root, view.full_name, "state"), self.storage_options, view)
+
+    def stored_values(self, full_name: str) -> PartitionedTable:
+        """Return the feature values of a view known by name only, ``namespace/name/vN``, for reading."""
+        return PartitionedTable(view_uri(self.root, full_name, "values"), self.storage_options)

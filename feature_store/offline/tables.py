@@ -1,0 +1,210 @@
+"""The kinds of table in the offline store: rows of a source, tiles, values and all-history state of a view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from feature_store.durations import DAY
+from feature_store.engines.polars.dtypes import polars_dtype
+from feature_store.errors import InputError
+from feature_store.fingerprints import fingerprint
+from feature_store.offline.delta import StorageOptions
+from feature_store.offline.instants import INSTANT
+from feature_store.offline.partitioned_table import PartitionedTable, Write
+from feature_store.views import FeatureView
+
+CHECKPOINT_SPAN: Final = 28 * DAY
+"""How far apart all-history states are kept, microseconds: whole days and whole weeks."""
+
+
+class SourceTable(PartitionedTable):
+    """The raw rows of a source, in partitions of their own time."""
+
+    def write(
+        self, frame: pl.DataFrame, start: datetime, end: datetime, *, time_column: str, run_id: str, cadence: int = DAY
+    ) -> int:
+        """Replace the rows of ``[start, end)``; return their number.
+
+        Args:
+            frame: the source's columns. Rows without a time have no partition: count and drop them before.
+            start: start of the first partition.
+            end: end of the last.
+            time_column: the Timestamp column that says to which partition a row belongs.
+            run_id: of the run that writes.
+            cadence: span of a partition, microseconds.
+
+        Raises:
+            InputError: rows outside the range or without a time, or times without a zone.
+        """
+        time = frame.schema[time_column]
+        if not isinstance(time, pl.Datetime) or time.time_zone is None:
+            raise InputError(f"{self.uri}: {time_column} is a {time}: give it a zone, pl.Datetime('us', 'UTC')")
+        microseconds = pl.col(time_column).cast(INSTANT).cast(pl.Int64)
+        rows = frame.with_columns((microseconds // cadence * cadence).cast(INSTANT).alias("partition_start"))
+        plain = [name for name, dtype in frame.schema.items() if name != time_column and not dtype.is_nested()]
+        order = [time_column, *sorted(plain)]
+        return self.write_range(rows, Write(start=start, end=end, cadence=cadence, run_id=run_id, order=order))
+
+
+class TileTable(PartitionedTable):
+    """The tiles of a view, in partitions of its cadence."""
+
+    def __init__(self, uri: str, options: StorageOptions, view: FeatureView) -> None:
+        super().__init__(uri, options)
+        self._view = view
+
+    def write(
+        self,
+        frame: pl.DataFrame,
+        start: datetime,
+        end: datetime,
+        *,
+        run_id: str,
+        inputs_hash: Mapping[datetime, str] | None = None,
+        excluded: Mapping[datetime, int] | None = None,
+    ) -> int:
+        """Replace the tiles of ``[start, end)``; return their number.
+
+        Args:
+            frame: ``partition_start, tile_start``, keys and state columns.
+            start: start of the first partition.
+            end: end of the last.
+            run_id: of the run that writes.
+            inputs_hash: by partition start, hash of the source partitions they were built from.
+            excluded: by partition start, source rows without a key.
+        """
+        identity = (*self._view.keys, "tile_start")
+        return self.write_range(
+            frame,
+            Write(
+                start=start,
+                end=end,
+                cadence=self._view.cadence,
+                run_id=run_id,
+                order=identity,
+                unique=identity,
+                fingerprints=tile_fingerprints(self._view),
+                inputs_hash=inputs_hash,
+                excluded=excluded,
+            ),
+        )
+
+
+class ValueTable(PartitionedTable):
+    """The feature values of a view, one partition per as-of."""
+
+    def __init__(self, uri: str, options: StorageOptions, view: FeatureView) -> None:
+        super().__init__(uri, options)
+        self._view = view
+
+    def write(
+        self,
+        frame: pl.DataFrame,
+        start: datetime,
+        end: datetime,
+        *,
+        run_id: str,
+        inputs_hash: Mapping[datetime, str] | None = None,
+    ) -> int:
+        """Replace the values of ``[start, end)``; return the number of rows.
+
+        Args:
+            frame: ``partition_start, as_of``, keys and stored features; ``as_of`` may be left out.
+            start: start of the first partition.
+            end: end of the last.
+            run_id: of the run that writes.
+            inputs_hash: by partition start, hash of what the values were computed from.
+
+        Raises:
+            InputError: rows outside the range, an entity twice in a partition, a null key, or a column that is missing
+                or not of its declared type.
+        """
+        view = self._view
+        self._check_columns(frame)
+        if any(frame[key].has_nulls() for key in view.keys):
+            raise InputError(f"{view.full_name}: rows with a null key: leave them out, no reader could ever find them")
+        span = pl.duration(microseconds=view.cadence)
+        rows = frame.select(
+            "partition_start", (pl.col("partition_start") + span).alias("as_of"), *view.keys, *view.fingerprints
+        )
+        return self.write_range(
+            rows,
+            Write(
+                start=start,
+                end=end,
+                cadence=view.cadence,
+                run_id=run_id,
+                order=view.keys,
+                unique=view.keys,
+                available_after=view.available_after,
+                fingerprints=view.fingerprints,
+                inputs_hash=inputs_hash,
+            ),
+        )
+
+    def _check_columns(self, frame: pl.DataFrame) -> None:
+        view = self._view
+        features = {feature.name: feature.dtype for feature in view.stored_features}
+        missing = {"partition_start", *view.keys, *features} - set(frame.columns)
+        if missing:
+            raise InputError(f"{view.full_name}: columns {sorted(missing)} are missing: write all features at once")
+        for name, dtype in {**view.entity.keys, **features}.items():
+            expected = polars_dtype(dtype)
+            if frame.schema[name] != expected:
+                fix = f"cast it to {expected!r}"
+                raise InputError(
+                    f"{view.full_name}: {name!r} is a {frame.schema[name]}, but declared as {dtype}: {fix}"
+                )
+
+    def scan(self, start: datetime | None = None, end: datetime | None = None) -> pl.LazyFrame:
+        """Read values as ``PartitionedTable.scan`` does, vectors as arrays."""
+        rows = super().scan(start, end)
+        vectors = {f.name: f.dtype.length for f in self._view.stored_features if f.dtype.is_vector}
+        present = [name for name in vectors if name in rows.collect_schema()] if vectors else []
+        return rows.with_columns(pl.col(name).list.to_array(vectors[name]) for name in present)
+
+
+class StateTable(PartitionedTable):
+    """All-history states of a view at some as-ofs: a cache from which later ones are carried forward."""
+
+    def __init__(self, uri: str, options: StorageOptions, view: FeatureView) -> None:
+        super().__init__(uri, options)
+        self._view = view
+
+    def write(
+        self, frame: pl.DataFrame, start: datetime, end: datetime, *, run_id: str, inputs_hash: Mapping[datetime, str]
+    ) -> int:
+        """Replace the states of ``[start, end)``, of which partitions are ``CHECKPOINT_SPAN`` long; return their rows.
+
+        Args:
+            frame: ``partition_start``, keys and state columns.
+            start: start of the first partition.
+            end: end of the last.
+            run_id: of the run that writes.
+            inputs_hash: by partition start, hash of all the tiles a state holds.
+        """
+        keys = self._view.keys
+        return self.write_range(
+            frame,
+            Write(
+                start=start,
+                end=end,
+                cadence=CHECKPOINT_SPAN,
+                run_id=run_id,
+                order=keys,
+                unique=keys,
+                fingerprints=tile_fingerprints(self._view),
+                inputs_hash=inputs_hash,
+            ),
+        )
+
+
+def tile_fingerprints(view: FeatureView) -> dict[str, str]:
+    """Return a fingerprint by state column: of what determines its contents, whichever features read it."""
+    keys = [[key, dtype.name] for key, dtype in view.entity.keys.items()]
+    columns = sorted({column for a in view.aggregations for column in (*a.state_columns(), a.rows_column())})
+    return {column: fingerprint(["tiles", view.source.canonical(), keys, view.tile, column]) for column in columns}

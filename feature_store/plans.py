@@ -1,0 +1,167 @@
+"""The service plan: everything a server needs to answer for one feature service, as one JSON file.
+
+``features apply`` writes plans beside the data; servers read nothing else about definitions.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from feature_store.dtypes import DType, dtype_from_name
+from feature_store.errors import FeatureStoreError
+
+PLAN_FORMAT: Final = 1
+
+Value = int | float | bool | str | list[float] | None
+
+
+@dataclass(frozen=True)
+class PlanKey:
+    """A join key of a view: its name there, its type, and the request (and spine) column it is read from."""
+
+    name: str
+    dtype: str
+    column: str
+
+
+@dataclass(frozen=True)
+class PlanFeature:
+    """A stored feature: what it is called, its type, its fingerprint and the value of an entity without events.
+
+    ``empty`` is a JSON value; a timestamp is integer microseconds UTC.
+    """
+
+    name: str
+    dtype: str
+    fingerprint: str
+    empty: Value
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """A view as one service reads it.
+
+    Attributes:
+        view: full name, ``namespace/name/vN``; also the name of its space in the online store.
+        prefix: what its outputs' names start with: the view's name, or ``role__name``.
+        keys: in the order of the entity's keys.
+        ttl: microseconds after the as-of from which values are EXPIRED; None: never.
+        freshness: the view's SLA, microseconds.
+        features: the stored features this service needs, in declared order.
+    """
+
+    view: str
+    prefix: str
+    keys: tuple[PlanKey, ...]
+    ttl: int | None
+    freshness: int
+    features: tuple[PlanFeature, ...]
+
+
+@dataclass(frozen=True)
+class PlanOutput:
+    """One feature of the response.
+
+    Attributes:
+        name: column name in the response and in training sets: ``view__feature``, ``role__view__feature`` or an alias.
+        dtype: type of the values.
+        view: index into ``ServicePlan.views``.
+        feature: the stored feature that is read; None for an on-read feature of T alone.
+        on_read: the function computed from it when read; None: the stored value as it is.
+    """
+
+    name: str
+    dtype: str
+    view: int
+    feature: str | None
+    on_read: str | None = None
+
+
+@dataclass(frozen=True)
+class ServicePlan:
+    """What a feature service returns and how.
+
+    Attributes:
+        service: name of the feature service.
+        version: its version.
+        owner: owning team.
+        readers: teams that may read it; ``everyone`` stands for all.
+        views: views read, each once per role.
+        outputs: features returned, in the service's order.
+    """
+
+    service: str
+    version: int
+    owner: str
+    readers: tuple[str, ...]
+    views: tuple[PlanView, ...]
+    outputs: tuple[PlanOutput, ...]
+
+    @property
+    def full_name(self) -> str:
+        """``name/vN``."""
+        return f"{self.service}/v{self.version}"
+
+    @cached_property
+    def keys(self) -> dict[str, DType]:
+        """Request columns and their types, in order of first use."""
+        return {key.column: dtype_from_name(key.dtype) for view in self.views for key in view.keys}
+
+    def to_json(self) -> str:
+        """Return the plan as JSON text."""
+        return json.dumps({"format": PLAN_FORMAT, **asdict(self)}, indent=1)
+
+    @staticmethod
+    def from_json(text: str) -> ServicePlan:
+        """Read a plan from JSON text.
+
+        Raises:
+            FeatureStoreError: the plan was written in another format.
+        """
+        record: dict[str, Any] = json.loads(text)
+        if record.get("format") != PLAN_FORMAT:
+            raise FeatureStoreError("this service plan is of another format: run `features apply` again")
+        return ServicePlan(
+            service=record["service"],
+            version=record["version"],
+            owner=record["owner"],
+            readers=tuple(record["readers"]),
+            views=tuple(_view(view) for view in record["views"]),
+            outputs=tuple(PlanOutput(**output) for output in record["outputs"]),
+        )
+
+
+def _view(record: dict[str, Any]) -> PlanView:
+    return PlanView(
+        view=record["view"],
+        prefix=record["prefix"],
+        keys=tuple(PlanKey(**key) for key in record["keys"]),
+        ttl=record["ttl"],
+        freshness=record["freshness"],
+        features=tuple(PlanFeature(**feature) for feature in record["features"]),
+    )
+
+
+def plan_path(folder: Path, service: str, version: int) -> Path:
+    """Return where the plan of a service version lies."""
+    return folder / f"{service}.v{version}.json"
+
+
+def write_plan(folder: Path, plan: ServicePlan) -> Path:
+    """Write a plan whole or not at all: servers that watch the folder never see half a file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = plan_path(folder, plan.service, plan.version)
+    partial = path.with_suffix(".partial")
+    partial.write_text(plan.to_json())
+    partial.replace(path)
+    return path
+
+
+def read_plans(folder: Path) -> dict[str, ServicePlan]:
+    """Return every plan in a folder by full name (``name/vN``)."""
+    plans = (ServicePlan.from_json(path.read_text()) for path in sorted(folder.glob("*.json")))
+    return {plan.full_name: plan for plan in plans}

@@ -1,0 +1,42 @@
+"""Promises about time: freshness SLAs and times to live, and which of them cannot be kept.
+
+Just before the next values become available, the newest ones are one *cycle* old: cadence + available_after.
+"""
+
+from __future__ import annotations
+
+from feature_store.durations import DurationError, format_duration, parse_duration
+from feature_store.errors import DefinitionError
+
+
+def check_span(where: str, option: str, text: object) -> int:
+    """Return an option that is a duration in microseconds."""
+    try:
+        return parse_duration(text)
+    except DurationError as error:
+        raise DefinitionError(where, f"{option}={error.problem}", error.instead) from None
+
+
+def check_delay(where: str, option: str, text: object) -> int:
+    """Return an option that is a duration, or none at all (``0s``), in microseconds."""
+    return 0 if text == "0s" else check_span(where, option, text)
+
+
+def check_freshness(where: str, freshness: str, cycle: int) -> int:
+    """Return an SLA in microseconds; refuse one that is breached although every partition is on time."""
+    age = format_duration(cycle)
+    problem = f"cannot be kept: values are {age} old when the next ones become available"
+    return _at_least_a_cycle(where, "freshness", freshness, cycle, problem)
+
+
+def check_ttl(where: str, ttl: str, cycle: int) -> int:
+    """Return a time to live in microseconds; refuse one that ends before the next values come."""
+    return _at_least_a_cycle(where, "ttl", ttl, cycle, "lets values expire before the next ones become available")
+
+
+def _at_least_a_cycle(where: str, option: str, text: str, cycle: int, problem: str) -> int:
+    span = check_span(where, option, text)
+    if span < cycle:
+        least = f"use at least cadence + available_after, '{format_duration(cycle)}'"
+        raise DefinitionError(where, f"{option}={text!r} {problem}", least)
+    return span

@@ -1,0 +1,203 @@
+"""Feature services: the named, versioned list of features that one model reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from feature_store.checks import check_description, check_name, check_type, check_version, one_of
+from feature_store.dtypes import DType
+from feature_store.errors import DefinitionError
+from feature_store.plans import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan, Value
+from feature_store.teams import EVERYONE, check_access
+from feature_store.views import FeatureView, ViewSelection
+
+EmptyValues = Callable[[FeatureView], Mapping[str, Value]]
+"""Gives, for a view, the values of an entity without events by stored feature; timestamps as integer microseconds."""
+
+_COLUMN: Final = re.compile(r"[A-Za-z]\w*", re.ASCII)
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureService:
+    """What one model reads: outputs are named ``view__feature``, ``role__view__feature``, or by alias.
+
+    Attributes:
+        name, version: its identity.
+        owner: the team whose model it is.
+        description: one line for the catalog.
+        features: selections of views, in the order of the response.
+        readers: other teams that may read it, or ``everyone``.
+
+    Raises:
+        DefinitionError: its owner may not read a view, two outputs clash, or another option is wrong.
+    """
+
+    name: str
+    version: int
+    owner: str
+    description: str
+    features: Sequence[ViewSelection]
+    readers: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        where = f"service {self.name}/v{self.version}"
+        check_name(where, self.name)
+        check_version(where, self.version)
+        check_description(where, self.description)
+        check_access(where, self.owner, self.readers)
+        check_type(where, "features", self.features, Sequence, "write a list: features=[view.all()]")
+        if not self.features:
+            raise DefinitionError(where, "reads no features", "select some: features=[view.all()]")
+        for selection in self.features:
+            check_type(where, "an entry of features", selection, ViewSelection, "write view.all() or view['a', 'b']")
+            _check_selection(where, selection)
+        self._check_views(where)
+        self._check_prefixes(where)
+        self._check_key_types(where)
+        self._check_outputs(where)
+
+    @property
+    def full_name(self) -> str:
+        """``name/vN``."""
+        return f"{self.name}/v{self.version}"
+
+    @property
+    def views(self) -> tuple[FeatureView, ...]:
+        """The distinct views it reads."""
+        return tuple(dict.fromkeys(selection.view for selection in self.features))
+
+    @property
+    def keys(self) -> dict[str, DType]:
+        """Request (and spine) columns and their types, in order of first use."""
+        return {s.key_column(key): dtype for s in self.features for key, dtype in s.view.entity.keys.items()}
+
+    def _check_views(self, where: str) -> None:
+        # A service passes its views on to its readers, so each of them needs the owner's leave too.
+        for view in self.views:
+            allowed = {view.owner, *view.readers}
+            for reader in (self.owner, *self.readers):
+                if not {reader, EVERYONE} & allowed:
+                    raise DefinitionError(
+                        where,
+                        f"team {reader} may not read {view.full_name}",
+                        f"ask {view.owner} to add {reader!r} to readers=",
+                    )
+
+    def _check_prefixes(self, where: str) -> None:
+        by_prefix: dict[str, ViewSelection] = {}
+        by_columns: dict[object, ViewSelection] = {}
+        for selection in self.features:
+            view, prefix = selection.view, selection.prefix
+            columns = tuple(selection.key_column(key) for key in view.keys)
+            if by_columns.setdefault((view.full_name, columns), selection) is not selection:
+                raise DefinitionError(
+                    where,
+                    f"reads {view.full_name} twice by {', '.join(columns)}",
+                    "select all its features at once, or map the keys of a role: .as_role('origin', key='column')",
+                )
+            other = by_prefix.setdefault(prefix, selection)
+            if other is not selection:
+                names = " and ".join(dict.fromkeys((other.view.full_name, view.full_name)))
+                raise DefinitionError(where, f"reads {names} under one name, {prefix}", "give each a role of its own")
+
+    def _check_key_types(self, where: str) -> None:
+        for selection in self.features:
+            for key, dtype in selection.view.entity.keys.items():
+                column = selection.key_column(key)
+                if self.keys[column] != dtype:
+                    raise DefinitionError(
+                        where,
+                        f"column {column!r} is both {self.keys[column]} and {dtype}",
+                        f"map one of the keys to another column: .as_role(role, {key}='column')",
+                    )
+
+    def _check_outputs(self, where: str) -> None:
+        keys = self.keys
+        names: set[str] = set()
+        for selection in self.features:
+            for name in (selection.output_name(feature) for feature in selection.names):
+                if name in names or name in keys:
+                    raise DefinitionError(where, f"two columns would be called {name!r}", "give one of them an alias")
+                names.add(name)
+        self._check_added_columns(where, names)
+
+    def _check_added_columns(self, where: str, names: set[str]) -> None:
+        """Refuse outputs called like the columns that tell the status of outputs and the as-of of views."""
+        for name in names:
+            if f"{name}__status" in names:
+                problem = f"'{name}__status' is what the status of {name!r} is called"
+                raise DefinitionError(where, problem, "give one of them another alias")
+        for selection in self.features:
+            if f"{selection.prefix}__as_of" in names:
+                problem = f"'{selection.prefix}__as_of' is what the as-of of {selection.view.full_name} is called"
+                raise DefinitionError(where, problem, "give the feature another alias")
+
+
+def _check_selection(where: str, selection: ViewSelection) -> None:
+    prefix, keys = selection.prefix, selection.view.keys
+    if selection.role is not None:
+        check_name(where, selection.role)
+    if not selection.names:
+        raise DefinitionError(where, f"selects nothing of {prefix}", "name features, or write view.all()")
+    for key in selection.columns or ():
+        if key not in keys:
+            raise DefinitionError(where, f"maps {key!r}, which is not a key of {prefix}", one_of(key, keys))
+    columns = [selection.key_column(key) for key in keys]
+    if len(set(columns)) < len(columns):
+        raise DefinitionError(where, f"maps several keys of {prefix} to one column", "map each key to its own column")
+    for feature, alias in (selection.aliases or {}).items():
+        if feature not in selection.names:
+            problem = f"aliases {feature!r}, which is not selected of {prefix}"
+            raise DefinitionError(where, problem, one_of(feature, selection.names))
+        _check_column_name(where, "alias", alias)
+    for column in columns:
+        _check_column_name(where, "key column", column)
+
+
+def _check_column_name(where: str, what: str, name: object) -> None:
+    if not isinstance(name, str) or not _COLUMN.fullmatch(name):
+        raise DefinitionError(
+            where, f"{what} {name!r} is not a good column name", "use letters, digits and underscores"
+        )
+
+
+def compile_plan(service: FeatureService, empty_values: EmptyValues) -> ServicePlan:
+    """Return the plan from which servers and training sets answer for a service."""
+    views = tuple(_plan_view(selection, empty_values(selection.view)) for selection in service.features)
+    outputs = tuple(
+        _plan_output(index, selection, name)
+        for index, selection in enumerate(service.features)
+        for name in selection.names
+    )
+    return ServicePlan(service.name, service.version, service.owner, tuple(service.readers), views, outputs)
+
+
+def _plan_view(selection: ViewSelection, empty: Mapping[str, Value]) -> PlanView:
+    view = selection.view
+    needed = {read for name in selection.names for read in _stored_inputs(view, name)}
+    return PlanView(
+        view=view.full_name,
+        prefix=selection.prefix,
+        keys=tuple(PlanKey(key, dtype.name, selection.key_column(key)) for key, dtype in view.entity.keys.items()),
+        ttl=view.ttl,
+        freshness=view.freshness,
+        features=tuple(
+            PlanFeature(f.name, f.dtype.name, f.fingerprint, empty[f.name])
+            for f in view.stored_features
+            if f.name in needed
+        ),
+    )
+
+
+def _stored_inputs(view: FeatureView, name: str) -> tuple[str, ...]:
+    feature = view.feature(name)
+    return (name,) if feature.is_stored else feature.reads
+
+
+def _plan_output(index: int, selection: ViewSelection, name: str) -> PlanOutput:
+    feature = selection.view.feature(name)
+    stored = name if feature.is_stored else next(iter(feature.reads), None)
+    return PlanOutput(selection.output_name(name), feature.dtype.name, index, stored, feature.on_read)

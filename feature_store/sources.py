@@ -1,0 +1,169 @@
+"""Sources: where raw rows come from. Each names the upstream asset that lands them and declares its columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from typing import Final
+
+from feature_store.checks import check_description, check_name, check_type, one_of
+from feature_store.dtypes import Boolean, DType, Int64, String, Timestamp
+from feature_store.errors import DefinitionError
+from feature_store.service_levels import check_delay
+
+_ASSET: Final = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
+_TAKEN: Final = ("partition_start", "day")
+"""Columns that the store adds to landed rows; those with two leading underscores are the engines'."""
+_ORDERED: Final = (Int64, String, Timestamp)
+
+
+@dataclass(frozen=True)
+class KafkaTopic:
+    """The topic that carries the events of a source live."""
+
+    topic: str
+
+    def __post_init__(self) -> None:
+        check_type(f"topic {self.topic}", "topic", self.topic, str, "write KafkaTopic('purchases')")
+        if not re.fullmatch(r"[\w.-]{1,249}", self.topic, re.ASCII):
+            raise DefinitionError(
+                f"topic {self.topic!r}", "is not a name that Kafka takes", "use letters, digits . _ -"
+            )
+
+
+@dataclass(frozen=True)
+class EventSource:
+    """Rows that happened at an instant: purchases, clicks.
+
+    Attributes:
+        name: e.g. ``purchases``.
+        asset: key of the asset that lands the rows, e.g. ``raw/transactions``.
+        event_time: the Timestamp column that says when a row happened.
+        columns: every column and its type.
+        start: start of the first partition that is landed, with a zone.
+        description: one line for the catalog.
+        allowed_lateness: rows later than this are left out until somebody backfills, e.g. ``2d``.
+        sequence: a column that orders rows of one instant: Int64, String or Timestamp.
+        truncated: whether there were rows before ``start`` that are not kept; windows must not reach there.
+        stream: the same events, live.
+        lateness: ``allowed_lateness`` in microseconds (computed).
+
+    Raises:
+        DefinitionError: a role is given to a column that is not there or of another type, or another option is wrong.
+    """
+
+    name: str
+    asset: str
+    event_time: str
+    columns: Mapping[str, DType]
+    start: datetime
+    description: str
+    allowed_lateness: str = "0s"
+    sequence: str | None = None
+    truncated: bool = False
+    stream: KafkaTopic | None = None
+    lateness: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        where = _check_common(self)
+        check_role(where, self.columns, self.event_time, "event_time", (Timestamp,))
+        check_type(where, "truncated", self.truncated, bool, "give True or False")
+        check_type(where, "stream", self.stream, (KafkaTopic, type(None)), "write KafkaTopic('purchases')")
+        object.__setattr__(self, "lateness", check_delay(where, "allowed_lateness", self.allowed_lateness))
+
+    def canonical(self) -> object:
+        """Return what determines the values read from it, as JSON."""
+        return ["event", self.asset, self.event_time, self.sequence]
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """Rows that hold until a newer one of the same key comes: a customer's address, a product, a computed feature.
+
+    Attributes:
+        name: e.g. ``demographics``.
+        asset: key of the asset that lands the rows.
+        time: the Timestamp column that says from when a row holds (its own time).
+        columns: every column and its type.
+        start: start of the first partition that is landed, with a zone.
+        description: one line for the catalog.
+        sequence: a column that orders rows of one key and time: Int64, String or Timestamp.
+        landed_at: a Timestamp column: when the row arrived; what arrived after a snapshot's available-at is not in it.
+        deleted: a Boolean column: true ends the key's row.
+        valid_to: a Timestamp column: the row holds up to and including this instant.
+
+    Raises:
+        DefinitionError: a role is given to a column that is not there or of another type, or another option is wrong.
+    """
+
+    name: str
+    asset: str
+    time: str
+    columns: Mapping[str, DType]
+    start: datetime
+    description: str
+    sequence: str | None = None
+    landed_at: str | None = None
+    deleted: str | None = None
+    valid_to: str | None = None
+
+    def __post_init__(self) -> None:
+        where = _check_common(self)
+        check_role(where, self.columns, self.time, "time", (Timestamp,))
+        if self.landed_at is not None:
+            check_role(where, self.columns, self.landed_at, "landed_at", (Timestamp,))
+        if self.deleted is not None:
+            check_role(where, self.columns, self.deleted, "deleted", (Boolean,))
+        if self.valid_to is not None:
+            check_role(where, self.columns, self.valid_to, "valid_to", (Timestamp,))
+
+    def canonical(self) -> object:
+        """Return what determines the values read from it, as JSON."""
+        return ["table", self.asset, self.time, self.sequence, self.landed_at, self.deleted, self.valid_to]
+
+
+Source = EventSource | TableSource
+
+
+def check_role(where: str, columns: Mapping[str, DType], column: str, role: str, dtypes: tuple[DType, ...]) -> None:
+    """Refuse a role given to a column that is not there or of another type."""
+    if column not in columns:
+        raise DefinitionError(where, f"{role}={column!r} is not among its columns", one_of(column, columns))
+    if columns[column] not in dtypes:
+        wanted = " or ".join(map(str, dtypes))
+        raise DefinitionError(
+            where, f"{role}={column!r} is of type {columns[column]}", f"use a column of type {wanted}"
+        )
+
+
+def check_start(where: str, start: datetime) -> None:
+    """Refuse a start without a zone, or one that no UTC day begins with."""
+    check_type(where, "start", start, datetime, "write datetime(..., tzinfo=UTC)")
+    if start.tzinfo is None:
+        raise DefinitionError(where, f"start={start} has no time zone", "write datetime(..., tzinfo=UTC)")
+    if start.astimezone(UTC).time() != time():
+        raise DefinitionError(where, f"start={start} is not the start of a UTC day", "round it down to midnight UTC")
+
+
+def _check_common(source: Source) -> str:
+    where = f"source {source.name}"
+    check_name(where, source.name)
+    check_type(where, "asset", source.asset, str, "give the key of the asset that lands the rows: 'raw/transactions'")
+    if not _ASSET.fullmatch(source.asset):
+        raise DefinitionError(
+            where, f"asset={source.asset!r} is not an asset key", "join its parts by single slashes: 'raw/transactions'"
+        )
+    check_type(where, "columns", source.columns, Mapping, 'give columns={"household_id": Int64, ...}')
+    if not source.columns:
+        raise DefinitionError(where, "has no columns", 'give columns={"household_id": Int64, ...}')
+    for column, dtype in source.columns.items():
+        check_type(where, f"column {column!r}, its type", dtype, DType, "use one of feature_store, e.g. Int64, Float64")
+        if column in _TAKEN or column.startswith("__"):
+            raise DefinitionError(where, f"column {column!r} is called like one of our own", "rename it upstream")
+    if source.sequence is not None:
+        check_role(where, source.columns, source.sequence, "sequence", _ORDERED)
+    check_start(where, source.start)
+    check_description(where, source.description)
+    return where

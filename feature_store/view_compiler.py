@@ -1,0 +1,195 @@
+"""Checks the options of a view, and has every feature of its class body checked and compiled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from feature_store.checks import check_description, check_name, check_type, check_version, one_of
+from feature_store.class_bodies import written_features
+from feature_store.drafts import AggregateDraft, DerivedDraft, FieldDraft, OnReadDraft
+from feature_store.durations import DAY, HOUR, WEEK
+from feature_store.entities import Entity
+from feature_store.errors import DefinitionError
+from feature_store.feature_compiler import (
+    ViewScope,
+    compile_aggregate,
+    compile_derived,
+    compile_field,
+    compile_on_read,
+)
+from feature_store.features import Feature
+from feature_store.service_levels import check_delay, check_freshness, check_span, check_ttl
+from feature_store.sources import EventSource, Source, TableSource, check_start
+from feature_store.teams import check_access
+
+CADENCES: Final = (HOUR, DAY, WEEK)
+ASSETS: Final = ("feature", "view")
+TAKEN_NAMESPACES: Final = ("raw", "online", "training", "models")
+"""First parts of the asset keys of what is not a view."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """The options of a view as written; see ``feature_view``."""
+
+    namespace: str
+    name: str
+    version: int
+    description: str
+    entity: Entity
+    source: Source
+    owner: str
+    readers: Sequence[str]
+    cadence: str
+    available_after: str
+    freshness: str
+    ttl: str | None
+    row_ttl: str | None
+    start: datetime | None
+    assets: str
+
+    @property
+    def where(self) -> str:
+        """How messages name the view."""
+        return f"{self.namespace}/{self.name}/v{self.version}"
+
+
+@dataclass(frozen=True)
+class ViewSpans:
+    """The options of a view that are spans (microseconds) and its start (UTC), checked."""
+
+    cadence: int
+    available_after: int
+    freshness: int
+    ttl: int | None
+    row_ttl: int | None
+    start: datetime
+
+
+def snake_case(name: str) -> str:
+    """Return a class name as a view name.
+
+    >>> snake_case("HouseholdSpend"), snake_case("Spend7d")
+    ('household_spend', 'spend7d')
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def compile_options(options: ViewOptions) -> ViewSpans:
+    """Check everything about a view but its features."""
+    where = options.where
+    _check_identity(options)
+    check_description(where, options.description, "write a docstring in the class")
+    check_access(where, options.owner, options.readers)
+    check_type(where, "entity", options.entity, Entity, "declare Entity(...) and give that")
+    check_type(
+        where, "source", options.source, (EventSource, TableSource), "declare EventSource(...) or TableSource(...)"
+    )
+    _check_keys(options)
+    cadence = check_span(where, "cadence", options.cadence)
+    if cadence not in CADENCES:
+        raise DefinitionError(where, f"cadence={options.cadence!r} is not supported", "use '1h', '1d' or '7d'")
+    available_after = check_delay(where, "available_after", options.available_after)
+    cycle = cadence + available_after
+    if options.row_ttl is not None and isinstance(options.source, EventSource):
+        raise DefinitionError(where, "row_ttl= is for table views", "leave it out; windows (over=) forget old events")
+    return ViewSpans(
+        cadence=cadence,
+        available_after=available_after,
+        freshness=check_freshness(where, options.freshness, cycle),
+        ttl=None if options.ttl is None else check_ttl(where, options.ttl, cycle),
+        row_ttl=None if options.row_ttl is None else check_span(where, "row_ttl", options.row_ttl),
+        start=_start(options, cadence),
+    )
+
+
+def compile_features(options: ViewOptions, spans: ViewSpans, body: Mapping[str, Any]) -> tuple[Feature, ...]:
+    """Return the features of a class body in declared order, checked and fingerprinted."""
+    drafts = written_features(options.where, options.entity, body)
+    scope = ViewScope(
+        where=options.where,
+        entity=options.entity,
+        source=options.source,
+        cadence=spans.cadence,
+        available_after=spans.available_after,
+        freshness=spans.freshness,
+        start=spans.start,
+        identity=_identity(options, spans),
+        names={id(draft): name for name, draft in drafts.items()},
+        drafts=drafts,
+        done={},
+    )
+    for name, draft in drafts.items():
+        if isinstance(draft, AggregateDraft):
+            scope.done[name] = compile_aggregate(scope, name, draft)
+        elif isinstance(draft, FieldDraft):
+            scope.done[name] = compile_field(scope, name, draft)
+    for name, draft in drafts.items():
+        if isinstance(draft, DerivedDraft):
+            compile_derived(scope, name, draft)
+    for name, draft in drafts.items():
+        if isinstance(draft, OnReadDraft):
+            scope.done[name] = compile_on_read(scope, name, draft)
+    return tuple(scope.done[name] for name in drafts)
+
+
+def _identity(options: ViewOptions, spans: ViewSpans) -> object:
+    keys = [[key, dtype.name] for key, dtype in options.entity.keys.items()]
+    identity: list[object] = [options.source.canonical(), keys, spans.cadence]
+    if isinstance(options.source, TableSource):
+        # Where rows have a landing time, what had landed by the available-at is in the values.
+        landed_within = None if options.source.landed_at is None else spans.available_after
+        identity += [spans.row_ttl, landed_within]
+    return identity
+
+
+def _check_identity(options: ViewOptions) -> None:
+    where = options.where
+    check_name(where, options.namespace)
+    check_name(where, options.name)
+    if options.namespace in TAKEN_NAMESPACES:
+        raise DefinitionError(
+            where, f"namespace={options.namespace!r} holds assets that are no views", "use another namespace"
+        )
+    check_version(where, options.version)
+    if options.assets not in ASSETS:
+        raise DefinitionError(where, f"assets={options.assets!r} is not a choice", "use 'feature' or 'view'")
+
+
+def _check_keys(options: ViewOptions) -> None:
+    columns = options.source.columns
+    for key, dtype in options.entity.keys.items():
+        if key not in columns:
+            raise DefinitionError(
+                options.where,
+                f"key {key!r} of {options.entity.name} is not a column of source {options.source.name}",
+                f"rename the column upstream; {one_of(key, columns)}",
+            )
+        if columns[key] != dtype:
+            raise DefinitionError(
+                options.where,
+                f"key {key!r} is {dtype} in entity {options.entity.name} "
+                f"but {columns[key]} in source {options.source.name}",
+                "cast the column upstream",
+            )
+
+
+def _start(options: ViewOptions, cadence: int) -> datetime:
+    start = options.source.start if options.start is None else options.start
+    check_start(options.where, start)
+    start = start.astimezone(UTC)
+    first = options.source.start
+    if start < first:
+        raise DefinitionError(
+            options.where,
+            f"start={start:%Y-%m-%d} lies before its source's, {first:%Y-%m-%d}",
+            f"start at {first:%Y-%m-%d} or later",
+        )
+    step = timedelta(microseconds=cadence)
+    return _EPOCH + -(-(start - _EPOCH) // step) * step

@@ -1,0 +1,281 @@
+"""Feature views: sets of features of one entity from one source, computed together, owned by one team."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from feature_store.aggregations import Aggregation
+from feature_store.checks import one_of
+from feature_store.entities import Entity
+from feature_store.errors import DefinitionError
+from feature_store.features import Feature
+from feature_store.fingerprints import fingerprint
+from feature_store.sources import EventSource, Source, TableSource
+from feature_store.tiles import tile_span
+from feature_store.view_compiler import ViewOptions, compile_features, compile_options, snake_case
+from feature_store.windows import Window
+
+AssetGranularity = Literal["feature", "view"]
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureView:
+    """A declared feature view. Spans are microseconds.
+
+    Attributes:
+        namespace, name, version: its identity; see ``full_name``.
+        description: from the class's docstring.
+        entity: what its features describe.
+        source: where its rows come from.
+        owner: the team that owns it.
+        readers: other teams that may read it.
+        cadence: span of a partition: an hour, a day or seven days.
+        available_after: how long after an as-of its values may be used.
+        freshness: SLA: the largest age of the newest available as-of.
+        ttl: age of the as-of from which values are EXPIRED; None: never.
+        row_ttl: for table views: age of a row from which it is ignored; None: never.
+        start: start of its first partition, UTC.
+        assets: one Dagster asset per ``feature``, or one per ``view``.
+        features: in declared order.
+    """
+
+    namespace: str
+    name: str
+    version: int
+    description: str
+    entity: Entity
+    source: Source
+    owner: str
+    readers: tuple[str, ...]
+    cadence: int
+    available_after: int
+    freshness: int
+    ttl: int | None
+    row_ttl: int | None
+    start: datetime
+    assets: AssetGranularity
+    features: tuple[Feature, ...]
+
+    @property
+    def full_name(self) -> str:
+        """``namespace/name/vN``: its name in every store."""
+        return f"{self.namespace}/{self.name}/v{self.version}"
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it takes the latest row of a table instead of aggregating events."""
+        return isinstance(self.source, TableSource)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the entity's keys."""
+        return tuple(self.entity.keys)
+
+    @property
+    def stored_features(self) -> tuple[Feature, ...]:
+        """Features whose values are written to the stores, in declared order."""
+        return tuple(feature for feature in self.features if feature.is_stored)
+
+    @property
+    def aggregations(self) -> tuple[Aggregation, ...]:
+        """Its aggregations, in declared order."""
+        return tuple(feature.aggregation for feature in self.features if feature.aggregation is not None)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Its distinct windows."""
+        return tuple(dict.fromkeys(a.window for a in self.aggregations if a.window is not None))
+
+    @property
+    def has_all_history(self) -> bool:
+        """Whether an aggregation covers all history."""
+        return any(aggregation.window is None for aggregation in self.aggregations)
+
+    @property
+    def tile(self) -> int:
+        """Span of its tiles."""
+        return tile_span(self.cadence, self.windows)
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprint by name of each stored feature."""
+        return {feature.name: feature.fingerprint for feature in self.stored_features}
+
+    @property
+    def tiles_fingerprint(self) -> str:
+        """Hash of what determines the contents of its tiles."""
+        states = sorted({column for a in self.aggregations for column in (*a.state_columns(), a.rows_column())})
+        return fingerprint(["tiles", self.source.canonical(), _canonical_keys(self.entity), self.tile, states])
+
+    def feature(self, name: str) -> Feature:
+        """Return one feature; ``KeyError`` if the view has none of that name."""
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise KeyError(f"{self.full_name} has no feature {name!r}: {self._one_of(name)}")
+
+    def __getitem__(self, names: str | Sequence[str]) -> ViewSelection:
+        """Select features for a feature service: ``view["a"]`` or ``view["a", "b"]``.
+
+        Raises:
+            DefinitionError: a name is unknown or comes twice.
+        """
+        chosen = (names,) if isinstance(names, str) else tuple(names)
+        known = {feature.name for feature in self.features}
+        for name in chosen:
+            if name not in known:
+                raise DefinitionError(self.full_name, f"has no feature {name!r}", self._one_of(name))
+            if chosen.count(name) > 1:
+                raise DefinitionError(self.full_name, f"feature {name!r} is selected twice", "select it once")
+        return ViewSelection(self, chosen)
+
+    def _one_of(self, name: object) -> str:
+        return one_of(name, (feature.name for feature in self.features))
+
+    def all(self) -> ViewSelection:
+        """Select every feature for a feature service."""
+        return ViewSelection(self, tuple(feature.name for feature in self.features))
+
+    def __iter__(self) -> Iterator[Feature]:
+        return iter(self.features)
+
+    def __repr__(self) -> str:
+        return f"<feature view {self.full_name}: {len(self.features)} features of {self.entity.name}>"
+
+
+@dataclass(frozen=True, eq=False)
+class ViewSelection:
+    """Some features of a view, as a feature service reads them.
+
+    Attributes:
+        view: the view.
+        names: its chosen features.
+        role: what the entity is in this service (``origin``), if it is read more than once.
+        columns: request column by key, where it is not called like the key.
+        aliases: output name by feature, instead of ``view__feature``.
+    """
+
+    view: FeatureView
+    names: tuple[str, ...]
+    role: str | None = None
+    columns: Mapping[str, str] | None = None
+    aliases: Mapping[str, str] | None = None
+
+    def alias(self, **aliases: str) -> ViewSelection:
+        """Name outputs: ``view["spend_7d"].alias(spend_7d="spend")``."""
+        return replace(self, aliases={**(self.aliases or {}), **aliases})
+
+    def as_role(self, role: str, **columns: str) -> ViewSelection:
+        """Read the view for another entity of the request: ``airport.all().as_role("to", airport_id="to_id")``."""
+        return replace(self, role=role, columns=columns)
+
+    @property
+    def prefix(self) -> str:
+        """What output names start with."""
+        return self.view.name if self.role is None else f"{self.role}__{self.view.name}"
+
+    def output_name(self, feature: str) -> str:
+        """Return the column of a feature in responses and training sets."""
+        return (self.aliases or {}).get(feature, f"{self.prefix}__{feature}")
+
+    def key_column(self, key: str) -> str:
+        """Return the request (and spine) column of a key."""
+        return (self.columns or {}).get(key, key)
+
+
+def feature_view(
+    *,
+    entity: Entity,
+    source: EventSource | TableSource,
+    namespace: str,
+    version: int,
+    owner: str,
+    cadence: str,
+    freshness: str,
+    available_after: str = "0s",
+    readers: Sequence[str] = (),
+    ttl: str | None = None,
+    row_ttl: str | None = None,
+    start: datetime | None = None,
+    name: str | None = None,
+    assets: AssetGranularity = "feature",
+) -> Callable[[type], FeatureView]:
+    """Declare a feature view; decorates a class whose attributes are its features and whose docstring describes it.
+
+    Args:
+        entity: what its features describe; its keys are columns of the source.
+        source: where its rows come from.
+        namespace: groups views, e.g. ``retail``.
+        version: raised when a feature changes.
+        owner: the team that owns it.
+        cadence: span of a partition: ``1h``, ``1d`` or ``7d``.
+        freshness: SLA: the largest age of the newest available as-of, at least cadence + available_after.
+        available_after: how long after an as-of its values may be used.
+        readers: other teams that may read it, or ``everyone``.
+        ttl: age of the as-of from which values are EXPIRED, at least cadence + available_after.
+        row_ttl: for table views: age of a row from which it is ignored.
+        start: no partition starts before it, with a zone; the source's start if not given.
+        name: if not the class's name in snake case.
+        assets: one Dagster asset per ``feature``, or one per ``view``.
+
+    Raises:
+        DefinitionError: anything is wrong with the declaration; names the view, the feature and what to write instead.
+    """
+
+    def declare(body: type) -> FeatureView:
+        _check_class(body)
+        options = ViewOptions(
+            namespace=namespace,
+            name=name or snake_case(body.__name__),
+            version=version,
+            description=inspect.cleandoc(body.__doc__ or ""),
+            entity=entity,
+            source=source,
+            owner=owner,
+            readers=readers,
+            cadence=cadence,
+            available_after=available_after,
+            freshness=freshness,
+            ttl=ttl,
+            row_ttl=row_ttl,
+            start=start,
+            assets=assets,
+        )
+        spans = compile_options(options)
+        return FeatureView(
+            namespace=namespace,
+            name=options.name,
+            version=version,
+            description=options.description,
+            entity=entity,
+            source=source,
+            owner=owner,
+            readers=tuple(readers),
+            cadence=spans.cadence,
+            available_after=spans.available_after,
+            freshness=spans.freshness,
+            ttl=spans.ttl,
+            row_ttl=spans.row_ttl,
+            start=spans.start,
+            assets=assets,
+            features=compile_features(options, spans, vars(body)),
+        )
+
+    return declare
+
+
+def _check_class(body: object) -> None:
+    where = f"feature view {getattr(body, '__name__', repr(body))}"
+    if not isinstance(body, type):
+        raise DefinitionError(where, "is not a class", "decorate a class whose attributes are its features")
+    if body.__bases__ != (object,):
+        bases = ", ".join(base.__name__ for base in body.__bases__)
+        raise DefinitionError(where, f"inherits from {bases}, whose features are not read", "declare them in the class")
+
+
+def _canonical_keys(entity: Entity) -> object:
+    return [[key, dtype.name] for key, dtype in entity.keys.items()]
