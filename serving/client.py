@@ -1,0 +1,73 @@
+"""The Python client: a feature service's vectors straight from the online store."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from serving.plan_folder import PlanFolder
+from serving.requests import read_keys, read_time
+from serving.stores.reader import OnlineReader
+from serving.vectors import FeatureVectors
+
+PLAN_SECONDS: Final = 1.0
+"""How long plans are used before the folder is looked at again."""
+
+
+class FeatureClient:
+    """Reads feature vectors for jobs, notebooks and models in Python.
+
+    Args:
+        plans: the folder that ``features apply`` writes.
+        url: of the online store, e.g. ``redis://127.0.0.1:6379/0``.
+    """
+
+    def __init__(self, plans: Path | str, url: str) -> None:
+        self._plans = PlanFolder(Path(plans))
+        self._looked = -PLAN_SECONDS
+        self._reader = OnlineReader(url)
+
+    def get_features(
+        self,
+        service: str,
+        keys: Mapping[str, Sequence[Any]],
+        *,
+        features: Sequence[str] | None = None,
+        time: datetime | None = None,
+    ) -> FeatureVectors:
+        """Return the service's features for one or many entities, in one round trip to the store.
+
+        Args:
+            service: ``name/vN``, or ``name`` for its newest version.
+            keys: per key column one value per entity; None is a null key.
+            features: names of the features wanted; None: all.
+            time: T, with a time zone; None: now. Only generations that are still online can be read.
+
+        Raises:
+            RequestError: the service, a key or the time is wrong; the message names the field.
+            FingerprintError: the store and the plan disagree about a definition.
+            StoreUnavailableError: the store does not answer.
+        """
+        if clock.monotonic() - self._looked >= PLAN_SECONDS:
+            self._plans.refresh()
+            self._looked = clock.monotonic()
+        assembly = self._plans.find(service, None if features is None else tuple(features))
+        question = assembly.ask(read_keys(assembly.plan, keys))
+        instant = read_time(time)
+        return assembly.answer(question, self._reader.read(question.wanted, instant), instant)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,188 @@
+"""The application: a bare RSGI callable, since on the hot route a framework costs more than the work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+import orjson
+
+from feature_store.errors import FeatureStoreError
+from serving.plan_folder import PlanFolder
+from serving.requests import RequestError, read_keys
+from serving.server.batching import MicroBatcher
+from serving.server.responses import (
+    ARROW,
+    JSON,
+    HttpError,
+    Response,
+    error_response,
+    features_arrow,
+    features_json,
+    json_response,
+    services_json,
+)
+from serving.stores.async_reader import AsyncOnlineReader
+
+PLAN_SECONDS: Final = 1.0
+"""How often the plans folder is looked at."""
+
+MOST_ENTITIES: Final = 10_000
+"""Entities in one request: more would keep the requests of others waiting."""
+
+_FEATURES: Final = re.compile(r"/v1/services/([^/]+(?:/v[1-9][0-9]*)?)/features")
+_PATHS_KEPT: Final = 1024
+_BODY_FIELDS: Final = ("keys", "features")
+_logger: Final = logging.getLogger("serving.server")
+
+
+class Scope(Protocol):
+    """The part of an RSGI scope that is used."""
+
+    method: str
+    path: str
+
+    @property
+    def headers(self) -> Any:
+        """Request headers; ``get(name)`` of a lower-case name."""
+        ...
+
+
+class Transport(Protocol):
+    """The part of an RSGI protocol object that is used."""
+
+    async def __call__(self) -> bytes:
+        """Return the request's body."""
+        ...
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Send the response."""
+        ...
+
+
+def build(plans: Path, url: str) -> Any:
+    """Return the ``FeatureServer`` of one worker process (Any: granian's types know plain callables only)."""
+    return FeatureServer(plans, url)
+
+
+class FeatureServer:
+    """Answers feature requests from plans and the online store.
+
+    Args:
+        plans: the folder that ``features apply`` writes; changes are picked up within a second or so.
+        url: of the online store.
+    """
+
+    def __init__(self, plans: Path, url: str) -> None:
+        self._plans = PlanFolder(plans)
+        self._reader = AsyncOnlineReader(url)
+        self._batcher = MicroBatcher(self._reader)
+        self._watcher: asyncio.Task[None] | None = None
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._refresh()
+        self._watcher = loop.create_task(self._watch())
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+        loop.run_until_complete(self._reader.close())
+
+    async def __rsgi__(self, scope: Scope, transport: Transport) -> None:
+        try:
+            response = await self._respond(scope, transport)
+        except (HttpError, FeatureStoreError) as error:
+            response = error_response(error)
+        except Exception:
+            _logger.exception("%s %s failed", scope.method, scope.path)
+            response = json_response(
+                {"error": {"field": "server", "message": "internal error; see the server's log"}}, 500
+            )
+        transport.response_bytes(response.status, [("content-type", response.content_type)], response.body)
+
+    async def _respond(self, scope: Scope, transport: Transport) -> Response:
+        service = _service_of(scope.path)
+        if service is not None and scope.method == "POST":
+            return await self._features(service, scope.headers, transport)
+        match (scope.method, scope.path):
+            case ("GET", "/health"):
+                return json_response({"status": "alive"})
+            case ("GET", "/ready"):
+                return await self._ready()
+            case ("GET", "/v1/services"):
+                return services_json(self._plans.plans)
+            case _:
+                raise HttpError(
+                    404,
+                    "path",
+                    f"no {scope.method} {scope.path}; there are POST /v1/services/NAME[/vN]/features, "
+                    f"GET /v1/services, GET /health and GET /ready",
+                )
+
+    async def _features(self, service: str, headers: Any, transport: Transport) -> Response:
+        content_type = headers.get("content-type", JSON)
+        if content_type != JSON and content_type.partition(";")[0].strip().lower() != JSON:
+            raise HttpError(415, "content-type", f"{content_type} is not understood: send {JSON}")
+        body = _read_body(await transport())
+        assembly = self._plans.find(service, _features_wanted(body.get("features")))
+        keys = read_keys(assembly.plan, body.get("keys"))
+        if keys.count > MOST_ENTITIES:
+            raise RequestError("keys", f"{keys.count} entities; send at most {MOST_ENTITIES} with one request")
+        answer = await self._batcher.get(assembly, keys)
+        if ARROW in headers.get("accept", ""):
+            return features_arrow(answer)
+        return features_json(keys, answer)
+
+    async def _ready(self) -> Response:
+        if not self._plans.plans:
+            raise HttpError(503, "plans", "no service plan is loaded: run `features apply`")
+        await self._reader.ping()
+        return json_response({"status": "ready", "services": len(self._plans.plans)})
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(PLAN_SECONDS)
+            await asyncio.to_thread(self._refresh)
+
+    def _refresh(self) -> None:
+        try:
+            if self._plans.refresh():
+                _logger.info("plans: %s", ", ".join(plan.full_name for plan in self._plans.plans))
+        except (FeatureStoreError, OSError, ValueError, KeyError, TypeError):
+            _logger.exception("the plans folder cannot be read; the plans read before stay in use")
+
+
+@lru_cache(_PATHS_KEPT)
+def _service_of(path: str) -> str | None:
+    match = _FEATURES.fullmatch(path)
+    return None if match is None else match[1]
+
+
+def _read_body(body: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise RequestError("body", f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise RequestError("body", 'not a JSON object: send {"keys": {...}}')
+    fields = cast("dict[str, Any]", value)
+    for name in fields:
+        if name not in _BODY_FIELDS:
+            raise RequestError(name, f"unknown; a request has {' and '.join(_BODY_FIELDS)}")
+    return fields
+
+
+def _features_wanted(features: object) -> tuple[str, ...] | None:
+    if features is None:
+        return None
+    if not isinstance(features, list):
+        raise RequestError("features", f"{features!r} is not a list of feature names")
+    names = cast("list[object]", features)
+    for place, name in enumerate(names):
+        if not isinstance(name, str):
+            raise RequestError(f"features[{place}]", f"{name!r} is not a feature name")
+    return tuple(cast("list[str]", names))

@@ -1,0 +1,174 @@
+"""All requests in flight share one MGET, one decoding and one T: per-request cost shrinks as load grows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import chain, islice
+from typing import Final, NamedTuple
+
+from serving.assembly import Assembly, Question
+from serving.requests import RequestKeys
+from serving.server.columnar import ColumnarJson
+from serving.stores.async_reader import AsyncOnlineReader
+from serving.stores.errors import StoreUnavailableError
+from serving.stores.reading import RowsRead
+from serving.vectors import FeatureVectors
+
+MOST_WAITING: Final = 4096
+"""Requests that wait for the store at once; those beyond are refused, since they would be answered too late."""
+
+MOST_ENTITIES_AT_ONCE: Final = 20_000
+"""Entities in one batch, but for a single request of more: a longer MGET keeps the store's other clients waiting."""
+
+_TURNS_TO_SEND: Final = 2
+"""Turns of the event loop until a read that was begun has left: one makes its command, one writes it."""
+
+
+class Batch:
+    """The answers to all requests of one service in one batch."""
+
+    def __init__(self, vectors: FeatureVectors) -> None:
+        self.vectors = vectors
+
+    @cached_property
+    def json(self) -> ColumnarJson:
+        """The answers as JSON."""
+        return ColumnarJson(self.vectors)
+
+
+class Answer(NamedTuple):
+    """One request's part of a batch: entities ``start`` to ``stop``."""
+
+    batch: Batch
+    start: int
+    stop: int
+
+
+class _Waiting(NamedTuple):
+    assembly: Assembly
+    keys: RequestKeys
+    future: asyncio.Future[Answer]
+
+
+class _Part(NamedTuple):
+    """What was read for the requests of one assembly."""
+
+    assembly: Assembly
+    group: Sequence[_Waiting]
+    question: Question
+    reads: Sequence[RowsRead]
+    time: int
+
+
+class _Reading(NamedTuple):
+    batch: Sequence[_Waiting]
+    task: asyncio.Task[list[_Part]]
+
+
+class MicroBatcher:
+    """Collects requests while a read is under way, then answers all of them with the next."""
+
+    def __init__(self, reader: AsyncOnlineReader) -> None:
+        self._reader = reader
+        self._waiting: list[_Waiting] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def get(self, assembly: Assembly, keys: RequestKeys) -> asyncio.Future[Answer]:
+        """Return the features of a request's entities; requests for the same assembly are answered together.
+
+        The future raises FeatureStoreError if the store does not hold what the plan promises.
+
+        Raises:
+            StoreUnavailableError: too many requests wait for the store.
+        """
+        if len(self._waiting) >= MOST_WAITING:
+            raise StoreUnavailableError(f"{MOST_WAITING} requests wait for the online store already: try again later")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        self._waiting.append(_Waiting(assembly, keys, future))
+        if self._task is None:
+            self._task = loop.create_task(self._work())
+        return future
+
+    async def _work(self) -> None:
+        reading: _Reading | None = self._begin()
+        while reading is not None:
+            await asyncio.wait([reading.task])
+            following = None
+            if self._waiting:
+                # The store works on the next batch while the answers to this one are made.
+                following = self._begin()
+                for _ in range(_TURNS_TO_SEND):
+                    await asyncio.sleep(0)
+            _conclude(reading)
+            reading = following or (self._begin() if self._waiting else None)
+        self._task = None
+
+    def _begin(self) -> _Reading:
+        count = _fitting(self._waiting)
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return _Reading(batch, asyncio.get_running_loop().create_task(self._read(batch)))
+
+    async def _read(self, batch: Sequence[_Waiting]) -> list[_Part]:
+        groups: dict[Assembly, list[_Waiting]] = {}
+        for waiting in batch:
+            groups.setdefault(waiting.assembly, []).append(waiting)
+        now = time.time_ns() // 1000
+        questions = [assembly.ask(_merged([each.keys for each in group])) for assembly, group in groups.items()]
+        reads = iter(await self._reader.read([wanted for question in questions for wanted in question.wanted], now))
+        return [
+            _Part(assembly, group, question, list(islice(reads, len(question.wanted))), now)
+            for (assembly, group), question in zip(groups.items(), questions, strict=True)
+        ]
+
+
+def _conclude(reading: _Reading) -> None:
+    """Answer everybody who waits for a read that is done."""
+    error = reading.task.exception()
+    if error is not None:
+        _fail(reading.batch, error)
+        return
+    for part in reading.task.result():
+        try:
+            batch = Batch(part.assembly.answer(part.question, part.reads, part.time))
+        except Exception as failure:  # noqa: BLE001 - those who wait must hear of it, the others be answered
+            _fail(part.group, failure)
+        else:
+            _deliver(part.group, batch)
+
+
+def _fitting(waiting: Sequence[_Waiting]) -> int:
+    """Return how many of those who wait, at least one, make a batch."""
+    entities = 0
+    for count, each in enumerate(waiting):
+        entities += each.keys.count
+        if entities > MOST_ENTITIES_AT_ONCE:
+            return max(1, count)
+    return len(waiting)
+
+
+def _merged(requests: Sequence[RequestKeys]) -> RequestKeys:
+    if len(requests) == 1:
+        return requests[0]
+    return RequestKeys(
+        sum(each.count for each in requests),
+        {name: list(chain.from_iterable(each.values[name] for each in requests)) for name in requests[0].values},
+    )
+
+
+def _deliver(group: Sequence[_Waiting], batch: Batch) -> None:
+    start = 0
+    for _, keys, future in group:
+        stop = start + keys.count
+        if not future.done():
+            future.set_result(Answer(batch, start, stop))
+        start = stop
+
+
+def _fail(group: Sequence[_Waiting], error: BaseException) -> None:
+    for waiting in group:
+        if not waiting.future.done():
+            waiting.future.set_exception(error)

@@ -1,0 +1,88 @@
+"""What goes over the wire: bodies, headers and status codes."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from feature_store.errors import FeatureStoreError
+from feature_store.plans import ServicePlan
+from serving.requests import RequestError, RequestKeys, UnknownServiceError
+from serving.server.batching import Answer
+
+JSON: Final = "application/json"
+ARROW: Final = "application/vnd.apache.arrow.stream"
+
+
+class Response(NamedTuple):
+    """A whole HTTP response."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class HttpError(Exception):
+    """A request that fails before it reaches a service.
+
+    Attributes:
+        status: HTTP status.
+        field: what is wrong.
+        message: why, and what to do instead.
+    """
+
+    def __init__(self, status: int, field: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.field = field
+        self.message = message
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """Return a value as JSON."""
+    return Response(status, JSON, orjson.dumps(value))
+
+
+def error_response(error: HttpError | FeatureStoreError) -> Response:
+    """Return an error as JSON; what a request is not to blame for is a 503."""
+    match error:
+        case HttpError():
+            status, field, message = error.status, error.field, error.message
+        case UnknownServiceError():
+            status, field, message = 404, error.field, error.message
+        case RequestError():
+            status, field, message = 400, error.field, error.message
+        case _:
+            status, field, message = 503, "store", str(error)
+    return json_response({"error": {"field": field, "message": message}}, status)
+
+
+def features_json(keys: RequestKeys, answer: Answer) -> Response:
+    """Return one request's feature vectors as columnar JSON."""
+    return Response(200, JSON, answer.batch.json.answer(keys.values, answer.start, answer.stop))
+
+
+def features_arrow(answer: Answer) -> Response:
+    """Return one request's feature vectors as an Arrow IPC stream."""
+    from serving.arrow import to_ipc_stream  # noqa: PLC0415 - pyarrow is large, and JSON callers do without
+
+    return Response(200, ARROW, to_ipc_stream(answer.batch.vectors.take(answer.start, answer.stop)))
+
+
+def services_json(plans: list[ServicePlan]) -> Response:
+    """Return what the server serves."""
+    return json_response(
+        {
+            "services": [
+                {
+                    "service": plan.service,
+                    "version": plan.version,
+                    "owner": plan.owner,
+                    "keys": {name: dtype.name for name, dtype in plan.keys.items()},
+                    "features": {output.name: output.dtype for output in plan.outputs},
+                }
+                for plan in plans
+            ]
+        }
+    )

@@ -1,0 +1,48 @@
+"""Reading rows from the online store without blocking an event loop: for the server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from serving.stores.reading import ATTEMPTS, Pointers, ReadAttempt, RowsRead, RowsWanted, rows_vanished
+from serving.stores.resp_client import RespClient
+
+_PING: Final = b"*1\r\n$4\r\nPING\r\n"
+
+
+class AsyncOnlineReader:
+    """``OnlineReader`` for an event loop; one loop per instance.
+
+    Args:
+        url: of a Redis or Valkey server.
+
+    Raises:
+        InputError: the URL holds an option that the server's client does not know.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._client = RespClient(url)
+        self._pointers = Pointers()
+
+    async def read(self, wanted: Sequence[RowsWanted], time: int) -> list[RowsRead]:
+        """Read rows; see ``OnlineReader.read``."""
+        for _ in range(ATTEMPTS):
+            attempt = ReadAttempt(self._pointers, wanted, time)
+            values: Any = [] if attempt.command is None else await self._client.execute(attempt.command)
+            read = attempt.finish(values)
+            if read is not None:
+                return read
+        raise rows_vanished(wanted)
+
+    async def ping(self) -> None:
+        """Ask the store for a sign of life.
+
+        Raises:
+            StoreUnavailableError: it does not answer.
+        """
+        await self._client.execute(_PING)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._client.close()

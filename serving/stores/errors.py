@@ -1,0 +1,21 @@
+"""What can go wrong between this project and the online store."""
+
+from __future__ import annotations
+
+from feature_store.errors import FeatureStoreError
+
+
+class StoreError(FeatureStoreError):
+    """Base of the online store's errors."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store's server does not answer, or refuses."""
+
+
+class LeaseHeldError(StoreError):
+    """Another loader is at work on the view."""
+
+
+class LeaseLostError(StoreError):
+    """This loader stopped for longer than its lease; what it was loading is never served."""

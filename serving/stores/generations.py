@@ -1,0 +1,76 @@
+"""The pointer of a view: which generations are live, which of them is served at T, which can go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from feature_store.rows import RowLayout
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One loaded copy of a snapshot. Instants are microseconds UTC.
+
+    Attributes:
+        id: its number, unique in the store; the larger of two was loaded later.
+        as_of: the instant its values describe.
+        available_at: it is served to requests after this instant.
+        published_at: when it could first be served: the later of ``available_at`` and ``loaded_at``.
+        loaded_at: when its last row was written.
+        rows: how many entities it holds.
+        content_hash: of the snapshot, to know it again.
+        layout: of its rows.
+    """
+
+    id: int
+    as_of: int
+    available_at: int
+    published_at: int
+    loaded_at: int
+    rows: int
+    content_hash: str
+    layout: RowLayout
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Of two usable generations the one of higher rank is served."""
+        return self.as_of, self.id
+
+    @property
+    def voucher(self) -> bytes:
+        """What stands under the generation's bare row prefix while all its rows are there.
+
+        It differs even from that of a generation with the same id, as a server that was emptied counts from 1 again.
+        """
+        return b"%d:%d" % (self.as_of, self.loaded_at)
+
+
+def encode_generations(generations: Iterable[Generation]) -> bytes:
+    """Return a pointer's value."""
+    return json.dumps([{**vars(each), "layout": each.layout.to_record()} for each in generations]).encode()
+
+
+def decode_generations(value: bytes | None) -> tuple[Generation, ...]:
+    """Read a pointer's value; a view that was never loaded has none."""
+    records: list[dict[str, Any]] = json.loads(value) if value else []
+    layouts = [RowLayout.from_record(record.pop("layout")) for record in records]
+    return tuple(Generation(**record, layout=layout) for record, layout in zip(records, layouts, strict=True))
+
+
+def select(generations: Iterable[Generation], time: int) -> Generation | None:
+    """Return the generation served at T: the newest as-of that was available strictly before T."""
+    return max((each for each in generations if each.available_at < time), key=lambda each: each.rank, default=None)
+
+
+def outdated(generations: Iterable[Generation], time: int) -> list[Generation]:
+    """Return the generations that no request at ``time`` or later is served from, highest rank first."""
+    listed = list(generations)
+    behind = [
+        each
+        for each in listed
+        if any(other.rank > each.rank and other.available_at < max(each.available_at + 1, time) for other in listed)
+    ]
+    return sorted(behind, key=lambda each: each.rank, reverse=True)

@@ -1,0 +1,85 @@
+"""The bytes of every key in the online store. Nothing else builds or takes apart a key."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from feature_store.ragged import Ragged, from_lengths, from_matrix, join_columns
+from serving.stores.resp import pack
+
+GENERATION_COUNTER: Final = b"fs:generation"
+"""The global counter that generation ids come from: a later loader always has the larger id."""
+
+_ROW: Final = b"\x01"
+
+
+def pointer_key(view: str) -> bytes:
+    """Where the live generations of a view are listed."""
+    return _control_key(view, "generations")
+
+
+def lease_key(view: str) -> bytes:
+    """Holds the generation id of the loader at work; expires when that loader stops renewing it."""
+    return _control_key(view, "lease")
+
+
+def fence_key(view: str) -> bytes:
+    """Holds the id of the last loader that took the lease; unlike the lease it changes only on a take-over."""
+    return _control_key(view, "fence")
+
+
+def started_key(view: str) -> bytes:
+    """The set of generations that may have rows in the store: live ones and those of loaders that died."""
+    return _control_key(view, "started")
+
+
+def chunks_key(view: str, generation: int) -> bytes:
+    """The hash from chunk number to the entity keys of that chunk, so that a generation is dropped without a scan."""
+    return _control_key(view, f"chunks:{generation}")
+
+
+def _control_key(view: str, name: str) -> bytes:
+    return f"fs:{{{view}}}:{name}".encode()
+
+
+def row_prefix(generation: int) -> bytes:
+    """What the keys of a generation's rows start with; alone it is the key that says that the rows are all there."""
+    return _ROW + generation.to_bytes(4, "big")
+
+
+def row_keys(generation: int, entities: Ragged) -> Ragged:
+    """Return the keys of the rows of encoded entities."""
+    return join_columns(len(entities), [row_prefix(generation), entities])
+
+
+def row_key_words(generation: int, entities: Ragged) -> bytes:
+    """Return the keys of the rows of encoded entities as words of a RESP command."""
+    width = entities.width
+    if width is None:
+        keys = tuple(row_keys(generation, entities).to_list())
+        return pack(keys).partition(b"\r\n")[2] if keys else b""
+    prefix = row_prefix(generation)
+    head = b"$%d\r\n%b" % (len(prefix) + width, prefix)
+    # Joining the entities by all that stands between two of them needs no look at any single one.
+    return head + (b"\r\n" + head).join(entities.to_list()) + b"\r\n"
+
+
+def pack_chunk(entities: Ragged) -> bytes:
+    """Return the entity keys of a chunk as one value: their width (0: they differ), lengths if so, and bytes."""
+    width = entities.width
+    if width is not None:
+        return width.to_bytes(4, "little") + entities.buffer.tobytes()
+    lengths = entities.lengths.astype("<u4")
+    return bytes(4) + len(entities).to_bytes(4, "little") + lengths.tobytes() + entities.buffer.tobytes()
+
+
+def unpack_chunk(value: bytes) -> Ragged:
+    """Return the entity keys that ``pack_chunk`` was given."""
+    width = int.from_bytes(value[:4], "little")
+    if width:
+        return from_matrix(np.frombuffer(value, np.uint8, offset=4).reshape(-1, width))
+    count = int.from_bytes(value[4:8], "little")
+    lengths = np.frombuffer(value, "<u4", count, offset=8)
+    return from_lengths(np.frombuffer(value, np.uint8, offset=8 + lengths.nbytes), lengths)

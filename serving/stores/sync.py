@@ -1,0 +1,148 @@
+"""From the offline store to the online store: loading what landed and recording what was published."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from feature_store.columns import Column
+from feature_store.dtypes import Boolean, DType, String
+from feature_store.errors import NotComputedError
+from feature_store.features import Feature
+from feature_store.fingerprints import stored_column
+from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.offline.ledger import Ledger
+from feature_store.offline.reading import OpenTable
+from feature_store.offline.store import OfflineStore
+from feature_store.rows import LayoutField, RowLayout
+from feature_store.views import FeatureView
+from serving.stores.writer import Chunk, LoadReport, OnlineWriter, Snapshot
+
+Progress = Callable[[str], None]
+
+_Held = tuple[Feature, str]
+"""A feature and the stored column that holds it: another one before it was renamed."""
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What the online store holds of a view after a sync.
+
+    Attributes:
+        served_as_of: as-of of the newest partition that is available; None: none is yet.
+        loads: by as-of, what was loaded or found loaded: the served partition and those that wait for their time.
+    """
+
+    served_as_of: datetime | None
+    loads: Mapping[datetime, LoadReport]
+
+
+def sync_view(
+    store: OfflineStore, view: FeatureView, writer: OnlineWriter, now: datetime, progress: Progress | None = None
+) -> SyncReport:
+    """Make the online store hold the newest available partition of a view and every landed one after it.
+
+    Doing it again changes nothing. Older partitions are not loaded: nobody is served from them.
+
+    Args:
+        store: the offline store.
+        view: the view.
+        writer: of the online store.
+        now: the instant that divides available partitions from those that wait for their available-at.
+        progress: told in words what is going on.
+
+    Raises:
+        NotComputedError: no partition has landed.
+        FingerprintError: a partition was computed by another definition of a feature.
+    """
+    table = store.values(view)
+    opened = table.open()
+    if opened.partitions.is_empty():
+        raise NotComputedError(f"{view.full_name}: no partition has landed: materialise its table first")
+    served, wanted = _wanted(opened.partitions, now)
+    loads = {row["as_of"][0]: _load(view, writer, opened, row, table.ledger, progress) for row in wanted.iter_slices(1)}
+    return SyncReport(served, loads)
+
+
+def is_synced(store: OfflineStore, view: FeatureView, writer: OnlineWriter, now: datetime) -> bool:
+    """Return whether ``sync_view`` would find everything loaded.
+
+    Raises:
+        FingerprintError: as ``sync_view``.
+    """
+    _served, wanted = _wanted(store.values(view).ledger.partitions(), now)
+    live = {(each.as_of, each.content_hash, each.layout) for each in writer.generations(view.full_name)}
+    return all(
+        (to_microseconds(row["as_of"]), row["content_hash"], _layout(_held(view, row))) in live
+        for row in wanted.iter_rows(named=True)
+    )
+
+
+def _wanted(partitions: pl.DataFrame, now: datetime) -> tuple[datetime | None, pl.DataFrame]:
+    """Return the as-of that is served now, and the partitions from it on."""
+    available = partitions.filter(pl.col("available_at") < now)
+    served: datetime | None = available["as_of"].max() if available.height else None  # type: ignore[assignment]
+    return served, partitions if served is None else partitions.filter(pl.col("as_of") >= served)
+
+
+def _load(
+    view: FeatureView,
+    writer: OnlineWriter,
+    opened: OpenTable,
+    row: pl.DataFrame,
+    ledger: Ledger,
+    progress: Progress | None,
+) -> LoadReport:
+    partition = row.row(0, named=True)
+    as_of = to_microseconds(partition["as_of"])
+    available_at = to_microseconds(partition["available_at"])
+    held = _held(view, partition)
+    snapshot = Snapshot(as_of, available_at, _layout(held), partition["content_hash"])
+
+    def told(written: int) -> None:
+        if progress is not None:
+            progress(f"{view.full_name} as of {partition['as_of']}: {written} of {partition['rows']} rows loaded")
+
+    report = writer.load(view.full_name, snapshot, _chunks(view, opened, row, held), told)
+    is_live = any(g.id == report.generation and g.as_of == as_of for g in writer.generations(view.full_name))
+    if is_live and partition["generation"] != report.generation:
+        ledger.mark_published(partition["as_of"], from_microseconds(report.published_at), report.generation)
+    return report
+
+
+def _held(view: FeatureView, partition: Mapping[str, Any]) -> list[_Held]:
+    """Return the features that a partition holds, which may be fewer than the view has now, and their columns."""
+    computed: dict[str, str] = json.loads(partition["fingerprints"])
+    found = ((f, stored_column(view.full_name, f.name, f.fingerprint, computed)) for f in view.stored_features)
+    return [(feature, column) for feature, column in found if column is not None]
+
+
+def _layout(held: Sequence[_Held]) -> RowLayout:
+    return RowLayout(tuple(LayoutField(f.name, f.dtype, f.fingerprint) for f, _ in held))
+
+
+def _chunks(view: FeatureView, opened: OpenTable, row: pl.DataFrame, held: Sequence[_Held]) -> Iterator[Chunk]:
+    columns = dict.fromkeys(column for _, column in held)
+    frame = opened.scan(row).select(*view.keys, *columns).collect()
+    keys = [to_column(frame[key], dtype) for key, dtype in view.entity.keys.items()]
+    yield keys, {feature.name: to_column(frame[column], feature.dtype) for feature, column in held}
+
+
+def to_column(series: pl.Series, dtype: DType) -> Column:
+    """Return a stored column, vectors as lists, in the shape in which the core hands values around."""
+    valid = series.is_not_null().to_numpy()
+    if dtype.is_vector:
+        vectors = np.zeros((len(series), dtype.length), np.float32)
+        vectors[valid] = series.drop_nulls().list.to_array(dtype.length).to_numpy()
+        return Column(vectors, valid)
+    if dtype == String:
+        return Column(series.fill_null("").to_numpy().astype(object), valid)
+    if dtype == Boolean:
+        return Column(series.fill_null(value=False).cast(pl.UInt8).to_numpy(), valid)
+    return Column(series.to_physical().fill_null(0).to_numpy(), valid)

@@ -1,0 +1,62 @@
+"""Columns in the forms that callers read: Python values and JSON values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+
+from feature_store.columns import Array, Column, Mask
+from feature_store.dtypes import Boolean, DType, Timestamp
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def python_values(column: Column, dtype: DType) -> list[Any]:
+    """Return a column as Python values, None where null; timestamps are ``datetime`` in UTC."""
+    if dtype == Timestamp:
+        instants: list[Any] = _filled(column).view("datetime64[us]").tolist()
+        return _listed([instant.replace(tzinfo=UTC) for instant in instants], column)
+    return json_values(column, dtype)
+
+
+def json_values(column: Column, dtype: DType) -> list[Any]:
+    """Return a column as values that JSON can hold, None where null; timestamps are ISO 8601 text in UTC."""
+    if dtype.name == Timestamp.name:
+        return _listed(np.datetime_as_string(_filled(column).view("datetime64[us]"), timezone="UTC").tolist(), column)
+    values = column.values.astype(np.bool_) if dtype.name == Boolean.name else column.values
+    return _listed(values.tolist(), column)
+
+
+def iso_instant(microseconds: int) -> str:
+    """Return an instant in ISO 8601, UTC, to the microsecond.
+
+    >>> iso_instant(1_500_000)
+    '1970-01-01T00:00:01.500000Z'
+    """
+    instant = _EPOCH + timedelta(microseconds=microseconds)
+    return instant.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def all_true(mask: Mask) -> bool:
+    """Whether no element is False; on the short arrays of single requests many times faster than numpy's own ``all``.
+
+    >>> all_true(np.array([True, True])), all_true(np.array([True, False])), all_true(np.array([], np.bool_))
+    (True, False, True)
+    """
+    return b"\0" not in mask.tobytes()
+
+
+def _filled(column: Column) -> Array:
+    """Return the values with 0 where null: what stands there may be no instant at all."""
+    return np.where(column.valid, column.values, 0)
+
+
+def _listed(values: list[Any], column: Column) -> list[Any]:
+    if all_true(column.valid):
+        return values
+    listed = np.empty(len(values), object)
+    listed[:] = values
+    listed[~column.valid] = None
+    return listed.tolist()
