@@ -1,0 +1,20 @@
+"""The project's own Dagster instance: a folder of the state folder, configured by ``dagster.yaml``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from resources.settings import Settings, project_root
+
+
+def use_project_home(settings: Settings) -> None:
+    """Make this process and its children use the instance in the state folder, whatever ``DAGSTER_HOME`` was."""
+    home = settings.state / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(project_root() / "dagster.yaml", home / "dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+    # Dagster calls these parameters beta wherever they are used; we need them, and tests hold what they do.
+    beta = ("allow_nonexistent_upstream_partitions", "backfill_policy")
+    os.environ["PYTHONWARNINGS"] = ",".join(f"ignore:Parameter `{name}`" for name in beta)

@@ -1,0 +1,118 @@
+"""The offline store as a Dagster resource, and the IO manager through which tables pass between assets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import dagster as dg
+import polars as pl
+
+from feature_store import FeatureView
+from feature_store.errors import OwnershipError
+from feature_store.offline.materialize import TileReport, ValueFrame, compute_tiles, write_values
+from feature_store.offline.store import OfflineStore
+
+TABLE = "_table"
+"""Last part of the asset key of a view's table."""
+
+
+class OfflineStoreResource(dg.ConfigurableResource):
+    """The offline store, writable for the views of one team.
+
+    Attributes:
+        root: a folder or a URI such as ``s3://bucket/prefix``.
+        storage_options: as deltalake takes them.
+        team: the team of the code location; it may write the views that it owns. Empty: read only.
+    """
+
+    root: str
+    storage_options: Mapping[str, str] = {}
+    team: str = ""
+
+    @property
+    def store(self) -> OfflineStore:
+        """The store, for reading."""
+        return OfflineStore(self.root, dict(self.storage_options))
+
+    def write_tiles(self, view: FeatureView, start: datetime, end: datetime, run_id: str) -> TileReport:
+        """Build and store the tiles of a range; see ``compute_tiles``.
+
+        Raises:
+            OwnershipError: another team owns the view.
+        """
+        self.check_owner(view)
+        return compute_tiles(self.store, view, start, end, run_id)
+
+    def write_values(self, view: FeatureView, values: ValueFrame, start: datetime, end: datetime, run_id: str) -> int:
+        """Store computed values of a range and return the number of rows; see ``write_values``.
+
+        Raises:
+            OwnershipError: another team owns the view.
+        """
+        self.check_owner(view)
+        return write_values(self.store, view, values, start, end, run_id)
+
+    def check_owner(self, view: FeatureView) -> None:
+        """Refuse to write a view that another team owns."""
+        self.check_team(view.owner, view.full_name)
+
+    def check_team(self, owner: str, what: str) -> None:
+        """Refuse to write what another team owns.
+
+        Raises:
+            OwnershipError: ``owner`` is not the team of this code location.
+        """
+        if self.team != owner:
+            writer = f"the code location of team {self.team}" if self.team else "a code location without a team"
+            raise OwnershipError(
+                f"{writer} may not write {what}, which {owner} owns: "
+                f"materialise it in {owner}'s code location, or change its owner="
+            )
+
+
+@dataclass(frozen=True)
+class ViewValues:
+    """What the asset of a view's table hands to the IO manager.
+
+    Attributes:
+        view: the view.
+        values: its computed values of exactly the partitions of the run.
+    """
+
+    view: FeatureView
+    values: ValueFrame
+
+
+class DeltaIOManager(dg.ConfigurableIOManager):
+    """Writes the tables of views and reads tables and landed sources, partition by partition, through the ledger.
+
+    Attributes:
+        offline_store: the store, which also knows the team that may write.
+    """
+
+    offline_store: OfflineStoreResource
+
+    def handle_output(self, context: dg.OutputContext, obj: ViewValues) -> None:
+        """Store the values of the run's partitions: one Delta commit and one ledger entry per partition.
+
+        Raises:
+            OwnershipError: another team owns the view.
+        """
+        window = context.asset_partitions_time_window
+        rows = self.offline_store.write_values(obj.view, obj.values, window.start, window.end, context.run_id)
+        table = self.offline_store.store.values(obj.view)
+        context.add_output_metadata(
+            {"dagster/uri": table.uri, "delta_version": table.delta_version() or 0, "rows_of_run": rows}
+        )
+
+    def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
+        """Return the landed partitions that the run reads; all of them for assets without partitions."""
+        store = self.offline_store.store
+        *parts, last = context.asset_key.path
+        table = store.stored_values("/".join(parts)) if last == TABLE else store.source("/".join([*parts, last]))
+        if not context.has_asset_partitions:
+            return table.scan()
+        window = context.asset_partitions_time_window
+        return table.scan(window.start, window.end)

@@ -1,0 +1,37 @@
+"""The online store as a Dagster resource: any Redis or Valkey by URL, or the embedded one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+
+from serving.stores.embedded import ensure_embedded
+from serving.stores.writer import OnlineWriter
+
+
+class OnlineStoreResource(dg.ConfigurableResource):
+    """Where views are loaded for serving.
+
+    Attributes:
+        url: ``redis://...``; empty: the embedded Valkey, started when it is first needed.
+        embedded_folder: where the embedded Valkey keeps its data.
+    """
+
+    url: str = ""
+    embedded_folder: str = ""
+
+    def running_url(self) -> str:
+        """Return the URL of a store that runs."""
+        return self.url or ensure_embedded(Path(self.embedded_folder))
+
+    @contextmanager
+    def writer(self) -> Iterator[OnlineWriter]:
+        """Give a writer for the time of a load."""
+        writer = OnlineWriter(self.running_url())
+        try:
+            yield writer
+        finally:
+            writer.close()

@@ -1,0 +1,139 @@
+"""Settings: where everything lies and listens, from the environment, with defaults inside the project's own folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from feature_store.errors import InputError
+
+_SLACK_API = "https://slack.com/api/"
+
+
+def project_root() -> Path:
+    """Return the folder of the project, whatever the current directory is."""
+    return Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set from outside. Secrets are left out of its text.
+
+    Attributes:
+        state: folder of everything that is kept between runs (``FEATURES_STATE``; ``.state``).
+        offline_root: root of the offline store, a folder or ``s3://bucket/prefix`` (``FEATURES_OFFLINE_ROOT``).
+        storage_options: as deltalake takes them (``FEATURES_STORAGE_OPTIONS``, a JSON object of strings).
+        online_url: Redis or Valkey URL (``FEATURES_ONLINE_URL``); empty: an embedded Valkey in ``online_folder``.
+        plans: folder of the compiled service plans (``FEATURES_PLANS``).
+        http_port: port of the feature server (``FEATURES_HTTP_PORT``; 8080).
+        slack_base_url: where Slack's API answers (``FEATURES_SLACK_BASE_URL``).
+        slack_token: bot token (``FEATURES_SLACK_TOKEN``); empty: no message is sent.
+        ui_url: where links in messages lead, the Dagster UI (``FEATURES_UI_URL``; ``http://127.0.0.1:3000``).
+        data_folder: Parquet files that replace those of the data package, name by name (``FEATURES_DATA_FOLDER``).
+        original_clock: keep the data's own dates instead of moving them up to today (``FEATURES_CLOCK=original``).
+        fixed_now: pretend that it is this instant, for tests (``FEATURES_NOW``, ISO 8601 with a zone).
+        days: how many days the demo covers (``DAYS``); None: its own choice.
+    """
+
+    state: Path
+    offline_root: str
+    storage_options: Mapping[str, str] = field(repr=False)
+    online_url: str = field(repr=False)
+    plans: Path
+    http_port: int
+    slack_base_url: str
+    slack_token: str = field(repr=False)
+    ui_url: str
+    data_folder: Path | None
+    original_clock: bool
+    fixed_now: datetime | None
+    days: int | None
+
+    @property
+    def online_folder(self) -> Path:
+        """Folder of the embedded Valkey: its data, process id, port and log."""
+        return self.state / "online"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings; relative paths count from the project's folder, and an empty variable is an unset one.
+
+        Args:
+            environment: variables by name; None: those of this process.
+
+        Raises:
+            InputError: a variable has a value that cannot be; the message names it.
+        """
+        given = {name: value for name, value in (os.environ if environment is None else environment).items() if value}
+        state = project_root() / given.get("FEATURES_STATE", ".state")
+        return cls(
+            state=state,
+            offline_root=_root(given.get("FEATURES_OFFLINE_ROOT"), state / "offline"),
+            storage_options=_string_map(given, "FEATURES_STORAGE_OPTIONS"),
+            online_url=_url(given, "FEATURES_ONLINE_URL", "", ("redis", "rediss", "unix")),
+            plans=project_root() / given.get("FEATURES_PLANS", state / "plans"),
+            http_port=_integer(given, "FEATURES_HTTP_PORT", 1, 65535) or 8080,
+            slack_base_url=_url(given, "FEATURES_SLACK_BASE_URL", _SLACK_API, ("http", "https")),
+            slack_token=given.get("FEATURES_SLACK_TOKEN", ""),
+            ui_url=_url(given, "FEATURES_UI_URL", "http://127.0.0.1:3000", ("http", "https")),
+            data_folder=project_root() / given["FEATURES_DATA_FOLDER"] if "FEATURES_DATA_FOLDER" in given else None,
+            original_clock=_is_original(given.get("FEATURES_CLOCK", "live")),
+            fixed_now=_instant(given, "FEATURES_NOW"),
+            days=_integer(given, "DAYS", 1, 3650),
+        )
+
+
+def _root(text: str | None, default: Path) -> str:
+    if text is None:
+        return str(default)
+    return text if "://" in text else str(project_root() / text)
+
+
+def _url(given: Mapping[str, str], name: str, default: str, schemes: tuple[str, ...]) -> str:
+    text = given.get(name, default)
+    if text and not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        # The value is not shown: it may hold a password.
+        raise InputError(f"{name} is no URL of {' or '.join(schemes)}: write {schemes[0]}://host:port")
+    return text
+
+
+def _string_map(given: Mapping[str, str], name: str) -> dict[str, str]:
+    try:
+        value = json.loads(given.get(name, "{}"))
+    except json.JSONDecodeError as error:
+        raise InputError(f'{name} is not JSON: write {{"AWS_REGION": "eu-central-1"}}') from error
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise InputError(f'{name} is not a JSON object of strings: write {{"AWS_REGION": "eu-central-1"}}')
+    return value
+
+
+def _integer(given: Mapping[str, str], name: str, lowest: int, highest: int) -> int | None:
+    text = given.get(name)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
+        raise InputError(f"{name}={text!r} is not a whole number from {lowest} to {highest}")
+    return int(text)
+
+
+def _is_original(text: str) -> bool:
+    if text not in ("live", "original"):
+        raise InputError(f"FEATURES_CLOCK={text!r} is neither 'live' (dates moved up to today) nor 'original'")
+    return text == "original"
+
+
+def _instant(given: Mapping[str, str], name: str) -> datetime | None:
+    text = given.get(name)
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"{name}={text!r} is not an instant: write 2026-01-31T00:00:10+00:00") from error
+    if instant.tzinfo is None:
+        raise InputError(f"{name}={text!r} has no time zone: write 2026-01-31T00:00:10+00:00")
+    return instant.astimezone(UTC)
