@@ -1,0 +1,5 @@
+"""The command line: ``features``."""
+
+from feature_assets.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,136 @@
+"""The commands of ``features`` and their options. What they do is imported when it is asked for: help is quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from feature_store.errors import FeatureStoreError
+
+app = typer.Typer(
+    help="Find features, read their values, and build training sets.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+BAD_INPUT = 2
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@app.command("list")
+def list_command(
+    team: Annotated[str | None, typer.Option(help="Only of this team.")] = None,
+    entity: Annotated[str | None, typer.Option(help="Only of this entity.")] = None,
+    kind: Annotated[
+        str, typer.Option(help="feature, aggregate, field, derived, on-read, view or service.")
+    ] = "feature",
+    json: Json = False,
+) -> None:
+    """List features, views or services."""
+    from feature_assets.cli.browse import list_declared  # noqa: PLC0415
+
+    list_declared(team, entity, kind, as_json=json)
+
+
+@app.command("search")
+def search_command(
+    words: Annotated[list[str], typer.Argument(help="All of them must occur.")],
+    limit: Annotated[int, typer.Option(min=1, help="Print so many at most.")] = 20,
+    json: Json = False,
+) -> None:
+    """Search names, descriptions, entities, teams, sources and logic, the best first."""
+    from feature_assets.cli.browse import search_declared  # noqa: PLC0415
+
+    search_declared(words, limit, as_json=json)
+
+
+@app.command("show")
+def show_command(
+    name: Annotated[str, typer.Argument(help="A view, view.feature or service, e.g. household_spend.spend_7d.")],
+    json: Json = False,
+) -> None:
+    """Show everything about a view, a feature or a service, and what is computed of it."""
+    from feature_assets.cli.browse import show  # noqa: PLC0415
+
+    show(name, as_json=json)
+
+
+@app.command("get")
+def get_command(
+    name: Annotated[str, typer.Argument(metavar="SERVICE|VIEW", help="What to read.")],
+    key: Annotated[list[str], typer.Option(help="column=value; repeat it for more entities or key columns.")],
+    json: Json = False,
+) -> None:
+    """Read values from the online store, as a model gets them now."""
+    from feature_assets.cli.online import get  # noqa: PLC0415
+
+    get(name, key, as_json=json)
+
+
+@app.command("training-set")
+def training_set_command(
+    service: Annotated[str, typer.Argument(help="Whose features to add.")],
+    spine: Annotated[Path, typer.Option(help="CSV or Parquet file: keys, a time with a zone, labels.")],
+    out: Annotated[Path, typer.Option(help="CSV or Parquet file to write.")],
+    time_column: Annotated[str, typer.Option(help="The spine's column of times.")] = "time",
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Give nulls where nothing was computed, instead of failing.")
+    ] = False,
+    with_status: Annotated[
+        bool, typer.Option("--with-status", help="Add the status of each value, and the as-of of each view.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Add to every row of a spine the features as they were available before its time."""
+    from feature_assets.cli.training_sets import SpineOptions, write_training_set  # noqa: PLC0415
+
+    options = SpineOptions(spine, time_column, allow_missing=allow_missing, with_status=with_status)
+    write_training_set(service, options, out, as_json=json)
+
+
+@app.command("apply")
+def apply_command(
+    allow_redefined: Annotated[
+        bool,
+        typer.Option("--allow-redefined", help="Accept features that changed though their view kept its version."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Compile the services into the plans that servers read, and say what changed."""
+    from feature_assets.cli.applying import apply  # noqa: PLC0415
+
+    apply(allow_redefined=allow_redefined, as_json=json)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit: 0, or 2 with one line on stderr if what was asked for cannot be done.
+
+    Args:
+        arguments: as on the command line, without the program's name; None: those of this process.
+    """
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command (without one, help); return the exit code."""
+    try:
+        code = app(arguments or ["--help"], prog_name="features", standalone_mode=False)
+    except TyperException as error:
+        return _refuse(error.format_message())
+    except FeatureStoreError as error:
+        return _refuse(str(error))
+    except BrokenPipeError:  # the reader, e.g. `head`, has seen enough
+        sys.stderr.close()
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(message: str) -> int:
+    sys.stderr.write(f"features: {' '.join(message.split())}\n")
+    return BAD_INPUT

@@ -1,0 +1,100 @@
+"""``list``, ``search`` and ``show``: what is declared. They need neither Dagster nor a store."""
+
+from __future__ import annotations
+
+from feature_assets.cli.ledger_state import ledger_state
+from feature_assets.cli.names import FeatureOfView, find, unknown
+from feature_assets.cli.output import print_fields, print_json, print_line, print_table
+from feature_assets.cli.records import Record, all_records, details
+from feature_assets.cli.search import search
+from feature_assets.declarations import Declarations, load_declarations
+from feature_store import FeatureService
+from feature_store.errors import InputError
+from resources.settings import Settings
+
+FEATURE_KINDS = ("aggregate", "field", "derived", "on-read")
+KINDS = ("feature", *FEATURE_KINDS, "view", "service")
+LISTED = ("name", "kind", "type", "entity", "team", "description")
+
+
+def list_declared(team: str | None, entity: str | None, kind: str, *, as_json: bool) -> None:
+    """Print what is declared, narrowed to a team, an entity and a kind.
+
+    Raises:
+        InputError: no declared thing is of that team, entity or kind.
+    """
+    if kind not in KINDS:
+        raise unknown("kind", kind, KINDS)
+    records = list(all_records(load_declarations()))
+    if team is not None:
+        _require("team", team, records)
+    if entity is not None:
+        _require("entity", entity, records)
+    kinds = FEATURE_KINDS if kind == "feature" else (kind,)
+    _print_records(
+        [
+            record
+            for record in records
+            if record["kind"] in kinds and team in (None, record["team"]) and entity in (None, record["entity"])
+        ],
+        as_json=as_json,
+    )
+
+
+def search_declared(words: list[str], limit: int, *, as_json: bool) -> None:
+    """Print what has all the words, the best first."""
+    found = search(all_records(load_declarations()), words)
+    _print_records(found[:limit], as_json=as_json)
+    if not found and not as_json:
+        print_line(f"Nothing has all of: {' '.join(words)}. Try fewer or shorter words, or `features list`.")
+
+
+def show(name: str, *, as_json: bool) -> None:
+    """Print everything about one view, feature or service."""
+    declarations = load_declarations()
+    record = _details_with_ledger(declarations, name)
+    if as_json:
+        print_json(record)
+        return
+    features: list[Record] = record.pop("features", [])
+    print_fields({**record, "ledger": _ledger_text(record["ledger"])})
+    if features:
+        print_line()
+        print_table(list(features[0]), [list(feature.values()) for feature in features])
+
+
+def _details_with_ledger(declarations: Declarations, name: str) -> Record:
+    found = find(declarations, name)
+    record = details(declarations, found)
+    settings = Settings.from_environment()
+    if isinstance(found, FeatureService):
+        return {**record, "ledger": {view.full_name: ledger_state(settings, view) for view in found.views}}
+    if isinstance(found, FeatureOfView):
+        return {**record, "ledger": ledger_state(settings, found.view, found.feature)}
+    return {**record, "ledger": ledger_state(settings, found)}
+
+
+def _ledger_text(ledger: Record | None) -> str:
+    """Say what is computed of a view or feature, or of each view of a service."""
+    if ledger is None:
+        return "nothing computed yet"
+    if "partitions" not in ledger:
+        return "\n".join(f"{view}: {_ledger_text(state)}" for view, state in ledger.items())
+    outdated = f", {ledger['out_of_date']} of them by another definition" if ledger["out_of_date"] else ""
+    newest = f"newest as-of {ledger['newest_as_of']} ({ledger['newest_rows']} rows)"
+    return f"{ledger['partitions']} partitions{outdated}, {newest}"
+
+
+def _print_records(records: list[Record], *, as_json: bool) -> None:
+    if as_json:
+        print_json(records)
+    elif records:
+        print_table(LISTED, [[record[column] for column in LISTED] for record in records])
+        print_line(f"{len(records)} found")
+
+
+def _require(what: str, name: str, records: list[Record]) -> None:
+    known = sorted({record[what] for record in records})
+    if name not in known:
+        error = unknown(what, name, known)
+        raise InputError(f"{error} (there are {', '.join(known)})")

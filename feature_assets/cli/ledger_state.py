@@ -1,0 +1,55 @@
+"""What the ledger says of a view, if anything of it was ever computed."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from feature_store import Feature, FeatureView
+from feature_store.offline.layout import ledger_uri, view_uri
+from resources.settings import Settings
+
+
+def ledger_state(settings: Settings, view: FeatureView, feature: Feature | None = None) -> dict[str, Any] | None:
+    """Return how many partitions hold the values of a view, and its newest one.
+
+    Args:
+        settings: say where the offline store is.
+        view: the view.
+        feature: count only partitions that hold this feature as it is declared now; None: all features.
+
+    Returns:
+        ``partitions``, ``out_of_date`` (partitions computed by another definition), ``newest_as_of``,
+        ``newest_available_at``, ``newest_rows``, ``published_at``; None if there is no store or no partition.
+    """
+    root = settings.offline_root
+    if "://" not in root and not Path(ledger_uri(view_uri(root, view.full_name, "values"))).exists():
+        return None
+    # Here and not above: with an empty store, a command needs neither Delta nor Polars, and starts at once.
+    from feature_store.offline.store import OfflineStore  # noqa: PLC0415
+
+    partitions = OfflineStore(root, settings.storage_options).values(view).ledger.partitions().to_dicts()
+    if not partitions:
+        return None
+    wanted = view.fingerprints if feature is None else _fingerprint(view, feature)
+    stored = [json.loads(partition["fingerprints"]) for partition in partitions]
+    newest = partitions[-1]
+    return {
+        "partitions": len(partitions),
+        "out_of_date": sum(any(have.get(name) != mark for name, mark in wanted.items()) for have in stored),
+        "newest_as_of": _iso(newest["as_of"]),
+        "newest_available_at": _iso(newest["available_at"]),
+        "newest_rows": newest["rows"],
+        "published_at": _iso(newest["published_at"]),
+    }
+
+
+def _fingerprint(view: FeatureView, feature: Feature) -> dict[str, str]:
+    names = [feature.name] if feature.is_stored else feature.reads
+    return {name: view.fingerprints[name] for name in names}
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.astimezone(UTC).isoformat()

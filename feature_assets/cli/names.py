@@ -1,0 +1,79 @@
+"""What a name on the command line stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from feature_assets.declarations import Declarations
+from feature_store import Feature, FeatureService, FeatureView
+from feature_store.errors import InputError
+
+
+@dataclass(frozen=True)
+class FeatureOfView:
+    """A feature and the view it belongs to."""
+
+    view: FeatureView
+    feature: Feature
+
+    @property
+    def name(self) -> str:
+        """``view.feature``."""
+        return f"{self.view.name}.{self.feature.name}"
+
+
+Named = FeatureView | FeatureOfView | FeatureService
+
+
+def find(declarations: Declarations, name: str) -> Named:
+    """Return the view, feature or service of a name.
+
+    Names can be shortened: ``household_spend``, ``household_spend/v1`` and ``retail/household_spend/v1`` are a view
+    (the newest version if none is given), with ``.spend_7d`` a feature of it, ``churn`` and ``churn/v1`` a service.
+
+    Raises:
+        InputError: nothing is called so; says what was probably meant.
+    """
+    found = _by_name(declarations).get(name)
+    if found is None:
+        raise unknown("view, feature or service", name, _by_name(declarations))
+    return found
+
+
+def find_service(declarations: Declarations, name: str) -> FeatureService:
+    """Return the service of a name; see ``find``."""
+    services = {known: found for known, found in _by_name(declarations).items() if isinstance(found, FeatureService)}
+    if name not in services:
+        raise unknown("service", name, services)
+    return services[name]
+
+
+def find_servable(declarations: Declarations, name: str) -> FeatureService | FeatureView:
+    """Return the service or view of a name; see ``find``."""
+    found = find(declarations, name)
+    if isinstance(found, FeatureOfView):
+        raise InputError(f"{name} is a single feature: get its view, {found.view.name}, or a service")
+    return found
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
+    """Return the error for a name that is not among the known ones, with the likeliest ones."""
+    candidates = list(known)
+    close = get_close_matches(name, candidates, n=2, cutoff=0.55)
+    hint = f"did you mean {' or '.join(close)}?" if close else "see `features list`"
+    return InputError(f"there is no {what} called {name!r}: {hint}")
+
+
+def _by_name(declarations: Declarations) -> dict[str, Named]:
+    names: dict[str, Named] = {}
+    # Newer versions come later, and take over the short names.
+    for view in sorted(declarations.views.values(), key=lambda view: view.version):
+        for known in (view.name, f"{view.name}/v{view.version}", view.full_name):
+            names[known] = view
+            for feature in view:
+                names[f"{known}.{feature.name}"] = FeatureOfView(view, feature)
+    for service in sorted(declarations.services.values(), key=lambda service: service.version):
+        names[service.name] = names[service.full_name] = service
+    return names

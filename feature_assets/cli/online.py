@@ -1,0 +1,89 @@
+"""``get``: values from the online store, as a model reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from feature_assets.cli.keys import parse_keys
+from feature_assets.cli.names import find_servable
+from feature_assets.cli.output import print_fields, print_json, print_line, print_table
+from feature_assets.cli.plan_folder import applied_plan, compile_service
+from feature_assets.declarations import load_declarations
+from feature_assets.raw.clock import now
+from feature_store import FeatureService, FeatureView
+from feature_store.plans import ServicePlan, write_plan
+from resources.settings import Settings
+from serving.client import FeatureClient
+from serving.stores.embedded import ensure_embedded
+from serving.values import iso_instant, json_values
+from serving.vectors import FeatureVectors
+
+
+def get(name: str, key_texts: Sequence[str], *, as_json: bool) -> None:
+    """Print the features of some entities: those of a service by its applied plan, or all of a view."""
+    settings = Settings.from_environment()
+    found = find_servable(load_declarations(), name)
+    plan = (
+        applied_plan(settings.plans, found)
+        if isinstance(found, FeatureService)
+        else compile_service(service_of_view(found))
+    )
+    keys = parse_keys(key_texts, plan.keys)
+    vectors = read(plan, settings.online_url or ensure_embedded(settings.online_folder), keys)
+    if as_json:
+        print_json(record(vectors))
+    else:
+        print_vectors(vectors)
+
+
+def service_of_view(view: FeatureView) -> FeatureService:
+    """Return a service that reads a whole view."""
+    return FeatureService(view.name, view.version, view.owner, view.description, [view.all()])
+
+
+def read(plan: ServicePlan, url: str, keys: dict[str, list[int | str]]) -> FeatureVectors:
+    """Read the features of a plan, now."""
+    with TemporaryDirectory() as folder:
+        write_plan(Path(folder), plan)
+        with FeatureClient(folder, url) as client:
+            return client.get_features(plan.full_name, keys, time=now())
+
+
+def record(vectors: FeatureVectors) -> dict[str, Any]:
+    """Return an answer as the HTTP server gives it, with the status in words."""
+    return {
+        "service": vectors.service,
+        "version": vectors.version,
+        "time": iso_instant(vectors.time),
+        "as_of": vectors.as_of_text(),
+        "keys": vectors.keys,
+        "features": {name: json_values(column, vectors.dtypes[name]) for name, column in vectors.columns.items()},
+        "status": {name: vectors.status_names(name) for name in vectors.columns},
+    }
+
+
+def print_vectors(vectors: FeatureVectors) -> None:
+    """Print a column per entity and a row per feature; the status stands behind values that are not PRESENT."""
+    answer = record(vectors)
+    print_fields({"service": f"{vectors.service}/v{vectors.version}", "T": answer["time"], "as of": _as_of(answer)})
+    print_line()
+    entities = [", ".join(str(value) for value in key) for key in zip(*vectors.keys.values(), strict=True)]
+    rows = [
+        [name, *(_cell(*cell) for cell in zip(values, answer["status"][name], strict=True))]
+        for name, values in answer["features"].items()
+    ]
+    print_table([", ".join(vectors.keys), *entities], rows)
+
+
+def _as_of(answer: dict[str, Any]) -> str:
+    return "\n".join(f"{prefix}: {as_of or 'nothing loaded'}" for prefix, as_of in answer["as_of"].items())
+
+
+def _cell(value: object, status: str) -> str:
+    if isinstance(value, list):
+        value = "[" + ", ".join(f"{element:g}" for element in value) + "]"
+    shown = "-" if value is None else str(value)
+    return shown if status == "PRESENT" else f"{shown} ({status})"

@@ -1,0 +1,136 @@
+"""``features apply``: compiles the declared services into the plans that servers read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from feature_assets.declarations import Declarations
+from feature_store import FeatureService
+from feature_store.engines.polars.finish import empty_values
+from feature_store.errors import FeatureStoreError, FingerprintError, InputError
+from feature_store.plans import PlanView, ServicePlan, plan_path, read_plans, write_plan
+from feature_store.services import compile_plan
+
+
+@dataclass(frozen=True)
+class PlanChange:
+    """What applying did to one service.
+
+    Attributes:
+        service: ``name/vN``.
+        action: ``new``, ``changed``, ``unchanged``, or ``undeclared``: its service is declared no more. Such a plan
+            stays until somebody deletes its file, since a model may still read it.
+        details: what changed, a line each.
+        path: the plan's file.
+    """
+
+    service: str
+    action: str
+    details: tuple[str, ...]
+    path: Path
+
+
+def apply_plans(declarations: Declarations, folder: Path, *, allow_redefined: bool = False) -> list[PlanChange]:
+    """Compile every service and write the plans that changed; write none if one cannot be.
+
+    Args:
+        declarations: all views and services.
+        folder: where the plans lie.
+        allow_redefined: write plans although a feature means something else than in the plans that are there.
+
+    Raises:
+        FingerprintError: a feature was changed without a new version of its view: what is stored is of the former one.
+    """
+    former = _former_plans(folder)
+    plans = {name: compile_service(service) for name, service in declarations.services.items()}
+    if not allow_redefined:
+        _refuse_redefined(former, plans.values())
+    changes = [_apply(folder, former.get(name), plan) for name, plan in plans.items()]
+    undeclared = [plan for name, plan in former.items() if name not in plans]
+    return changes + [
+        PlanChange(plan.full_name, "undeclared", (), plan_path(folder, plan.service, plan.version))
+        for plan in undeclared
+    ]
+
+
+def compile_service(service: FeatureService) -> ServicePlan:
+    """Return the plan of a service, with the empty values as the engine computes them."""
+    return compile_plan(service, empty_values)
+
+
+def applied_plan(folder: Path, service: FeatureService) -> ServicePlan:
+    """Return the plan that servers read for a service.
+
+    Raises:
+        InputError: none was written yet.
+    """
+    plan = _former_plans(folder).get(service.full_name)
+    if plan is None:
+        raise InputError(f"{service.full_name} has no plan in {folder}: run `features apply`")
+    return plan
+
+
+def _former_plans(folder: Path) -> dict[str, ServicePlan]:
+    try:
+        return read_plans(folder)
+    except (FeatureStoreError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"a plan in {folder} cannot be read ({error}): delete it and run `features apply`") from error
+
+
+def _apply(folder: Path, former: ServicePlan | None, plan: ServicePlan) -> PlanChange:
+    path = plan_path(folder, plan.service, plan.version)
+    if former == plan:
+        return PlanChange(plan.full_name, "unchanged", (), path)
+    write_plan(folder, plan)
+    if former is None:
+        return PlanChange(plan.full_name, "new", (f"{len(plan.outputs)} features",), path)
+    return PlanChange(plan.full_name, "changed", tuple(_differences(former, plan)), path)
+
+
+def _differences(former: ServicePlan, plan: ServicePlan) -> Iterable[str]:
+    before = {output.name: output for output in former.outputs}
+    after = {output.name: output for output in plan.outputs}
+    yield from (f"added {name}" for name in after if name not in before)
+    yield from (f"removed {name}" for name in before if name not in after)
+    if [name for name in before if name in after] != [name for name in after if name in before]:
+        yield "other order of features"
+    old_marks, new_marks = _fingerprints(former.views), _fingerprints(plan.views)
+    yield from (f"redefined {name}" for name in new_marks if old_marks.get(name, new_marks[name]) != new_marks[name])
+    if (former.owner, former.readers) != (plan.owner, plan.readers):
+        yield "owner or readers"
+    yield from _view_differences({view.prefix: view for view in former.views}, plan.views)
+
+
+def _view_differences(former: Mapping[str, PlanView], views: Iterable[PlanView]) -> Iterable[str]:
+    for view in views:
+        before = former.get(view.prefix)
+        if before is None:
+            continue
+        if before.view != view.view:
+            yield f"{view.prefix}: {view.view} instead of {before.view}"
+        for option in ("ttl", "freshness", "keys"):
+            if getattr(before, option) != getattr(view, option):
+                yield f"{view.prefix}: {option}"
+        empty = {feature.name: feature.empty for feature in before.features}
+        yield from (
+            f"{view.prefix}.{f.name}: empty value {f.empty}"
+            for f in view.features
+            if empty.get(f.name, f.empty) != f.empty
+        )
+
+
+def _refuse_redefined(former: Mapping[str, ServicePlan], plans: Iterable[ServicePlan]) -> None:
+    known = _fingerprints(view for plan in former.values() for view in plan.views)
+    now = _fingerprints(view for plan in plans for view in plan.views)
+    redefined = sorted(name for name, mark in now.items() if known.get(name, mark) != mark)
+    if redefined:
+        raise FingerprintError(
+            f"{', '.join(redefined)} changed, but the view kept its version: what is stored is of the old definition. "
+            "Give the view a new version, or apply with --allow-redefined and materialize the view again"
+        )
+
+
+def _fingerprints(views: Iterable[PlanView]) -> dict[str, str]:
+    return {f"{view.view}.{feature.name}": feature.fingerprint for view in views for feature in view.features}

@@ -1,0 +1,66 @@
+"""Everything that is declared: the views and services of all teams, without Dagster."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from feature_assets.teams import TEAMS
+from feature_store import DefinitionError, FeatureService, FeatureView
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """What all teams declare.
+
+    Attributes:
+        views: feature views by full name, ``namespace/name/vN``.
+        services: feature services by full name, ``name/vN``.
+    """
+
+    views: dict[str, FeatureView]
+    services: dict[str, FeatureService]
+
+
+def load_declarations() -> Declarations:
+    """Import every team's features and services.
+
+    Raises:
+        DefinitionError: a declaration is wrong, or two have one name.
+    """
+    views = [view for team in TEAMS for view in importlib.import_module(f"feature_assets.teams.{team}.features").views]
+    services = [
+        service
+        for team in TEAMS
+        for service in importlib.import_module(f"feature_assets.teams.{team}.services").services
+    ]
+    return collect(views, services)
+
+
+def collect(views: Iterable[FeatureView], services: Iterable[FeatureService]) -> Declarations:
+    """Return declarations by full name.
+
+    Raises:
+        DefinitionError: two views or two services have one full name, or a service reads a view that is not listed.
+    """
+    views_by_name: dict[str, FeatureView] = {}
+    for view in views:
+        if view.full_name in views_by_name:
+            raise DefinitionError(view.full_name, "is declared twice", "give one of the views another name or version")
+        views_by_name[view.full_name] = view
+    services_by_name: dict[str, FeatureService] = {}
+    for service in services:
+        if service.full_name in services_by_name:
+            raise DefinitionError(
+                f"service {service.full_name}", "is declared twice", "give one another name or version"
+            )
+        services_by_name[service.full_name] = service
+        for view in service.views:
+            if views_by_name.get(view.full_name) is not view:
+                raise DefinitionError(
+                    f"service {service.full_name}",
+                    f"reads {view.full_name}, which no team lists",
+                    "add it to `views` of its features",
+                )
+    return Declarations(views_by_name, services_by_name)

@@ -1,0 +1,76 @@
+"""The example model in the demo: its training set, its training, and scores from served vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from feature_assets.demo.due import Span, range_run
+from feature_assets.demo.progress import Stage
+from feature_assets.demo.range_runs import run_all
+from feature_assets.training.churn_model import Metrics, Model, score, train
+from feature_assets.training.churn_spine import ACTIVE_SPAN, LABEL_SPAN, spine_times
+from feature_store.durations import DAY
+from feature_store.offline.store import OfflineStore
+from feature_store.offline.training_sets import load_training_set, stale_days
+from feature_store.plans import ServicePlan
+from serving.client import FeatureClient
+
+SHORTEST_HISTORY = 2 * LABEL_SPAN + timedelta(days=3)
+"""Days of values below which no label window closes before a test period that has closed label windows itself."""
+
+
+@dataclass(frozen=True)
+class ChurnDemo:
+    """The churn model on the backfilled days.
+
+    Attributes:
+        store: the offline store.
+        plan: of the churn service.
+        first_values: as-of of the first backfilled day.
+        known_until: up to when purchases have landed.
+    """
+
+    store: OfflineStore
+    plan: ServicePlan
+    first_values: datetime
+    known_until: datetime
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the history is long enough to train on and to test on."""
+        return self.known_until - self.first_values >= SHORTEST_HISTORY
+
+    @property
+    def times(self) -> list[datetime]:
+        """The spine's times: every day whose features are there and whose label is known."""
+        return spine_times(self.first_values, self.known_until)
+
+    def build_training_set(self, stage: Stage) -> None:
+        """Materialise the days of the training-set asset that have not been."""
+        span = Span(_midnight(self.times[0]), _midnight(self.times[-1]) + timedelta(days=1), DAY)
+        stale = stale_days(self.store, self.plan, span.start, span.end)
+        asset = f"training/{self.plan.full_name}"
+        run = range_run("feature_assets.teams.growth.definitions", "training set", [asset], stale, span)
+        stage.expect(0 if run is None else run.partitions)
+        run_all([] if run is None else [run], 1, lambda done: stage.step(done.label, done.partitions))
+
+    def train(self) -> tuple[Model, Metrics]:
+        """Train on the partitions of the training set and test on its last days."""
+        first, last = self.times[0], self.times[-1]
+        rows = load_training_set(self.store, self.plan.full_name, first - timedelta(days=1), last)
+        return train(rows.sort("time", "household_id").collect(), [output.name for output in self.plan.outputs])
+
+    def score_served(self, model: Model, client: FeatureClient) -> pl.DataFrame:
+        """Score every household that bought lately from its served vector; the likeliest to leave first."""
+        bought = self.store.source("raw/transactions").scan(self.known_until - ACTIVE_SPAN, self.known_until)
+        households = bought.select(pl.col("household_id").unique().sort()).collect()["household_id"].to_list()
+        served = client.get_features(self.plan.full_name, {"household_id": households})
+        scores = pl.DataFrame({"household_id": households, "no_purchase_next_14d": score(model, served.to_polars())})
+        return scores.sort("no_purchase_next_14d", descending=True)
+
+
+def _midnight(time: datetime) -> datetime:
+    return time.replace(hour=0, minute=0, second=0, microsecond=0)

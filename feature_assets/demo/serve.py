@@ -1,0 +1,124 @@
+"""The online half of the demo: load, serve over HTTP, and compare what was served with training rows."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import numpy as np
+import polars as pl
+
+from feature_assets.demo.due import complete_until, location_of, partition_key
+from feature_assets.demo.progress import Stage
+from feature_assets.demo.range_runs import RangeRun, run_all
+from feature_assets.dev import server_command
+from feature_assets.parity import ParityReport, check_parity
+from feature_store.offline.store import OfflineStore
+from feature_store.plans import ServicePlan
+from feature_store.views import FeatureView
+from resources.project import project_resources
+from resources.settings import Settings, project_root
+from serving.client import FeatureClient
+from serving.stores.sync import is_synced
+from serving.stores.writer import OnlineWriter
+
+ENTITIES = 1_000
+NEVER_SEEN = 50
+"""How many of the requested entities do not exist, so that EMPTY is compared too."""
+
+PROCESSES = 2
+SERVER_SECONDS = 30.0
+
+
+def load_online(stage: Stage, store: OfflineStore, views: Iterable[FeatureView], url: str, now: datetime) -> None:
+    """Load the newest partitions of every view: the one that is served now and the one that waits for its time."""
+    served_from = datetime.now(UTC)  # readers go by the real clock, and so does the load
+    with closing(OnlineWriter(url)) as writer:
+        runs = [_load_run(view, now) for view in views if not is_synced(store, view, writer, served_from)]
+    stage.expect(len(runs))
+    run_all(runs, PROCESSES, lambda run: stage.step(run.label))
+
+
+def online_url(settings: Settings) -> str:
+    """Return the URL of the project's online store, started if it is the embedded one."""
+    return project_resources(settings=settings)["online_store"].running_url()
+
+
+@contextmanager
+def feature_server(settings: Settings, url: str) -> Iterator[str]:
+    """Run the feature server on a free port; give its base URL once it is ready.
+
+    Raises:
+        RuntimeError: it does not become ready; the message holds its log.
+    """
+    port = _free_port()
+    log = settings.state / "feature_server.log"
+    with log.open("w") as output:
+        command = server_command(settings, url, port)
+        process = subprocess.Popen(command, cwd=project_root(), stdout=output, stderr=subprocess.STDOUT)
+        try:
+            base = f"http://127.0.0.1:{port}"
+            if not _ready(base, process):
+                raise RuntimeError(f"the feature server did not become ready:\n{log.read_text()[-2000:]}")
+            yield base
+        finally:
+            process.terminate()
+            process.wait(SERVER_SECONDS)
+
+
+def random_keys(store: OfflineStore, plan: ServicePlan, rng: np.random.Generator) -> dict[str, list[int | str]]:
+    """Return the keys of random entities: those in the newest partition of the view with most keys, and unseen ones."""
+    widest = max(plan.views, key=lambda view: len(view.keys))
+    opened = store.stored_values(widest.view).open()
+    names = {key.name: key.column for key in widest.keys}
+    known = opened.scan(opened.between(None, None).tail(1)).select(list(names)).rename(names).collect()
+    seen = known[rng.integers(0, known.height, ENTITIES - NEVER_SEEN).tolist()]
+    unseen = known[rng.integers(0, known.height, NEVER_SEEN).tolist()].with_columns(
+        pl.col(pl.Int64) + 10**12, pl.col(pl.String) + " (nowhere)"
+    )
+    return pl.concat([seen, unseen]).sample(fraction=1, shuffle=True, seed=1).to_dict(as_series=False)
+
+
+def served_parity(
+    store: OfflineStore, client: FeatureClient, plan: ServicePlan, rng: np.random.Generator
+) -> ParityReport:
+    """Serve random entities of a service and compare them with training rows at the response's T."""
+    served = client.get_features(plan.full_name, random_keys(store, plan, rng))
+    return check_parity(store, plan, served)
+
+
+def ask_over_http(base: str, plan: ServicePlan, keys: dict[str, list[int | str]]) -> dict[str, Any]:
+    """Return the server's answer for some entities, as a model server gets it."""
+    address = f"{base}/v1/services/{plan.service}/v{plan.version}/features"
+    return httpx.post(address, json={"keys": keys}).raise_for_status().json()
+
+
+def _load_run(view: FeatureView, now: datetime) -> RangeRun:
+    newest = complete_until(view.cadence, now) - timedelta(microseconds=view.cadence)
+    waiting = timedelta(microseconds=view.available_after)
+    served = complete_until(view.cadence, now - waiting) - timedelta(microseconds=view.cadence)
+    keys = partition_key(served, view.cadence), partition_key(newest, view.cadence)
+    return RangeRun(view.name, location_of(view), (f"online/{view.full_name}",), *keys, 1)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _ready(base: str, process: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + SERVER_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{base}/ready").status_code == httpx.codes.OK:
+                return True
+        except httpx.TransportError:
+            time.sleep(0.05)
+    return False

@@ -1,0 +1,33 @@
+"""How much the demo has written, read from the ledgers and the online store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC, datetime
+
+import polars as pl
+
+from feature_assets.raw.landing import LANDINGS
+from feature_store.offline.instants import to_microseconds
+from feature_store.offline.store import OfflineStore
+from feature_store.views import FeatureView
+from serving.stores.generations import select
+from serving.stores.writer import OnlineWriter
+
+
+def count_offline(store: OfflineStore, views: Iterable[FeatureView]) -> tuple[int, int]:
+    """Return the partitions in all ledgers, and the rows of feature values."""
+    values = [store.values(view).ledger.partitions() for view in views]
+    tiles = [store.tiles(view).ledger.partitions() for view in views if not view.is_table]
+    raw = [store.source(landing.source.asset).ledger.partitions() for landing in LANDINGS]
+    rows = pl.concat(ledger.select("rows") for ledger in values)["rows"].sum()
+    return sum(ledger.height for ledger in (*raw, *tiles, *values)), int(rows)
+
+
+def count_online(url: str, views: Iterable[FeatureView]) -> int:
+    """Return the rows of the generations that are served now."""
+    with closing(OnlineWriter(url)) as writer:
+        at = to_microseconds(datetime.now(UTC))
+        served = [select(writer.generations(view.full_name), at) for view in views]
+        return sum(generation.rows for generation in served if generation is not None)

@@ -1,0 +1,46 @@
+"""The audit before values are published: types, keys and bounds that follow from the declaration."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandera.polars as pa
+import polars as pl
+
+from feature_store import Feature, FeatureView
+from feature_store.engines.polars.dtypes import polars_dtype
+
+_NEVER_NEGATIVE: Final = ("count", "n_unique", "std")
+_INSTANT: Final = pl.Datetime("us", "UTC")
+_EXAMPLES: Final = 20
+
+
+def value_schema(view: FeatureView) -> pa.DataFrameSchema:
+    """Return what the values of a view must look like: its columns, keys present and each once a partition."""
+    keys = {key: pa.Column(polars_dtype(dtype), nullable=False) for key, dtype in view.entity.keys.items()}
+    features = {feature.name: _column(feature) for feature in view.stored_features}
+    times = {name: pa.Column(_INSTANT, nullable=False) for name in ("partition_start", "as_of")}
+    return pa.DataFrameSchema(
+        {**times, **keys, **features}, unique=["partition_start", *view.keys], strict=True, name=view.full_name
+    )
+
+
+def audit(view: FeatureView, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return what is wrong with computed values: columns ``column, check, failures, example``; empty if nothing is."""
+    try:
+        value_schema(view).validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as errors:
+        cases: pl.DataFrame = errors.failure_cases
+        return (
+            cases.group_by("column", "check", maintain_order=True)
+            .agg(pl.len().alias("failures"), pl.col("failure_case").cast(pl.String).first().alias("example"))
+            .head(_EXAMPLES)
+        )
+    return pl.DataFrame(schema={"column": pl.String, "check": pl.String, "failures": pl.UInt32, "example": pl.String})
+
+
+def _column(feature: Feature) -> pa.Column:
+    kind = None if feature.aggregation is None else feature.aggregation.kind
+    negative_default = isinstance(feature.default, int | float) and feature.default < 0
+    checks = [pa.Check.ge(0)] if kind in _NEVER_NEGATIVE and not negative_default else []
+    return pa.Column(polars_dtype(feature.dtype), checks, nullable=True)

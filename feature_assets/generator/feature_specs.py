@@ -1,0 +1,125 @@
+"""What Dagster shows of a view: the asset of its table and one asset per feature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import dagster as dg
+
+from feature_assets.generator.conditions import follow
+from feature_assets.generator.keys import feature_key, group_name, source_key, table_key, table_name, tiles_key
+from feature_assets.generator.lineage import column_lineage, column_schema, source_columns
+from feature_assets.generator.partitions import lookback, microseconds, tile_partitions, value_partitions
+from feature_store import Feature, FeatureView
+from feature_store.durations import format_duration
+from feature_store.fingerprints import fingerprint
+
+KINDS: Final = {"polars", "delta"}
+
+
+def tiles_spec(view: FeatureView, end: datetime | None) -> dg.AssetSpec:
+    """Return the asset of a view's tiles."""
+    return dg.AssetSpec(
+        tiles_key(view),
+        # Tiles and source have the same time windows: each partition reads the same one upstream.
+        deps=[dg.AssetDep(source_key(view), partition_mapping=dg.TimeWindowPartitionMapping())],
+        description=f"Partial aggregates of {view.name}, mergeable: one row per {view.entity.name} and "
+        f"{format_duration(view.tile)} of event time. Windows are merged from these.",
+        partitions_def=tile_partitions(view, end),
+        automation_condition=follow(view),
+        code_version=view.tiles_fingerprint,
+        kinds=KINDS,
+        metadata={"tile": format_duration(view.tile), "source": view.source.name},
+        **_common(view),
+    )
+
+
+def table_spec(view: FeatureView, end: datetime | None) -> dg.AssetSpec:
+    """Return the asset of a view's table, the one that automation and the online store follow."""
+    upstream = source_key(view) if view.is_table else tiles_key(view)
+    stored = view.stored_features
+    return dg.AssetSpec(
+        table_key(view),
+        deps=[dg.AssetDep(upstream, partition_mapping=lookback(view))],
+        description=view.description,
+        partitions_def=value_partitions(view, end),
+        automation_condition=follow(view),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=microseconds(view.freshness)),
+        code_version=fingerprint(sorted(view.fingerprints.items())),
+        kinds=KINDS,
+        metadata={
+            "entity": f"{view.entity.name} ({', '.join(f'{k}: {d}' for k, d in view.entity.keys.items())})",
+            "cadence": format_duration(view.cadence),
+            "available_after": format_duration(view.available_after),
+            "freshness": format_duration(view.freshness),
+            "ttl": "never" if view.ttl is None else format_duration(view.ttl),
+            "readers": ", ".join(view.readers) or "none",
+            "features": dg.MetadataValue.md(_feature_list(view)),
+            "dagster/column_schema": column_schema(view, stored),
+            "dagster/column_lineage": column_lineage(view, stored),
+            "dagster/table_name": table_name(view),
+            "dagster/storage_kind": "delta",
+        },
+        skippable=True,
+        **_common(view),
+    ).with_io_manager_key("delta_io")
+
+
+def feature_spec(view: FeatureView, feature: Feature, end: datetime | None) -> dg.AssetSpec:
+    """Return the asset of a stored feature: a column of the table."""
+    return dg.AssetSpec(
+        feature_key(view, feature.name),
+        deps=[table_key(view)],
+        description=feature.description,
+        partitions_def=value_partitions(view, end),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=microseconds(feature.freshness)),
+        code_version=feature.fingerprint,
+        kinds=KINDS,
+        metadata={**_feature_metadata(view, feature), "dagster/table_name": table_name(view)},
+        skippable=True,
+        **_common(view),
+    )
+
+
+def on_read_spec(view: FeatureView, feature: Feature) -> dg.AssetSpec:
+    """Return the asset of an on-read feature: external, since nothing ever stores its values."""
+    return dg.AssetSpec(
+        feature_key(view, feature.name),
+        deps=[feature_key(view, read) for read in feature.reads] or [table_key(view)],
+        description=f"{feature.description}\n\nComputed when read, from stored values and the time of the request.",
+        code_version=feature.fingerprint,
+        kinds={"on-read"},
+        metadata=_feature_metadata(view, feature),
+        **_common(view),
+    )
+
+
+def _feature_metadata(view: FeatureView, feature: Feature) -> Mapping[str, Any]:
+    return {
+        "computation": feature.logic,
+        "kind": feature.kind,
+        "dtype": feature.dtype.name,
+        "default": "none" if feature.default is None else str(feature.default),
+        "entity": view.entity.name,
+        "source": f"{view.source.name} ({view.source.asset})",
+        "source_columns": ", ".join(source_columns(view, feature)) or "none",
+        "freshness": format_duration(feature.freshness),
+        "fingerprint": feature.fingerprint,
+        "dagster/column_schema": column_schema(view, [feature]),
+        "dagster/column_lineage": column_lineage(view, [feature]),
+    }
+
+
+def _feature_list(view: FeatureView) -> str:
+    rows = (f"| {f.name} | {f.dtype} | `{f.logic}` | {f.description} |" for f in view.features)
+    return "\n".join(["| feature | type | computation | description |", "|---|---|---|---|", *rows])
+
+
+def _common(view: FeatureView) -> dict[str, Any]:
+    return {
+        "group_name": group_name(view),
+        "owners": [f"team:{view.owner}"],
+        "tags": {"entity": view.entity.name, "version": f"v{view.version}", "view": view.name},
+    }

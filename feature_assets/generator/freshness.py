@@ -1,0 +1,88 @@
+"""Freshness by our own clock: is the newest partition that must be available by now, per the SLA, in the ledger?
+
+Dagster's own freshness policies look at when anything was last materialised, whichever partition that was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from feature_store import FeatureView
+from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.offline.store import OfflineStore
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How fresh a view is at an instant.
+
+    Attributes:
+        view: the view.
+        as_of: its newest available as-of; None: nothing is available.
+        expected: the oldest as-of that its newest may have without breach; None: its first partition is not due yet.
+        age: since ``as_of``, or since the view's first as-of if nothing is available.
+        sla: the strictest of the view's features: the largest age that is allowed.
+    """
+
+    view: FeatureView
+    as_of: datetime | None
+    expected: datetime | None
+    age: timedelta
+    sla: timedelta
+
+    @property
+    def is_breached(self) -> bool:
+        """Whether the newest partition that must be available is not."""
+        return self.expected is not None and (self.as_of is None or self.as_of < self.expected)
+
+    @property
+    def breached_features(self) -> list[str]:
+        """The features whose own SLA is breached."""
+        if not self.is_breached:
+            return []
+        return [f.name for f in self.view.stored_features if self.age > timedelta(microseconds=f.freshness)]
+
+
+def freshness_of(store: OfflineStore, view: FeatureView, now: datetime) -> Freshness:
+    """Judge a view by its ledger.
+
+    Args:
+        store: the offline store.
+        view: the view.
+        now: the instant at which to judge, with a zone.
+    """
+    available = store.values(view).ledger.partitions().filter(pl.col("available_at") <= now)
+    return judge(view, available["as_of"].to_list(), now)
+
+
+def judge(view: FeatureView, available: list[datetime], now: datetime) -> Freshness:
+    """Judge a view by the as-ofs that are available."""
+    sla = min(feature.freshness for feature in view.stored_features)
+    first = to_microseconds(view.start) + view.cadence
+    due = -(-(to_microseconds(now) - sla) // view.cadence) * view.cadence
+    newest = max(available, default=None)
+    return Freshness(
+        view=view,
+        as_of=newest,
+        expected=from_microseconds(due) if due >= first else None,
+        age=now - (newest or from_microseconds(first)),
+        sla=timedelta(microseconds=sla),
+    )
+
+
+def span_text(span: timedelta) -> str:
+    """Return a span as people say it: ``3 d 4 h``, ``27 h``, ``12 min``.
+
+    >>> span_text(timedelta(hours=27)), span_text(timedelta(hours=76)), span_text(timedelta(seconds=750))
+    ('27 h', '3 d 4 h', '12 min')
+    """
+    minutes = int(span.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    hours = minutes // 60
+    if hours < 48:
+        return f"{hours} h" if minutes % 60 == 0 else f"{hours} h {minutes % 60} min"
+    return f"{hours // 24} d" if hours % 24 == 0 else f"{hours // 24} d {hours % 24} h"

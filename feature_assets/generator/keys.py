@@ -1,0 +1,67 @@
+"""Asset keys of everything that is generated. Nobody else spells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from feature_store import FeatureService, FeatureView
+from feature_store.views import ViewSelection
+
+TILES, TABLE = "_tiles", "_table"
+"""Last parts of the keys of a view's tiles and of its table; no feature can be called so."""
+
+
+def source_key(view: FeatureView) -> dg.AssetKey:
+    """Return the asset that lands the rows of a view."""
+    return dg.AssetKey(view.source.asset.split("/"))
+
+
+def tiles_key(view: FeatureView) -> dg.AssetKey:
+    """Return ``namespace/view/vN/_tiles``."""
+    return dg.AssetKey([*view.full_name.split("/"), TILES])
+
+
+def table_key(view: FeatureView) -> dg.AssetKey:
+    """Return ``namespace/view/vN/_table``."""
+    return dg.AssetKey([*view.full_name.split("/"), TABLE])
+
+
+def feature_key(view: FeatureView, feature: str) -> dg.AssetKey:
+    """Return ``namespace/view/vN/feature``; for a view whose features are columns only, its table."""
+    return dg.AssetKey([*view.full_name.split("/"), feature]) if view.assets == "feature" else table_key(view)
+
+
+def online_key(view: FeatureView) -> dg.AssetKey:
+    """Return ``online/namespace/view/vN``."""
+    return dg.AssetKey(["online", *view.full_name.split("/")])
+
+
+def training_key(service: FeatureService) -> dg.AssetKey:
+    """Return ``training/service/vN``."""
+    return dg.AssetKey(["training", *service.full_name.split("/")])
+
+
+def model_key(name: str) -> dg.AssetKey:
+    """Return ``models/name``."""
+    return dg.AssetKey(["models", name])
+
+
+def feature_keys(service: FeatureService) -> list[dg.AssetKey]:
+    """Return the assets of the features that a service reads, on-read ones included, each once."""
+    return list(dict.fromkeys(key for selection in service.features for key in _selected(selection)))
+
+
+def _selected(selection: ViewSelection) -> Iterable[dg.AssetKey]:
+    return (feature_key(selection.view, name) for name in selection.names)
+
+
+def group_name(view: FeatureView) -> str:
+    """Return the asset group of a view: ``namespace_view_vN``."""
+    return view.full_name.replace("/", "_")
+
+
+def table_name(view: FeatureView) -> str:
+    """Return how the catalog calls the table of a view: ``namespace.view_vN``."""
+    return f"{view.namespace}.{view.name}_v{view.version}"

@@ -1,0 +1,45 @@
+"""Columns of a view for Dagster's catalog: their types, and the source columns each is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from feature_assets.generator.keys import source_key
+from feature_store import EventSource, Feature, FeatureView
+from feature_store.expressions.nodes import column_names
+
+
+def column_schema(view: FeatureView, features: Iterable[Feature]) -> dg.TableSchema:
+    """Return keys and features as columns; keys are never null."""
+    required = dg.TableColumnConstraints(nullable=False)
+    keys = [
+        dg.TableColumn(key, dtype.name, description=f"Key of {view.entity.name}", constraints=required)
+        for key, dtype in view.entity.keys.items()
+    ]
+    return dg.TableSchema([*keys, *(dg.TableColumn(f.name, f.dtype.name, description=f.description) for f in features)])
+
+
+def column_lineage(view: FeatureView, features: Iterable[Feature]) -> dg.TableColumnLineage:
+    """Return, for every key and feature, the columns of the source's asset that determine it."""
+    upstream = source_key(view)
+    columns = {key: [key] for key in view.keys} | {f.name: source_columns(view, f) for f in features}
+    return dg.TableColumnLineage(
+        {name: [dg.TableColumnDep(upstream, column) for column in read] for name, read in columns.items()}
+    )
+
+
+def source_columns(view: FeatureView, feature: Feature) -> list[str]:
+    """Return the source columns that a feature is computed from, through the features it reads.
+
+    A count of rows reads no value: it depends on when rows happened.
+    """
+    if feature.reads:
+        return list(dict.fromkeys(c for read in feature.reads for c in source_columns(view, view.feature(read))))
+    aggregation = feature.aggregation
+    expressions = (feature.expression,) if aggregation is None else (aggregation.value, aggregation.where)
+    columns = dict.fromkeys(name for e in expressions if e is not None for name in column_names(e))
+    if columns or feature.on_read is not None:
+        return list(columns)
+    return [view.source.event_time if isinstance(view.source, EventSource) else view.source.time]

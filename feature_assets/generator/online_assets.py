@@ -1,0 +1,65 @@
+"""The online store as assets: one per view, loaded as soon as a partition has landed."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from feature_assets.generator.conditions import load_when_landed
+from feature_assets.generator.keys import group_name, online_key, table_key
+from feature_assets.generator.partitions import microseconds, value_partitions
+from feature_store import FeatureView
+from resources.offline import OfflineStoreResource
+from resources.online import OnlineStoreResource
+from serving.stores.sync import SyncReport, sync_view
+
+
+def online_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefinition:
+    """Return the asset ``online/namespace/view/vN``: what readers are served from."""
+    key = online_key(view)
+    spec = dg.AssetSpec(
+        key,
+        deps=[dg.AssetDep(table_key(view), partition_mapping=dg.TimeWindowPartitionMapping())],
+        description=f"The newest values of {view.name}, online. Readers switch to a partition at its available-at.",
+        partitions_def=value_partitions(view, end),
+        automation_condition=load_when_landed(view),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=microseconds(view.freshness)),
+        group_name=group_name(view),
+        owners=[f"team:{view.owner}"],
+        kinds={"valkey"},
+        tags={"entity": view.entity.name, "version": f"v{view.version}", "view": view.name},
+    )
+
+    @dg.multi_asset(
+        name=f"online__{view.full_name.replace('/', '__')}",
+        specs=[spec],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def load(
+        context: dg.AssetExecutionContext, offline_store: OfflineStoreResource, online_store: OnlineStoreResource
+    ) -> dg.MaterializeResult:
+        offline_store.check_owner(view)
+        with online_store.writer() as writer:
+            report = sync_view(offline_store.store, view, writer, datetime.now(UTC), context.log.info)
+        for partition, start in _starts(view, context).items():
+            metadata = _partition_metadata(report, start + microseconds(view.cadence))
+            context.add_asset_metadata(metadata, asset_key=key, partition_key=partition)
+        return dg.MaterializeResult(asset_key=key)
+
+    return load
+
+
+def _starts(view: FeatureView, context: dg.AssetExecutionContext) -> dict[str, datetime]:
+    windows = value_partitions(view)
+    return {key: windows.time_window_for_partition_key(key).start.astimezone(UTC) for key in context.partition_keys}
+
+
+def _partition_metadata(report: SyncReport, as_of: datetime) -> dict[str, str | int | float]:
+    loaded = report.loads.get(as_of)
+    if loaded is None:
+        return {"state": "superseded", "served_as_of": str(report.served_as_of)}
+    return {
+        "state": "loaded" if not loaded.skipped else "already loaded",
+        "rows": loaded.rows,
+        "seconds": loaded.seconds,
+        "generation": loaded.generation,
+    }

@@ -1,0 +1,66 @@
+"""Partitions of views, and which partitions of an upstream asset each of theirs reads."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import dagster as dg
+
+from feature_store import EventSource, FeatureView
+from feature_store.durations import DAY, HOUR, WEEK
+from feature_store.offline.reach import tiles_start
+
+PARTITIONS_PER_RUN: Final = {HOUR: 72, DAY: 62, WEEK: 53}
+"""Partitions that one run of a backfill computes, by cadence: two months of days, three days of hours."""
+
+_ALL_HISTORY: Final = 100 * 366
+"""Partitions before any other: a mapping stops where the upstream asset begins."""
+
+_THURSDAY: Final = 4
+"""Weeks are aligned to the Unix epoch, which was a Thursday."""
+
+
+def value_partitions(view: FeatureView, end: datetime | None = None) -> dg.TimeWindowPartitionsDefinition:
+    """Return the partitions of a view's table, one per as-of, which is its end; up to ``end``, or on with the time."""
+    return _partitions(view.cadence, view.start, end)
+
+
+def tile_partitions(view: FeatureView, end: datetime | None = None) -> dg.TimeWindowPartitionsDefinition:
+    """Return the partitions of a view's tiles; they begin where the first window does."""
+    return _partitions(view.cadence, tiles_start(view), end)
+
+
+def backfill_policy(view: FeatureView) -> dg.BackfillPolicy:
+    """Return how a backfill is cut into runs."""
+    return dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN[view.cadence])
+
+
+def lookback(view: FeatureView) -> dg.TimeWindowPartitionMapping:
+    """Return which partitions of the tiles (for table views: of the source) a partition of the table reads."""
+    return dg.TimeWindowPartitionMapping(
+        start_offset=1 - _partitions_read(view), allow_nonexistent_upstream_partitions=True
+    )
+
+
+def _partitions_read(view: FeatureView) -> int:
+    if not isinstance(view.source, EventSource):
+        return _ALL_HISTORY if view.row_ttl is None else -(-view.row_ttl // view.cadence)
+    if view.has_all_history:
+        return _ALL_HISTORY
+    # The tail of a window moves in hops: where they are longer than the cadence, it may lie further back than `over`.
+    reach = max(window.over + max(window.hop - view.cadence, 0) for window in view.windows)
+    return -(-reach // view.cadence)
+
+
+def microseconds(span: int) -> timedelta:
+    """Return a span of the model as a timedelta."""
+    return timedelta(microseconds=span)
+
+
+def _partitions(cadence: int, start: datetime, end: datetime | None) -> dg.TimeWindowPartitionsDefinition:
+    if cadence == HOUR:
+        return dg.HourlyPartitionsDefinition(start, end_date=end, timezone="UTC")
+    if cadence == DAY:
+        return dg.DailyPartitionsDefinition(start, end_date=end, timezone="UTC")
+    return dg.WeeklyPartitionsDefinition(start, end_date=end, timezone="UTC", day_offset=_THURSDAY)

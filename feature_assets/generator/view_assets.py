@@ -1,0 +1,136 @@
+"""The assets of a view: its tiles, and its table with all its features, computed at once.
+
+Write, audit, publish: values are computed and audited first; only what passed is written. Whatever part of the view is
+selected, all of it is computed and written, and every feature is reported as materialised: that is what happened.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from feature_assets.generator.audit import audit
+from feature_assets.generator.checks import AUDIT, table_checks, warnings_of
+from feature_assets.generator.events import log_materializations
+from feature_assets.generator.feature_specs import feature_spec, table_spec, tiles_spec
+from feature_assets.generator.keys import table_key, tiles_key
+from feature_assets.generator.partitions import backfill_policy
+from feature_assets.generator.statistics import partition_statistics
+from feature_store import FeatureView
+from feature_store.offline.materialize import ValueFrame, compute_values
+from resources.offline import OfflineStoreResource, ViewValues
+
+Results = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
+
+
+def tiles_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefinition:
+    """Return the asset that builds the tiles of a view from the rows of its source."""
+    key = tiles_key(view)
+
+    @dg.multi_asset(name=_op_name(view, "tiles"), specs=[tiles_spec(view, end)], backfill_policy=backfill_policy(view))
+    def build_tiles(context: dg.AssetExecutionContext, offline_store: OfflineStoreResource) -> dg.MaterializeResult:
+        window = context.partition_time_window
+        report = offline_store.write_tiles(view, window.start, window.end, context.run.run_id)
+        ledger = offline_store.store.tiles(view).ledger.partitions()
+        rows = dict(ledger.select("partition_start", "rows").iter_rows())
+        for partition, start in _partitions(context).items():
+            numbers = {"dagster/partition_row_count": rows[start], "rows_without_key": report.excluded.get(start, 0)}
+            context.add_asset_metadata(numbers, asset_key=key, partition_key=partition)
+        return dg.MaterializeResult(asset_key=key)
+
+    return build_tiles
+
+
+def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefinition:
+    """Return the asset of a view's table and those of its stored features, computed by one op."""
+    features = {f.name: feature_spec(view, f, end) for f in view.stored_features} if view.assets == "feature" else {}
+    table = table_spec(view, end)
+
+    @dg.multi_asset(
+        name=_op_name(view, "values"),
+        specs=[table, *features.values()],
+        check_specs=table_checks(view),
+        can_subset=True,
+        backfill_policy=backfill_policy(view),
+    )
+    def compute_view(context: dg.AssetExecutionContext, offline_store: OfflineStoreResource) -> Results:
+        window = context.partition_time_window
+        values = compute_values(offline_store.store, view, window.start, window.end, _progress(context))
+        failures = audit(view, values.frame)
+        if failures.height:
+            yield _refuse(context, view, failures)
+            return
+        partitions = _partitions(context)
+        numbers = partition_statistics(view, values.frame, list(partitions.values()))
+        rows = _rows_by_partition(values, partitions)
+        if table.key in context.selected_asset_keys:
+            for partition, metadata in rows.items():
+                context.add_asset_metadata(metadata, asset_key=table.key, partition_key=partition)
+            yield dg.MaterializeResult(asset_key=table.key, value=ViewValues(view, values))
+        else:
+            offline_store.write_values(view, values, window.start, window.end, context.run.run_id)
+            log_materializations(context, table.key, rows, table.code_version or "")
+        yield from _check_results(context, view, values, offline_store)
+        for name, spec in features.items():
+            metadata = {partition: numbers[start][name] for partition, start in partitions.items()}
+            yield from _feature_results(context, spec, metadata)
+
+    return compute_view
+
+
+def _feature_results(
+    context: dg.AssetExecutionContext, spec: dg.AssetSpec, metadata: dict[str, dict[str, int | float]]
+) -> Results:
+    if spec.key not in context.selected_asset_keys:
+        log_materializations(context, spec.key, metadata, spec.code_version or "")
+        return
+    for partition, numbers in metadata.items():
+        context.add_asset_metadata(numbers, asset_key=spec.key, partition_key=partition)
+    yield dg.MaterializeResult(asset_key=spec.key)
+
+
+def _refuse(context: dg.AssetExecutionContext, view: FeatureView, failures: pl.DataFrame) -> dg.AssetCheckResult:
+    """Return the failed audit; where the check was not selected, fail the step all the same."""
+    shown: dict[str, Any] = {"failures": dg.MetadataValue.json(failures.to_dicts())}
+    key = dg.AssetCheckKey(table_key(view), AUDIT)
+    if key in context.selected_asset_check_keys:
+        return dg.AssetCheckResult(asset_key=key.asset_key, check_name=AUDIT, passed=False, metadata=shown)
+    raise dg.Failure(f"{view.full_name}: values failed the audit, nothing was written", metadata=shown)
+
+
+def _check_results(
+    context: dg.AssetExecutionContext, view: FeatureView, values: ValueFrame, offline_store: OfflineStoreResource
+) -> Results:
+    passed = dg.AssetCheckResult(
+        asset_key=table_key(view), check_name=AUDIT, passed=True, metadata={"rows": values.frame.height}
+    )
+    for result in (passed, *warnings_of(view, values, offline_store.store)):
+        if dg.AssetCheckKey(table_key(view), result.check_name or "") in context.selected_asset_check_keys:
+            yield result
+
+
+def _partitions(context: dg.AssetExecutionContext) -> dict[str, datetime]:
+    """Return the starts of a run's partitions by key, in order of time."""
+    definition = context.assets_def.partitions_def
+    assert isinstance(definition, dg.TimeWindowPartitionsDefinition)
+    keys = context.partition_keys
+    return {key: definition.time_window_for_partition_key(key).start.astimezone(UTC) for key in keys}
+
+
+def _rows_by_partition(values: ValueFrame, partitions: dict[str, datetime]) -> dict[str, dict[str, int]]:
+    counted = dict(values.frame.group_by("partition_start").len().iter_rows())
+    return {key: {"dagster/partition_row_count": counted.get(start, 0)} for key, start in partitions.items()}
+
+
+def _progress(context: dg.AssetExecutionContext) -> Callable[[int, int], None]:
+    def report(done: int, of: int) -> None:
+        if done == of or done % 10 == 0:
+            context.log.info("computed %d of %d partitions", done, of)
+
+    return report
+
+
+def _op_name(view: FeatureView, what: str) -> str:
+    return f"{view.full_name.replace('/', '__')}__{what}"

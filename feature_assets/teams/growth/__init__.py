@@ -1,0 +1,1 @@
+"""Growth: knows the households, and keeps them coming back."""

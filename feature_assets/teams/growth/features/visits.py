@@ -1,0 +1,47 @@
+"""When a household comes, how often, and what it bought last."""
+
+from __future__ import annotations
+
+from feature_assets.entities import household
+from feature_assets.raw.sources import purchases
+from feature_assets.teams.growth.department_vectors import department_vectors
+from feature_store import col, day_of_week, days_since, derive, embed, feature_view, last, n_unique
+
+
+@feature_view(
+    entity=household,
+    source=purchases,
+    namespace="retail",
+    version=1,
+    owner="growth",
+    readers=["merchandising"],
+    cadence="1d",
+    available_after="2h",
+    freshness="27h",
+    ttl="3d",
+)
+class HouseholdVisits:
+    """How often and when a household shops. A basket is one receipt."""
+
+    baskets_14d = n_unique(col("basket_id"), over="14d", description="Baskets, last 14 days")
+    baskets_90d = n_unique(col("basket_id"), over="90d", description="Baskets, last 90 days")
+    weekend_baskets_90d = n_unique(
+        col("basket_id"),
+        where=col("purchased_at").weekday() >= 5,
+        over="90d",
+        description="Baskets on Saturdays and Sundays, last 90 days",
+    )
+    evening_baskets_90d = n_unique(
+        col("basket_id"),
+        where=col("purchased_at").hour() >= 18,
+        over="90d",
+        description="Baskets from 18:00 UTC on, last 90 days",
+    )
+    last_purchase = last(col("purchased_at"), over="90d", description="When the household last bought anything")
+    last_department = last(col("department"), over="90d", description="Department of the last line it bought")
+    last_department_vector = derive(
+        embed(last_department.lower(), department_vectors),
+        description="What that department is about: fresh, pantry, ready to eat, home and body",
+    )
+    days_since_last_purchase = days_since(last_purchase, description="Grows while nothing is bought")
+    weekday = day_of_week(description="Day of the week when the features are read, Monday being 0")

@@ -1,0 +1,1 @@
+"""Merchandising: decides what is on the shelf and at which price."""

@@ -1,0 +1,1 @@
+"""Stores: staffs and supplies the shops."""

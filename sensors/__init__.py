@@ -1,0 +1,1 @@
+"""What watches the store and tells Slack: freshness, drift, late data, streams."""
