@@ -1,0 +1,1 @@
+"""Speed, measured beside what it competes with: ``python -m benchmarks``; see docs/benchmarks.md."""

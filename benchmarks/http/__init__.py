@@ -1,0 +1,1 @@
+"""The HTTP server beside a minimal one and beside one that does nothing."""
