@@ -1,0 +1,86 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from feature_assets.cli.plan_folder import apply_plans, compile_service
+from feature_assets.declarations import Declarations, load_declarations
+from feature_store import FeatureService
+from feature_store.errors import FingerprintError, InputError
+from feature_store.plans import PlanFeature, ServicePlan, read_plans, write_plan
+
+DECLARED = load_declarations()
+CHURN = DECLARED.services["churn/v1"]
+SPEND = DECLARED.views["retail/household_spend/v1"]
+
+
+def only(*services: FeatureService) -> Declarations:
+    return Declarations(DECLARED.views, {service.full_name: service for service in services})
+
+
+def probe(*names: str, readers: tuple[str, ...] = ()) -> FeatureService:
+    return FeatureService("probe", 1, "growth", "A probe", [SPEND[names]], readers)
+
+
+def actions(
+    folder: Path, declarations: Declarations, *, allow_redefined: bool = False
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    changes = apply_plans(declarations, folder, allow_redefined=allow_redefined)
+    return {change.service: (change.action, change.details) for change in changes}
+
+
+def test_every_service_gets_a_plan_and_applying_again_changes_nothing(features, tmp_path):
+    folder = tmp_path / "state" / "plans"
+    assert {change["action"] for change in features.json("apply")} == {"new"}
+    plans = read_plans(folder)
+    assert plans == {name: compile_service(service) for name, service in DECLARED.services.items()}
+    written = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert {change["action"] for change in features.json("apply")} == {"unchanged"}
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
+    assert "churn/v1" in features.text("apply")
+
+
+def test_what_changed_is_said(tmp_path):
+    assert actions(tmp_path, only(probe("spend_7d", "spend_30d"))) == {"probe/v1": ("new", ("2 features",))}
+    assert actions(tmp_path, only(probe("spend_90d", "spend_7d"))) == {
+        "probe/v1": ("changed", ("added household_spend__spend_90d", "removed household_spend__spend_30d"))
+    }
+    assert actions(tmp_path, only(probe("spend_7d", "spend_90d"))) == {
+        "probe/v1": ("changed", ("other order of features",))
+    }
+    assert actions(tmp_path, only(probe("spend_7d", "spend_90d", readers=("stores",)))) == {
+        "probe/v1": ("changed", ("owner or readers",))
+    }
+
+
+def test_an_undeclared_service_is_named_and_kept(tmp_path):
+    apply_plans(only(CHURN, probe("spend_7d")), tmp_path)
+    assert actions(tmp_path, only(CHURN)) == {"churn/v1": ("unchanged", ()), "probe/v1": ("undeclared", ())}
+    assert "probe/v1" in read_plans(tmp_path)
+
+
+def redefined(plan: ServicePlan) -> ServicePlan:
+    def other(feature: PlanFeature) -> PlanFeature:
+        return replace(feature, fingerprint="0" * 16) if feature.name == "spend_7d" else feature
+
+    views = tuple(replace(view, features=tuple(map(other, view.features))) for view in plan.views)
+    return replace(plan, views=views)
+
+
+def test_a_feature_that_changed_without_a_new_version_is_refused_and_nothing_is_written(tmp_path):
+    write_plan(tmp_path, redefined(compile_service(probe("spend_7d"))))
+    with pytest.raises(
+        FingerprintError, match=r"retail/household_spend/v1\.spend_7d changed, but the view kept its version"
+    ):
+        apply_plans(only(CHURN, probe("spend_7d")), tmp_path)
+    assert set(read_plans(tmp_path)) == {"probe/v1"}
+    assert actions(tmp_path, only(probe("spend_7d")), allow_redefined=True) == {
+        "probe/v1": ("changed", ("redefined retail/household_spend/v1.spend_7d",))
+    }
+
+
+def test_a_plan_that_cannot_be_read_is_named(tmp_path):
+    for text in ("{", "{}", '{"format": 1}'):
+        (tmp_path / "broken.v1.json").write_text(text)
+        with pytest.raises(InputError, match="cannot be read"):
+            apply_plans(only(CHURN), tmp_path)

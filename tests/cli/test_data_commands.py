@@ -1,0 +1,139 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from tests.fixtures.small_store import HOUSEHOLDS, SmallStore
+
+T = datetime(2018, 1, 2, 6, tzinfo=UTC)
+"""The clock of the original dates stands here."""
+
+
+def naive_spend(store: SmallStore, household: int, days: int) -> float:
+    as_of = datetime(2018, 1, 2, tzinfo=UTC)
+    rows = store.purchases.filter(
+        pl.col("household_id") == household,
+        pl.col("purchased_at") >= as_of - timedelta(days=days),
+        pl.col("purchased_at") < as_of,
+    )
+    return rows["sales_value"].sum()
+
+
+def test_get_a_service_for_many(filled, small_store):
+    answer = filled.json("get", "churn", *[f"--key=household_id={household}" for household in (905, 912, 5)])
+    assert (answer["service"], answer["version"], answer["time"]) == ("churn", 1, "2018-01-02T06:00:00.000000Z")
+    assert answer["keys"] == {"household_id": [905, 912, 5]}
+    assert answer["as_of"]["household_spend"] == "2018-01-02T00:00:00.000000Z"
+    spend = [naive_spend(small_store, household, 30) for household in (905, 912)]
+    assert answer["features"]["household_spend__spend_30d"] == pytest.approx([*spend, 0.0], rel=1e-6)
+    assert answer["status"]["household_spend__spend_30d"] == ["PRESENT", "PRESENT", "EMPTY"]
+    assert answer["features"]["household_profile__marital_status"][2] == "Unknown"
+
+
+def test_get_a_view_by_a_composite_key(filled, small_store):
+    row = small_store.offline.stored_values("retail/household_department/v1").scan().collect().filter(
+        pl.col("as_of") == pl.col("as_of").max()
+    ).row(0, named=True)  # fmt: skip
+    key = [f"--key=household_id={row['household_id']}", f"--key=department={row['department']}"]
+    answer = filled.json("get", "household_department", *key)
+    assert answer["features"]["household_department__spend_28d"] == pytest.approx([row["spend_28d"]])
+    assert answer["features"]["household_department__baskets_28d"] == [row["baskets_28d"]]
+
+
+def test_get_for_people_marks_what_is_empty(filled):
+    shown = filled.text("get", "household_spend", "--key", "household_id=5")
+    assert "2018-01-02T06:00:00.000000Z" in shown
+    line = next(line for line in shown.splitlines() if line.startswith("household_spend__spend_7d"))
+    assert line.split() == ["household_spend__spend_7d", "0.0", "(EMPTY)"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["churn", "--key", "household_id=x"], "'x' is not a whole number"),
+        (["churn", "--key", "store_id=1"], "'store_id' is not a key here: write --key household_id=900"),
+        (["household_department", "--key", "household_id=1"], "key 'department' is missing"),
+        (["curn", "--key", "household_id=1"], "did you mean churn"),
+        (["household_spend.spend_7d", "--key", "household_id=1"], "is a single feature: get its view, household_spend"),
+        (["churn"], "Missing option '--key'"),
+    ],
+)
+def test_get_refuses(filled, arguments, message):
+    assert message in filled.refused("get", *arguments)
+
+
+def test_get_before_apply_says_so(filled, monkeypatch, tmp_path):
+    monkeypatch.setenv("FEATURES_PLANS", str(tmp_path))
+    assert "run `features apply`" in filled.refused("get", "churn", "--key", "household_id=905")
+
+
+def test_get_without_a_server_says_so(filled, monkeypatch):
+    monkeypatch.setenv("FEATURES_ONLINE_URL", "redis://127.0.0.1:1/0")
+    assert "127.0.0.1:1" in filled.refused("get", "churn", "--key", "household_id=905")
+
+
+SPINE = pl.DataFrame(
+    {
+        "household_id": [905, 5, None, 905],
+        "time": [T, T, T, datetime(2017, 12, 31, 12, tzinfo=UTC)],
+        "label": [1, 0, 0, 1],
+    },
+    schema={"household_id": pl.Int64, "time": pl.Datetime("us", "UTC"), "label": pl.Int64},
+)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_training_set_keeps_the_spine_and_equals_what_is_served(filled, tmp_path, suffix):
+    spine, out = tmp_path / f"spine.{suffix}", tmp_path / "out.parquet"
+    SPINE.write_parquet(spine) if suffix == "parquet" else SPINE.write_csv(spine, datetime_format="%FT%TZ")
+    written = filled.json("training-set", "churn", "--spine", spine, "--out", out)
+    rows = pl.read_parquet(out)
+    assert (written["rows"], written["columns"]) == (4, rows.columns)
+    assert rows.select(SPINE.columns).equals(SPINE)
+    served = filled.json("get", "churn", "--key=household_id=905", "--key=household_id=5")["features"]
+    for name, values in served.items():
+        assert json.loads(json.dumps(rows[name].head(2).to_list())) == values, name
+
+
+def test_a_training_set_as_csv(filled, tmp_path):
+    spine, out = tmp_path / "spine.csv", tmp_path / "out.csv"
+    spine.write_text(f"household_id,at,label\n{HOUSEHOLDS.start},2018-01-01T06:00:00+00:00,1\n")
+    options = ["--time-column", "at", "--with-status"]
+    assert "1 rows" in filled.text("training-set", "churn/v1", "--spine", spine, "--out", out, *options)
+    rows = pl.read_csv(out)
+    assert rows["household_spend__as_of"].to_list() == ["2018-01-01T00:00:00.000000+00:00"]
+    assert rows["household_visits__weekday"].to_list() == [0]
+    assert rows["household_visits__weekday__status"].to_list() == [0]
+
+
+def test_rows_before_history_need_allow_missing(filled, tmp_path):
+    spine, out = tmp_path / "spine.csv", tmp_path / "out.csv"
+    spine.write_text("household_id,time\n905,2017-06-01T06:00:00Z\n")
+    command = ["training-set", "churn", "--spine", spine, "--out", out]
+    assert "no partition holds" in filled.refused(*command)
+    assert not out.exists()
+    filled.text(*command, "--allow-missing")
+    assert pl.read_csv(out)["household_spend__spend_7d"].to_list() == [None]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("household_id,time\n905,2018-01-01T06:00:00\n", "has no time zone"),
+        ("household_id,label\n905,1\n", "no column 'time'"),
+        ("store_id,time\n905,2018-01-01T06:00:00Z\n", "no column 'household_id'"),
+    ],
+)
+def test_a_bad_spine_is_refused(filled, tmp_path, text, message):
+    spine = tmp_path / "spine.csv"
+    spine.write_text(text)
+    assert message in filled.refused("training-set", "churn", "--spine", spine, "--out", tmp_path / "out.csv")
+
+
+def test_missing_files_and_unknown_services_are_refused(filled, tmp_path):
+    command = ["training-set", "churn", "--spine", tmp_path / "absent.csv", "--out"]
+    assert "there is no such file" in filled.refused(*command, tmp_path / "out.csv")
+    assert "there is no folder" in filled.refused(*command, tmp_path / "nowhere" / "out.csv")
+    other = ["training-set", "household_spend", "--spine", tmp_path / "absent.csv", "--out", tmp_path / "out.csv"]
+    assert "there is no service called 'household_spend'" in filled.refused(*other)

@@ -1,0 +1,102 @@
+import shutil
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+
+from feature_store.offline.materialize import compute_tiles
+from tests.dagster.sample import project
+from tests.dagster.sample.declarations import START, HouseholdSpend
+from tests.fixtures.valkey import valkey, valkey_server
+
+__all__ = ["valkey", "valkey_server"]
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+class Location:
+    """The sample project on a real instance and a real store in a folder."""
+
+    def __init__(self, instance: dg.DagsterInstance, root, team: str = "growth", online_url: str | None = None):
+        self.instance = instance
+        self.root = root
+        self.resources = project.resources(root, team, **({"online_url": online_url} if online_url else {}))
+        self.definitions = project.definitions(root, team, **({"online_url": online_url} if online_url else {}))
+        self.store = self.resources["offline_store"].store
+
+    def run(self, keys, first: str, last: str | None = None, **options):
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        return job.execute_in_process(
+            instance=self.instance,
+            asset_selection=[dg.AssetKey(key.split("/")) for key in keys],
+            tags={RANGE_START: first, RANGE_END: last or first},
+            **options,
+        )
+
+    def land(self, first="2024-01-01", last="2024-01-14"):
+        assert self.run(["raw/transactions", "raw/profiles"], first, last).success
+
+    def tiles(self, first="2024-01-01", last="2024-01-14"):
+        assert self.run(["retail/household_spend/v1/_tiles"], first, last).success
+
+
+def instance_with_batches(folder):
+    """A persistent instance whose event log is the one of the project's dagster.yaml."""
+    storage = {"module": "resources.event_log", "class": "BatchedSqliteEventLogStorage"}
+    return dg.instance_for_test(overrides={"event_log_storage": {**storage, "config": {"base_dir": str(folder)}}})
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory):
+    """One instance for the tests of a module: what they ask it is about their own runs."""
+    with instance_with_batches(tmp_path_factory.mktemp("events")) as instance:
+        yield instance
+
+
+@pytest.fixture
+def fresh_instance(tmp_path):
+    with instance_with_batches(tmp_path / "events") as instance:
+        yield instance
+
+
+@pytest.fixture
+def location(instance, tmp_path) -> Location:
+    return Location(instance, tmp_path / "offline")
+
+
+@pytest.fixture(scope="session")
+def landed(tmp_path_factory):
+    """A store with raw rows of 14 days and the tiles of the daily view."""
+    root = tmp_path_factory.mktemp("landed") / "offline"
+    store = project.resources(root)["offline_store"].store
+    first, last = START, START + timedelta(days=14)
+    for name, rows, time in (
+        ("transactions", project.receipts, "purchased_at"),
+        ("profiles", project.profile_rows, "changed_at"),
+    ):
+        store.source(f"raw/{name}").write(rows(first, last), first, last, time_column=time, run_id="landing")
+    compute_tiles(store, HouseholdSpend, first, last, "landing")
+    return root
+
+
+@pytest.fixture
+def ready(instance, landed, tmp_path) -> Location:
+    """A location whose raw rows and tiles lie in its store already."""
+    shutil.copytree(landed, tmp_path / "offline")
+    return Location(instance, tmp_path / "offline")
+
+
+def materialised(result) -> dict:
+    """Materialisation events of a run by asset and partition, those of assets outside its selection included."""
+    events = [e for e in result.all_events if e.event_type_value == "ASSET_MATERIALIZATION"]
+    return {(e.asset_key.to_user_string(), e.partition): e for e in events}
+
+
+def logged(instance: dg.DagsterInstance, run_id: str) -> dict[str, set]:
+    """Partitions by asset that a run reported, as the instance keeps them."""
+    found: dict[str, set] = {}
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+    for record in instance.get_records_for_run(run_id, of_type=kind).records:
+        event = record.event_log_entry.dagster_event
+        found.setdefault(event.asset_key.to_user_string(), set()).add(event.partition)
+    return found

@@ -1,0 +1,73 @@
+"""The asset graph of the sample project, as it was reviewed; and that it loads without touching any store."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from feature_assets import build_feature_assets
+from tests.dagster.sample import project
+from tests.dagster.sample.declarations import HouseholdHours, HouseholdSpend, churn, services, views
+from tests.dagster.snapshots import check_snapshot, describe
+
+
+def built(*args, **options) -> dg.Definitions:
+    """What the generator makes of declarations, with resources that lead nowhere."""
+    given = dg.Definitions(resources=project.resources("nowhere"))
+    return dg.Definitions.merge(build_feature_assets(*args, **options), given)
+
+
+def sample() -> dg.Definitions:
+    return built(views, services, training_sets=[project.training])
+
+
+def test_the_graph_is_the_one_that_was_reviewed():
+    check_snapshot("sample", describe(sample()))
+
+
+def test_loading_touches_no_store(tmp_path):
+    missing = tmp_path / "nothing" / "here"
+    dg.Definitions.validate_loadable(project.definitions(missing))
+    assert not missing.exists()
+
+
+def test_an_outside_repository_can_use_it_alone():
+    definitions = built([HouseholdSpend])
+    keys = {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
+    assert "retail/household_spend/v1/spend_7d" in keys
+    assert not [key for key in keys if key.startswith(("models/", "training/"))]
+
+
+def test_nothing_to_build_is_no_error():
+    assert not list(built([]).resolve_asset_graph().get_all_asset_keys())
+
+
+def test_a_service_of_views_built_elsewhere_reads_them_by_key():
+    graph = built([HouseholdHours], [churn]).resolve_asset_graph()
+    model = graph.get(dg.AssetKey(["models", "churn"]))
+    assert dg.AssetKey(["retail", "household_spend", "v1", "spend_7d"]) in model.parent_keys
+
+
+def test_declarations_are_read_without_dagster():
+    code = "import sys, feature_assets; print('dagster' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("feature", "columns"),
+    [
+        ("spend_7d", ["sales_value"]),
+        ("lines", ["purchased_at"]),
+        ("spend_trend", ["sales_value"]),
+        ("is_big", ["sales_value"]),
+        ("days_since_last_purchase", ["purchased_at"]),
+    ],
+)
+def test_lineage_goes_through_derived_features(feature, columns):
+    specs = {spec.key.path[-1]: spec for spec in sample().resolve_all_asset_specs()}
+    lineage = specs[feature].metadata["dagster/column_lineage"]
+    upstream = dg.AssetKey(["raw", "transactions"])
+    assert lineage.deps_by_column[feature] == [dg.TableColumnDep(upstream, column) for column in columns]

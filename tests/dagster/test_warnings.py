@@ -1,0 +1,73 @@
+"""Checks that warn and do not block: how many rows there are, and features that are null for everybody."""
+
+from datetime import timedelta
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from feature_assets.generator.checks import NULLS, VOLUME, warnings_of
+from feature_store.engines.polars.dtypes import polars_dtype
+from feature_store.offline.materialize import ValueFrame
+from feature_store.offline.store import OfflineStore
+from tests.dagster.sample.declarations import START, HouseholdSpend
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def store(tmp_path) -> OfflineStore:
+    """Give a store in which each of the days 0 to 6 has 10 households."""
+    store = OfflineStore(str(tmp_path))
+    before = values(dict.fromkeys(range(7), 10))
+    store.values(HouseholdSpend).write(before.frame, START, START + 7 * DAY, run_id="r")
+    return store
+
+
+def values(rows: dict[int, int], **columns: pl.Series) -> ValueFrame:
+    """Values of some days with that many households each; zeros and nulls but for ``columns``."""
+    households = [(START + day * DAY, number) for day, count in rows.items() for number in range(count)]
+    schema = {"partition_start": pl.Datetime("us", "UTC"), "household_id": pl.Int64}
+    frame = pl.DataFrame(households, schema=schema, orient="row")
+    features = [pl.lit(0).cast(polars_dtype(f.dtype)).alias(f.name) for f in HouseholdSpend.stored_features]
+    frame = frame.with_columns((pl.col("partition_start") + DAY).alias("as_of"), *features).with_columns(**columns)
+    return ValueFrame(frame, {START + day * DAY: "inputs" for day in rows})
+
+
+def result(store: OfflineStore, name: str, computed: ValueFrame) -> dg.AssetCheckResult:
+    return next(each for each in warnings_of(HouseholdSpend, computed, store) if each.check_name == name)
+
+
+@pytest.mark.parametrize(
+    ("rows", "passed"),
+    [
+        ({7: 10}, True),
+        ({7: 15}, True),
+        ({7: 16}, False),
+        ({7: 5}, True),
+        ({7: 4}, False),
+        ({7: 0}, False),
+        ({6: 10, 7: 0}, False),
+        ({6: 0, 7: 10}, True),
+    ],
+)
+def test_the_newest_partition_is_compared_with_the_week_before(store, rows, passed):
+    warned = result(store, VOLUME, values(rows))
+    assert (warned.passed, warned.severity) == (passed, dg.AssetCheckSeverity.WARN)
+    assert warned.metadata["rows"].value == rows[max(rows)]
+
+
+def test_the_first_partition_has_nothing_to_be_compared_with(tmp_path):
+    assert result(OfflineStore(str(tmp_path)), VOLUME, values({0: 3})).passed
+
+
+def test_a_feature_that_is_null_for_everybody_is_named(store):
+    nothing = pl.Series([None] * 10, dtype=pl.Float32)
+    one = pl.Series([None] * 9 + [1.0], dtype=pl.Float32)
+    assert result(store, NULLS, values({7: 10}, spend_7d=one)).passed
+    warned = result(store, NULLS, values({7: 10}, spend_7d=nothing))
+    assert (warned.passed, warned.metadata["always_null"].value) == (False, "spend_7d")
+
+
+def test_an_empty_partition_has_no_nulls(store):
+    assert result(store, NULLS, values({7: 0})).passed

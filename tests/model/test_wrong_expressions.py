@@ -1,0 +1,443 @@
+"""Expressions that are refused: types that do not fit, constants that no column can hold, wrong encodings."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from feature_store import (
+    Boolean,
+    EmbeddingTable,
+    Float64,
+    Vector,
+    bucketise,
+    col,
+    embed,
+    last,
+    lit,
+    one_hot,
+    ordinal,
+    when,
+)
+from tests.model.declare import Cases, check, events
+
+DEPARTMENT, QUANTITY, SALES = col("department"), col("quantity"), col("sales_value")
+PRIVATE, AT = col("is_private"), col("purchased_at")
+NAIVE, A_DATE = datetime(2017, 1, 1), date(2017, 1, 1)
+
+
+def x(expression: object) -> object:
+    """Declare one aggregate ``x`` over an expression."""
+    return events(x=last(expression, over="7d", description="X"))
+
+
+def vector(key: object) -> object:
+    return embed(key, EmbeddingTable("departments", {"DELI": [1.0, 0.0]}))
+
+
+def table(vectors: object, name: str = "departments") -> object:
+    return EmbeddingTable(name, vectors)
+
+
+WRONG: Cases = {
+    "adds strings": (
+        lambda: x(DEPARTMENT + "s"),
+        (
+            "retail/spend/v1.x: arithmetic needs numbers, not String and String. Instead: use .cast(...) where "
+            "the type does not fit."
+        ),
+    ),
+    "adds days to a timestamp": (
+        lambda: x(AT + 1),
+        (
+            "retail/spend/v1.x: arithmetic needs numbers, not Timestamp and Int64. Instead: use .cast(...) where "
+            "the type does not fit."
+        ),
+    ),
+    "divides Booleans": (
+        lambda: x(PRIVATE / 2),
+        (
+            "retail/spend/v1.x: division needs numbers, not Boolean and Int64. Instead: use .cast(...) where the "
+            "type does not fit."
+        ),
+    ),
+    "negates a string": (
+        lambda: x(-DEPARTMENT),
+        "retail/spend/v1.x: arithmetic needs numbers, not String. Instead: use .cast(...) where the type does not fit.",
+    ),
+    "compares String with Int64": (
+        lambda: x(DEPARTMENT == 5),
+        "retail/spend/v1.x: cannot compare String with Int64. Instead: use .cast(...) where the type does not fit.",
+    ),
+    "compares Timestamp with String": (
+        lambda: x(AT > "2017-01-01"),
+        "retail/spend/v1.x: cannot compare Timestamp with String. Instead: use .cast(...) where the type does not fit.",
+    ),
+    "compares vectors": (
+        lambda: x(vector(DEPARTMENT) == vector(DEPARTMENT)),
+        (
+            "retail/spend/v1.x: cannot compare Vector[2] with Vector[2]. Instead: use .cast(...) where the type "
+            "does not fit."
+        ),
+    ),
+    "compares with null": (
+        lambda: x(QUANTITY == None),  # noqa: E711
+        "retail/spend/v1.x: a comparison with null is always null. Instead: use is_null(), or ~is_null().",
+    ),
+    "and without parentheses": (
+        lambda: x(QUANTITY & SALES),
+        (
+            "retail/spend/v1.x: & | ~ need Booleans, not Int64 and Float64. Instead: put comparisons in "
+            "parentheses: (col('x') > 0) & (col('y') > 0)."
+        ),
+    ),
+    "not of a number": (
+        lambda: x(~QUANTITY),
+        (
+            "retail/spend/v1.x: & | ~ need Booleans, not Int64. Instead: put comparisons in parentheses: "
+            "(col('x') > 0) & (col('y') > 0)."
+        ),
+    ),
+    "or by the keyword": (
+        lambda: x(PRIVATE or PRIVATE),
+        (
+            "an expression over is_private: has no truth value; it is used with and, or, not, in, if, or in a "
+            "chain a < b < c. Instead: use & | ~, is_in(...), when(...), and (a < b) & (b < c)."
+        ),
+    ),
+    "not by the keyword": (
+        lambda: x(not PRIVATE),
+        (
+            "an expression over is_private: has no truth value; it is used with and, or, not, in, if, or in a "
+            "chain a < b < c. Instead: use & | ~, is_in(...), when(...), and (a < b) & (b < c)."
+        ),
+    ),
+    "a chain of comparisons": (
+        lambda: x(0 < QUANTITY < 5),
+        (
+            "an expression over quantity: has no truth value; it is used with and, or, not, in, if, or in a "
+            "chain a < b < c. Instead: use & | ~, is_in(...), when(...), and (a < b) & (b < c)."
+        ),
+    ),
+    "in by the keyword": (
+        lambda: x(DEPARTMENT in ["DELI", "DAIRY"]),
+        (
+            "an expression over department: has no truth value; it is used with and, or, not, in, if, or in a "
+            "chain a < b < c. Instead: use & | ~, is_in(...), when(...), and (a < b) & (b < c)."
+        ),
+    ),
+    "when without a condition": (
+        lambda: x(when(QUANTITY).then(1).otherwise(0)),
+        "retail/spend/v1.x: when(...) needs a Boolean condition, not Int64. Instead: compare something.",
+    ),
+    "when of two types": (
+        lambda: x(when(PRIVATE).then(1).otherwise("no")),
+        (
+            "retail/spend/v1.x: when(...).then(...).otherwise(...) needs values of one type, not Int64 and "
+            "String. Instead: use .cast(...) where the type does not fit."
+        ),
+    ),
+    "fill_null of another type": (
+        lambda: x(QUANTITY.fill_null("none")),
+        (
+            "retail/spend/v1.x: fill_null(...) needs values of one type, not Int64 and String. Instead: use "
+            ".cast(...) where the type does not fit."
+        ),
+    ),
+    "always null": (
+        lambda: x(when(PRIVATE).then(None).otherwise(None)),
+        "retail/spend/v1.x: is always null. Instead: write an expression that has a type.",
+    ),
+    "lower of a number": (
+        lambda: x(QUANTITY.lower()),
+        "retail/spend/v1.x: lower needs a String, not Int64. Instead: use .cast(...) where the type does not fit.",
+    ),
+    "contains on a number": (
+        lambda: x(QUANTITY.contains("1")),
+        "retail/spend/v1.x: contains needs a String, not Int64. Instead: use .cast(...) where the type does not fit.",
+    ),
+    "contains nothing": (
+        lambda: x(DEPARTMENT.contains("")),
+        "retail/spend/v1.x: contains got ''. Instead: give the text to look for.",
+    ),
+    "contains an expression": (
+        lambda: x(DEPARTMENT.contains(DEPARTMENT)),
+        "retail/spend/v1.x: contains got ColumnRef(name='department'). Instead: give the text to look for.",
+    ),
+    "year of a string": (
+        lambda: x(DEPARTMENT.year()),
+        "retail/spend/v1.x: year needs a Timestamp, not String. Instead: use .cast(...) where the type does not fit.",
+    ),
+    "weekday of a number": (
+        lambda: x(QUANTITY.weekday()),
+        "retail/spend/v1.x: weekday needs a Timestamp, not Int64. Instead: use .cast(...) where the type does not fit.",
+    ),
+    "is_in of a float": (
+        lambda: x(SALES.is_in([1])),
+        (
+            "retail/spend/v1.x: is_in needs an Int64 or String, not Float64. Instead: use .cast(...) where the "
+            "type does not fit."
+        ),
+    ),
+    "is_in with other types": (
+        lambda: x(DEPARTMENT.is_in(["DELI", 5])),
+        "retail/spend/v1.x: is_in on String lists 5. Instead: list values that are String.",
+    ),
+    "is_in with Booleans": (
+        lambda: x(QUANTITY.is_in([True])),
+        "retail/spend/v1.x: is_in on Int64 lists True. Instead: list values that are Int64.",
+    ),
+    "is_in with null": (
+        lambda: x(DEPARTMENT.is_in([None])),
+        "retail/spend/v1.x: is_in on String lists None. Instead: list values that are String.",
+    ),
+    "is_in with one string": (
+        lambda: x(DEPARTMENT.is_in("DELI")),
+        "retail/spend/v1.x: is_in got 'DELI' instead of a list. Instead: write ['DELI'].",
+    ),
+    "is_in with nothing": (
+        lambda: x(DEPARTMENT.is_in([])),
+        "retail/spend/v1.x: is_in lists no value. Instead: list at least one.",
+    ),
+    "is_in with unhashable values": (
+        lambda: x(DEPARTMENT.is_in([["DELI"]])),
+        "retail/spend/v1.x: is_in on String lists ['DELI']. Instead: list values that are String.",
+    ),
+    "is_in beyond Int64": (
+        lambda: x(QUANTITY.is_in([2**63])),
+        "retail/spend/v1.x: is_in on Int64 lists 9223372036854775808. Instead: list values that are Int64.",
+    ),
+    "cast to a Python type": (
+        lambda: x(QUANTITY.cast(float)),
+        "retail/spend/v1.x: cannot cast to <class 'float'>. Instead: use a type of feature_store, e.g. .cast(Float64).",
+    ),
+    "cast to a name": (
+        lambda: x(QUANTITY.cast("Float64")),
+        "retail/spend/v1.x: cannot cast to 'Float64'. Instead: use a type of feature_store, e.g. .cast(Float64).",
+    ),
+    "cast to a vector": (
+        lambda: x(QUANTITY.cast(Vector(2))),
+        "retail/spend/v1.x: cannot cast Int64 to Vector[2]. Instead: cast to another type.",
+    ),
+    "cast Boolean to Timestamp": (
+        lambda: x(AT.cast(Boolean)),
+        "retail/spend/v1.x: cannot cast Timestamp to Boolean. Instead: cast to another type.",
+    ),
+    "one_hot of a float": (
+        lambda: x(one_hot(SALES, [1])),
+        (
+            "retail/spend/v1.x: one_hot needs an Int64 or String, not Float64. Instead: use .cast(...) where the "
+            "type does not fit."
+        ),
+    ),
+    "one_hot of other types": (
+        lambda: x(one_hot(DEPARTMENT, [1, 2])),
+        "retail/spend/v1.x: one_hot on String lists 1, 2. Instead: list values that are String.",
+    ),
+    "one_hot of mixed types": (
+        lambda: x(one_hot(QUANTITY, [1, "2"])),
+        "retail/spend/v1.x: one_hot on Int64 lists '2'. Instead: list values that are Int64.",
+    ),
+    "one_hot with a repeated category": (
+        lambda: x(one_hot(DEPARTMENT, ["DELI", "DELI"])),
+        "retail/spend/v1.x: one_hot lists 'DELI' twice. Instead: list it once.",
+    ),
+    "one_hot with one string": (
+        lambda: x(one_hot(DEPARTMENT, "DELI")),
+        "retail/spend/v1.x: one_hot got 'DELI' instead of a list. Instead: write ['DELI'].",
+    ),
+    "ordinal without categories": (
+        lambda: x(ordinal(DEPARTMENT, [])),
+        "retail/spend/v1.x: ordinal lists no value. Instead: list at least one.",
+    ),
+    "ordinal of a Boolean": (
+        lambda: x(ordinal(PRIVATE, [1])),
+        (
+            "retail/spend/v1.x: ordinal needs an Int64 or String, not Boolean. Instead: use .cast(...) where the "
+            "type does not fit."
+        ),
+    ),
+    "bucketise of a string": (
+        lambda: x(bucketise(DEPARTMENT, [1])),
+        "retail/spend/v1.x: bucketise needs a number, not String. Instead: use .cast(...) where the type does not fit.",
+    ),
+    "bucketise without boundaries": (
+        lambda: x(bucketise(SALES, [])),
+        "retail/spend/v1.x: bucketise has no boundaries. Instead: give rising, finite numbers.",
+    ),
+    "bucketise not rising": (
+        lambda: x(bucketise(SALES, [1, 5, 5])),
+        "retail/spend/v1.x: bucketise has 5.0 after 5.0. Instead: give rising, finite numbers.",
+    ),
+    "bucketise with NaN": (
+        lambda: x(bucketise(SALES, [1, float("nan")])),
+        "retail/spend/v1.x: bucketise has the boundary nan. Instead: give rising, finite numbers.",
+    ),
+    "bucketise with infinity": (
+        lambda: x(bucketise(SALES, [1, float("inf")])),
+        "retail/spend/v1.x: bucketise has the boundary inf. Instead: give rising, finite numbers.",
+    ),
+    "bucketise with text": (
+        lambda: x(bucketise(SALES, [1, "5"])),
+        "retail/spend/v1.x: bucketise has the boundary '5'. Instead: give rising, finite numbers.",
+    ),
+    "embed of another type": (
+        lambda: x(vector(QUANTITY)),
+        "retail/spend/v1.x: embed on Int64 lists 'DELI'. Instead: list values that are Int64.",
+    ),
+    "embed of a float": (
+        lambda: x(vector(SALES)),
+        (
+            "retail/spend/v1.x: embed needs an Int64 or String, not Float64. Instead: use .cast(...) where the "
+            "type does not fit."
+        ),
+    ),
+    "embed of a dict": (
+        lambda: x(embed(DEPARTMENT, {"DELI": [1.0]})),
+        (
+            "embed(...): table={'DELI': [1.0]} is of type dict. Instead: declare EmbeddingTable(name, vectors) "
+            "and give that."
+        ),
+    ),
+    "embedding table empty": (
+        lambda: table({}),
+        "embedding table departments: has no vectors. Instead: give at least one, by key.",
+    ),
+    "embedding table ragged": (
+        lambda: table({"DELI": [1.0, 0.0], "DAIRY": [1.0]}),
+        "embedding table departments: has vectors of length 1 and 2. Instead: use one length.",
+    ),
+    "embedding table of empty vectors": (
+        lambda: table({"DELI": []}),
+        "embedding table departments: has vectors of length 0. Instead: use one length.",
+    ),
+    "embedding table of mixed keys": (
+        lambda: table({"DELI": [1.0], 5: [1.0]}),
+        "embedding table departments: has keys of type int and str. Instead: use only int or only str keys.",
+    ),
+    "embedding table with NaN": (
+        lambda: table({"DELI": [float("nan")]}),
+        (
+            "embedding table departments: the vector of 'DELI' is not of finite Float32 numbers. Instead: "
+            "correct it, or leave the key out."
+        ),
+    ),
+    "embedding table beyond Float32": (
+        lambda: table({"DELI": [1e300]}),
+        (
+            "embedding table departments: the vector of 'DELI' is not of finite Float32 numbers. Instead: "
+            "correct it, or leave the key out."
+        ),
+    ),
+    "embedding table of text": (
+        lambda: table({"DELI": ["a"]}),
+        (
+            "embedding table departments: the vector of 'DELI' is not of finite Float32 numbers. Instead: "
+            "correct it, or leave the key out."
+        ),
+    ),
+    "embedding table of matrices": (
+        lambda: table({"DELI": [[1.0]]}),
+        (
+            "embedding table departments: the vector of 'DELI' is not of finite Float32 numbers. Instead: "
+            "correct it, or leave the key out."
+        ),
+    ),
+    "embedding table of numbers": (
+        lambda: table({"DELI": 1.0}),
+        ("embedding table departments: the vector of 'DELI'=1.0 is of type float. Instead: give a list of numbers."),
+    ),
+    "embedding table as a list": (
+        lambda: table(["DELI"]),
+        (
+            "embedding table departments: vectors=['DELI'] is of type list. Instead: give one vector per key: "
+            "{'DELI': [0.1, 0.9]}."
+        ),
+    ),
+    "when without otherwise": (
+        lambda: x(when(PRIVATE).then(1)),
+        (
+            "retail/spend/v1.x: the value of last is not an expression but when(...).then(...) without "
+            ".otherwise(...). Instead: write an expression such as col('x')."
+        ),
+    ),
+    "embedding table's name": (
+        lambda: table({"DELI": [1.0]}, "My table"),
+        (
+            "embedding table My table: 'My table' is not a good name. Instead: use lower-case words joined by "
+            "single underscores, e.g. 'spend_7d'."
+        ),
+    ),
+    "constant NaN": (
+        lambda: x(SALES + float("nan")),
+        "retail/spend/v1.x: the constant nan is not finite. Instead: write lit(None) for null.",
+    ),
+    "constant infinite": (
+        lambda: x(SALES + float("-inf")),
+        "retail/spend/v1.x: the constant -inf is not finite. Instead: write lit(None) for null.",
+    ),
+    "constant beyond Int64": (
+        lambda: x(QUANTITY + 2**63),
+        "retail/spend/v1.x: the constant 9223372036854775808 does not fit Int64. Instead: write a float, e.g. 1e20.",
+    ),
+    "constant below Int64": (
+        lambda: x(QUANTITY - (-(2**63) - 1)),
+        "retail/spend/v1.x: the constant -9223372036854775809 does not fit Int64. Instead: write a float, e.g. 1e20.",
+    ),
+    "constant without a zone": (
+        lambda: x(AT > NAIVE),
+        (
+            "retail/spend/v1.x: the constant 2017-01-01 00:00:00 has no time zone. Instead: write datetime(..., "
+            "tzinfo=UTC)."
+        ),
+    ),
+    "constant date": (
+        lambda: x(AT > A_DATE),
+        (
+            "retail/spend/v1.x: a date cannot be a constant: datetime.date(2017, 1, 1). Instead: write an int, "
+            "float, bool, str or datetime."
+        ),
+    ),
+    "constant Decimal": (
+        lambda: x(SALES + lit(Decimal("1.5"))),
+        (
+            "retail/spend/v1.x: a Decimal cannot be a constant: Decimal('1.5'). Instead: write an int, float, "
+            "bool, str or datetime."
+        ),
+    ),
+    "constant of numpy": (
+        lambda: x(SALES + np.float64(1.5)),
+        (
+            "retail/spend/v1.x: a float64 cannot be a constant: np.float64(1.5). Instead: write an int, float, "
+            "bool, str or datetime."
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_message(name: str) -> None:
+    check(WRONG, name)
+
+
+@pytest.mark.parametrize(
+    ("expression", "dtype"),
+    [
+        (QUANTITY + QUANTITY, "Int64"),
+        (QUANTITY + SALES, "Float64"),
+        (QUANTITY / QUANTITY, "Float64"),
+        (QUANTITY == 1.5, "Boolean"),
+        (AT.hour(), "Int64"),
+        (QUANTITY.fill_null(0.5), "Float64"),
+        (when(PRIVATE).then(None).otherwise(DEPARTMENT), "String"),
+        (QUANTITY.cast(Float64), "Float64"),
+        (QUANTITY + (2**63 - 1), "Int64"),
+        (QUANTITY - (-(2**63)), "Int64"),
+        (ordinal(DEPARTMENT, ["DELI"]), "Int64"),
+        (bucketise(QUANTITY, [0, 1.5]), "Int64"),
+        (DEPARTMENT.contains("x") & PRIVATE | ~PRIVATE, "Boolean"),
+    ],
+)
+def test_types_of_right_ones(expression: object, dtype: str) -> None:
+    assert x(expression).feature("x").dtype.name == dtype

@@ -1,0 +1,286 @@
+"""Sources, entities and teams that are refused."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from feature_store import EVERYONE, Entity, Float64, Int64, KafkaTopic, String, Team, Timestamp
+from tests.model.declare import EVENT_COLUMNS, TABLE_COLUMNS, Cases, check, event_source, table_source
+
+
+def entity(name: object = "household", keys: object = None, description: object = "A household") -> object:
+    return Entity(name, {"household_id": Int64} if keys is None else keys, description)
+
+
+def team(name: str = "sales", slack_channel: str = "#sales", email: str = "sales@example.com") -> object:
+    return Team(name, slack_channel, email)
+
+
+WRONG: Cases = {
+    "source name": (
+        lambda: event_source(name="Purchases"),
+        (
+            "source Purchases: 'Purchases' is not a good name. Instead: use lower-case words joined by single "
+            "underscores, e.g. 'spend_7d'."
+        ),
+    ),
+    "asset empty": (
+        lambda: event_source(asset=""),
+        (
+            "source purchases: asset='' is not an asset key. Instead: join its parts by single slashes: "
+            "'raw/transactions'."
+        ),
+    ),
+    "asset absolute": (
+        lambda: event_source(asset="/raw/transactions"),
+        (
+            "source purchases: asset='/raw/transactions' is not an asset key. Instead: join its parts by single "
+            "slashes: 'raw/transactions'."
+        ),
+    ),
+    "asset with an empty part": (
+        lambda: event_source(asset="raw//transactions"),
+        (
+            "source purchases: asset='raw//transactions' is not an asset key. Instead: join its parts by single "
+            "slashes: 'raw/transactions'."
+        ),
+    ),
+    "asset that climbs": (
+        lambda: event_source(asset="raw/../secrets"),
+        (
+            "source purchases: asset='raw/../secrets' is not an asset key. Instead: join its parts by single "
+            "slashes: 'raw/transactions'."
+        ),
+    ),
+    "asset with a space": (
+        lambda: table_source(asset="raw/my table"),
+        (
+            "source demographics: asset='raw/my table' is not an asset key. Instead: join its parts by single "
+            "slashes: 'raw/transactions'."
+        ),
+    ),
+    "asset missing": (
+        lambda: event_source(asset=None),
+        (
+            "source purchases: asset=None is of type NoneType. Instead: give the key of the asset that lands the "
+            "rows: 'raw/transactions'."
+        ),
+    ),
+    "event time missing": (
+        lambda: event_source(event_time=None),
+        (
+            "source purchases: event_time=None is not among its columns. Instead: use one of household_id, "
+            "basket_id, sales_value, quantity, department, is_private, purchased_at."
+        ),
+    ),
+    "stream as text": (
+        lambda: event_source(stream="purchases"),
+        "source purchases: stream='purchases' is of type str. Instead: write KafkaTopic('purchases').",
+    ),
+    "truncated as text": (
+        lambda: event_source(truncated="no"),
+        "source purchases: truncated='no' is of type str. Instead: give True or False.",
+    ),
+    "key's type as text": (
+        lambda: entity(keys={"household_id": "Int64"}),
+        (
+            "entity household: key 'household_id', its type='Int64' is of type str. Instead: use Int64 or String "
+            "of feature_store."
+        ),
+    ),
+    "event time unknown": (
+        lambda: event_source(event_time="purchase_at"),
+        (
+            "source purchases: event_time='purchase_at' is not among its columns. Instead: did you mean "
+            "'purchased_at'? There are household_id, basket_id, sales_value, quantity, department, is_private, "
+            "purchased_at."
+        ),
+    ),
+    "event time of another type": (
+        lambda: event_source(event_time="basket_id"),
+        "source purchases: event_time='basket_id' is of type Int64. Instead: use a column of type Timestamp.",
+    ),
+    "sequence unknown": (
+        lambda: event_source(sequence="line"),
+        (
+            "source purchases: sequence='line' is not among its columns. Instead: use one of household_id, "
+            "basket_id, sales_value, quantity, department, is_private, purchased_at."
+        ),
+    ),
+    "sequence of floats": (
+        lambda: event_source(sequence="sales_value"),
+        (
+            "source purchases: sequence='sales_value' is of type Float64. Instead: use a column of type Int64 or "
+            "String or Timestamp."
+        ),
+    ),
+    "no columns": (
+        lambda: event_source(columns={}),
+        'source purchases: has no columns. Instead: give columns={"household_id": Int64, ...}.',
+    ),
+    "columns as a list": (
+        lambda: event_source(columns=["household_id"]),
+        (
+            "source purchases: columns=['household_id'] is of type list. Instead: give columns={\"household_id\": "
+            "Int64, ...}."
+        ),
+    ),
+    "column of a Python type": (
+        lambda: event_source(columns={**EVENT_COLUMNS, "price": float}),
+        (
+            "source purchases: column 'price', its type=<class 'float'> is of type type. Instead: use one of "
+            "feature_store, e.g. Int64, Float64."
+        ),
+    ),
+    "column of the store": (
+        lambda: event_source(columns={**EVENT_COLUMNS, "partition_start": Timestamp}),
+        "source purchases: column 'partition_start' is called like one of our own. Instead: rename it upstream.",
+    ),
+    "column of the store: day": (
+        lambda: table_source(columns={**TABLE_COLUMNS, "day": Int64}),
+        "source demographics: column 'day' is called like one of our own. Instead: rename it upstream.",
+    ),
+    "column of the engines": (
+        lambda: event_source(columns={**EVENT_COLUMNS, "__time": Int64}),
+        "source purchases: column '__time' is called like one of our own. Instead: rename it upstream.",
+    ),
+    "lateness garbage": (
+        lambda: event_source(allowed_lateness="two days"),
+        (
+            "source purchases: allowed_lateness='two days' is not a duration. Instead: write a whole number and "
+            "a unit, e.g. '90s', '5m', '12h', '7d', '2w'."
+        ),
+    ),
+    "naive start": (
+        lambda: event_source(start=datetime(2017, 1, 1)),
+        "source purchases: start=2017-01-01 00:00:00 has no time zone. Instead: write datetime(..., tzinfo=UTC).",
+    ),
+    "start is a date": (
+        lambda: event_source(start=date(2017, 1, 1)),
+        "source purchases: start=datetime.date(2017, 1, 1) is of type date. Instead: write datetime(..., tzinfo=UTC).",
+    ),
+    "start within a day": (
+        lambda: table_source(start=datetime(2017, 1, 1, 0, 0, 0, 1, tzinfo=UTC)),
+        (
+            "source demographics: start=2017-01-01 00:00:00.000001+00:00 is not the start of a UTC day. Instead: "
+            "round it down to midnight UTC."
+        ),
+    ),
+    "no description": (
+        lambda: event_source(description="  "),
+        "source purchases: has no description. Instead: give description='...'.",
+    ),
+    "topic of another type": (
+        lambda: event_source(stream=KafkaTopic(3)),
+        "topic 3: topic=3 is of type int. Instead: write KafkaTopic('purchases').",
+    ),
+    "topic": (
+        lambda: event_source(stream=KafkaTopic("my topic")),
+        "topic 'my topic': is not a name that Kafka takes. Instead: use letters, digits . _ -.",
+    ),
+    "time of a table unknown": (
+        lambda: table_source(time="updated"),
+        (
+            "source demographics: time='updated' is not among its columns. Instead: did you mean 'updated_at'? "
+            "There are household_id, updated_at, landed_at, valid_to, is_deleted, income, size."
+        ),
+    ),
+    "landed_at of another type": (
+        lambda: table_source(landed_at="size"),
+        "source demographics: landed_at='size' is of type Int64. Instead: use a column of type Timestamp.",
+    ),
+    "deleted of another type": (
+        lambda: table_source(deleted="size"),
+        "source demographics: deleted='size' is of type Int64. Instead: use a column of type Boolean.",
+    ),
+    "valid_to unknown": (
+        lambda: table_source(valid_to="ends_at"),
+        (
+            "source demographics: valid_to='ends_at' is not among its columns. Instead: did you mean "
+            "'landed_at'? There are household_id, updated_at, landed_at, valid_to, is_deleted, income, size."
+        ),
+    ),
+    "entity name": (
+        lambda: entity("Household"),
+        (
+            "entity Household: 'Household' is not a good name. Instead: use lower-case words joined by single "
+            "underscores, e.g. 'spend_7d'."
+        ),
+    ),
+    "entity without keys": (
+        lambda: entity(keys={}),
+        'entity household: has no join keys. Instead: give keys={"household_id": Int64}.',
+    ),
+    "entity keys as a list": (
+        lambda: entity(keys=["household_id"]),
+        "entity household: keys=['household_id'] is of type list. Instead: give keys={\"household_id\": Int64}.",
+    ),
+    "key of floats": (
+        lambda: entity(keys={"household_id": Float64}),
+        "entity household: key 'household_id' is of type Float64. Instead: use one of Int64, String, cast upstream.",
+    ),
+    "key name": (
+        lambda: entity(keys={"household__id": Int64}),
+        (
+            "entity household: 'household__id' is not a good name. Instead: use lower-case words joined by "
+            "single underscores, e.g. 'spend_7d'."
+        ),
+    ),
+    "key of the store": (
+        lambda: entity(keys={"day": String}),
+        "entity household: key 'day' is a column of every stored table. Instead: give it another name.",
+    ),
+    "key of the tiles": (
+        lambda: entity(keys={"tile_start": Int64}),
+        "entity household: key 'tile_start' is a column of every stored table. Instead: give it another name.",
+    ),
+    "entity without description": (
+        lambda: entity(description=""),
+        "entity household: has no description. Instead: give description='...'.",
+    ),
+    "team name": (
+        lambda: team("Sales Team"),
+        (
+            "team Sales Team: 'Sales Team' is not a good name. Instead: use lower-case words joined by single "
+            "underscores, e.g. 'spend_7d'."
+        ),
+    ),
+    "team everyone": (
+        lambda: team(EVERYONE),
+        "team everyone: is the reader that stands for all teams. Instead: give the team another name.",
+    ),
+    "team without a channel": (
+        lambda: team(slack_channel=None),
+        "team sales: slack_channel=None is no channel. Instead: write '#growth-alerts'.",
+    ),
+    "team without an address": (
+        lambda: team(email=None),
+        "team sales: email=None is no address. Instead: write 'growth@example.com'.",
+    ),
+    "team channel": (
+        lambda: team(slack_channel=""),
+        "team sales: slack_channel='' is no channel. Instead: write '#growth-alerts'.",
+    ),
+    "team email": (
+        lambda: team(email="sales"),
+        "team sales: email='sales' is no address. Instead: write 'growth@example.com'.",
+    ),
+    "team declared twice": (
+        lambda: team("growth"),
+        "team growth: is declared twice, differently. Instead: declare each team once.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_message(name: str) -> None:
+    check(WRONG, name)
+
+
+def test_right_ones_pass() -> None:
+    source = event_source(asset="dbt/my-model.v2", allowed_lateness="2d", sequence="basket_id")
+    assert source.lateness == 2 * 24 * 3600 * 1_000_000
+    assert event_source(allowed_lateness="0s").lateness == 0
+    table_source(time="as_of", columns={**TABLE_COLUMNS, "as_of": Timestamp})  # values that another view stored
+    table_source(sequence="size", landed_at="landed_at", deleted="is_deleted", valid_to="valid_to")
+    assert Team("growth", "#growth", "growth@example.com") == Team("growth", "#growth", "growth@example.com")

@@ -1,0 +1,112 @@
+"""Writers that die half way, and writers that write at once: readers never see a half-written or unlisted state."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+
+from feature_store.offline.reading import OpenTable
+from feature_store.offline.store import OfflineStore
+from tests.offline.definitions import ShopperSpend, day, spend_values
+
+DEATHS = ("before the Delta commit", "after the Delta commit")
+
+
+def start_writer(
+    store: OfflineStore, run_id: str, days: tuple[int, int], pieces: int, death: str = ""
+) -> subprocess.Popen:
+    arguments = [store.root, run_id, *map(str, days), str(pieces), death]
+    return subprocess.Popen([sys.executable, "-m", "tests.offline.writer_process", *arguments])
+
+
+def finish(writers: Sequence[subprocess.Popen]) -> None:
+    assert [writer.wait(timeout=120) for writer in writers] == [0] * len(writers)
+
+
+def pieces_by_day(store: OfflineStore) -> list[tuple[int, int]]:
+    rows = store.values(ShopperSpend).scan().filter(pl.col("shopper_id") == 1).sort("partition_start").collect()
+    return [((at - day(0)).days, pieces) for at, pieces in rows.select("partition_start", "pieces_3d").iter_rows()]
+
+
+def state(store: OfflineStore) -> pl.DataFrame:
+    return store.values(ShopperSpend).ledger.partitions().drop("landed_at", "run_id", "delta_version")
+
+
+@pytest.mark.parametrize("death", DEATHS)
+def test_a_killed_writer_leaves_the_last_good_state_and_a_rerun_completes_it(
+    store: OfflineStore, tmp_path, death: str
+) -> None:
+    values = store.values(ShopperSpend)
+    values.write(spend_values([(day(n), s, 1) for n in range(2) for s in (1, 2)]), day(0), day(2), run_id="good")
+    before = state(store)
+    writer = start_writer(store, "killed", (1, 3), pieces=2, death=death)
+    assert writer.wait(timeout=60) == -signal.SIGKILL
+    raw = pl.scan_delta(values.uri).filter(pl.col("pieces_3d") == 2).collect()
+    assert raw.height == (4 if death == "after the Delta commit" else 0)
+    assert pieces_by_day(store) == [(0, 1), (1, 1)]
+    assert state(store).drop("unsettled").equals(before.drop("unsettled"))
+    assert state(store)["unsettled"].to_list() == [False, True]
+    # Others go on writing meanwhile, and do not uncover what the dead writer left.
+    values.write(spend_values([(day(5), s, 3) for s in (1, 2)]), day(5), day(6), run_id="other")
+    assert pieces_by_day(store) == [(0, 1), (1, 1), (5, 3)]
+    finish([start_writer(store, "again", (1, 3), pieces=2)])
+    assert pieces_by_day(store) == [(0, 1), (1, 2), (2, 2), (5, 3)]
+    untouched = OfflineStore(str(tmp_path / "never_killed"))
+    for days, pieces in (((0, 2), 1), ((5, 6), 3), ((1, 3), 2)):
+        rows = [(day(n), s, pieces) for n in range(*days) for s in (1, 2)]
+        untouched.values(ShopperSpend).write(spend_values(rows), day(days[0]), day(days[1]), run_id="x")
+    assert state(store).equals(state(untouched))
+
+
+@pytest.mark.parametrize("death", DEATHS)
+def test_a_writer_killed_at_its_first_write_leaves_nothing(store: OfflineStore, death: str) -> None:
+    assert start_writer(store, "killed", (0, 2), pieces=1, death=death).wait(timeout=60) == -signal.SIGKILL
+    assert store.values(ShopperSpend).ledger.partitions().is_empty()
+    assert pieces_by_day(store) == []
+    finish([start_writer(store, "again", (0, 2), pieces=1)])
+    assert pieces_by_day(store) == [(0, 1), (1, 1)]
+
+
+def test_writers_of_other_partitions_create_and_write_at_once(store: OfflineStore) -> None:
+    spans = [(0, 3), (3, 4), (4, 8), (10, 11)]
+    finish([start_writer(store, f"run {first}", (first, last), pieces=first) for first, last in spans])
+    expected = [(number, first) for first, last in spans for number in range(first, last)]
+    assert pieces_by_day(store) == expected
+    ledger = store.values(ShopperSpend).ledger.partitions()
+    assert ledger["run_id"].to_list() == [f"run {first}" for _, first in expected]
+    assert not ledger["unsettled"].any()
+    commits = {c["version"]: c.get("run_id") for c in DeltaTable(store.values(ShopperSpend).uri).history()}
+    assert all(commits[version] == run for version, run in ledger.select("delta_version", "run_id").iter_rows())
+
+
+def test_of_writers_of_one_partition_one_wins_whole(store: OfflineStore) -> None:
+    finish([start_writer(store, f"run {pieces}", (0, 2), pieces=pieces) for pieces in (1, 2, 3)])
+    ledger = store.values(ShopperSpend).ledger.partitions()
+    assert ledger["run_id"].n_unique() == 1
+    winner = int(ledger["run_id"][0].removeprefix("run "))
+    assert pieces_by_day(store) == [(0, winner), (1, winner)]
+    rows = [(day(n), s, winner) for n in range(2) for s in (1, 2)]
+    store.values(ShopperSpend).write(spend_values(rows), day(0), day(2), run_id="same")
+    assert store.values(ShopperSpend).ledger.partitions()["content_hash"].equals(ledger["content_hash"])
+
+
+def test_a_table_that_is_open_does_not_change_under_its_reader(store: OfflineStore) -> None:
+    values = store.values(ShopperSpend)
+    values.write(spend_values([(day(0), 1, 1)]), day(0), day(1), run_id="a")
+    opened = values.open()
+    values.write(spend_values([(day(0), 1, 2)]), day(0), day(1), run_id="b")
+    assert opened.scan(opened.partitions).collect()["pieces_3d"].to_list() == [1]
+    assert values.scan().collect()["pieces_3d"].to_list() == [2]
+
+
+def test_what_landed_after_the_rows_were_opened_is_read_as_it_landed(store: OfflineStore) -> None:
+    values = store.values(ShopperSpend)
+    values.write(spend_values([(day(0), 1, 1)]), day(0), day(1), run_id="a")
+    early = values.open().table
+    values.write(spend_values([(day(0), 1, 2), (day(1), 1, 3)]), day(0), day(2), run_id="b")
+    opened = OpenTable(values.uri, {}, early, values.ledger.partitions())
+    assert opened.scan(opened.partitions).collect()["pieces_3d"].sort().to_list() == [2, 3]

@@ -1,0 +1,259 @@
+"""Writing partitions: idempotent, in any order, one commit per range, and nothing that readers could misread."""
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from feature_store import Vector, col, feature_view, sum_
+from feature_store.errors import FingerprintError, InputError, NotComputedError
+from feature_store.offline.store import OfflineStore
+from tests.offline.definitions import (
+    INSTANT,
+    START,
+    ShopperHourly,
+    ShopperSpend,
+    ShopperTown,
+    day,
+    purchase_rows,
+    purchases,
+    shopper,
+    spend_values,
+)
+
+STATE = ["partition_start", "as_of", "available_at", "rows", "fingerprints", "content_hash", "inputs_hash"]
+
+
+def contents(table) -> pl.DataFrame:
+    return table.scan().sort("partition_start", "shopper_id").collect()
+
+
+def test_values_are_stored_with_their_as_of_and_read_back(store: OfflineStore) -> None:
+    values = store.values(ShopperSpend)
+    assert values.write(spend_values([(day(1), 7, 3), (day(0), 9, 5), (day(0), 7, 1)]), day(0), day(2), run_id="r") == 3
+    frame = contents(values)
+    assert frame.columns == ["partition_start", "as_of", "shopper_id", *ShopperSpend.fingerprints]
+    assert frame.select("partition_start", "as_of", "shopper_id", "pieces_3d").rows() == [
+        (day(0), day(1), 7, 1),
+        (day(0), day(1), 9, 5),
+        (day(1), day(2), 7, 3),
+    ]
+    ledger = values.ledger.partitions()
+    assert ledger["available_at"].to_list() == [day(1, 2), day(2, 2)]
+    assert ledger["rows"].to_list() == [2, 1]
+    assert json.loads(ledger["fingerprints"][0]) == ShopperSpend.fingerprints
+
+
+def test_a_range_is_one_tagged_commit(store: OfflineStore) -> None:
+    values = store.values(ShopperSpend)
+    values.write(spend_values([(day(0), 1, 1), (day(2), 1, 1)]), day(0), day(3), run_id="run-7")
+    (commit,) = [c for c in DeltaTable(values.uri).history() if c["operation"] == "WRITE" and "run_id" in c]
+    assert commit["run_id"] == "run-7"
+    assert commit["range"] == f"{day(0).isoformat()}/{day(3).isoformat()}"
+    assert json.loads(commit["fingerprints"]) == ShopperSpend.fingerprints
+    assert values.delta_version() == commit["version"] == values.ledger.partitions()["delta_version"].unique().item()
+
+
+def test_writing_again_changes_nothing_and_an_empty_frame_empties_the_range(store: OfflineStore) -> None:
+    values = store.values(ShopperSpend)
+    frame = spend_values([(day(n), shopper_id, n) for n in range(3) for shopper_id in range(4)])
+    values.write(frame, day(0), day(3), run_id="a")
+    before, state = contents(values), values.ledger.partitions().select(STATE)
+    values.write(frame.sample(fraction=1.0, shuffle=True, seed=1), day(0), day(3), run_id="b")
+    assert_frame_equal(contents(values), before)
+    assert_frame_equal(values.ledger.partitions().select(STATE), state)
+    values.write(frame.head(0), day(1), day(2), run_id="c")
+    assert_frame_equal(contents(values), before.filter(pl.col("partition_start") != day(1)))
+    assert values.ledger.partitions()["rows"].to_list() == [4, 0, 4]
+    assert values.ledger.missing(day(0), day(4), ShopperSpend.cadence) == [day(3)]
+
+
+@settings(max_examples=6)
+@given(order=st.permutations(range(4)), cut=st.integers(1, 3))
+def test_a_range_equals_its_partitions_in_any_order(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int], cut: int
+) -> None:
+    frame = spend_values([(day(n), shopper_id, n * shopper_id) for n in range(4) for shopper_id in range(n)])
+    whole = OfflineStore(str(tmp_path_factory.mktemp("whole"))).values(ShopperSpend)
+    parts = OfflineStore(str(tmp_path_factory.mktemp("parts"))).values(ShopperSpend)
+    whole.write(frame, day(0), day(4), run_id="whole")
+    for number in order:
+        parts.write(frame.filter(pl.col("partition_start") == day(number)), day(number), day(number + 1), run_id="part")
+    parts.write(frame.filter(pl.col("partition_start") < day(cut)), day(0), day(cut), run_id="again")
+    assert_frame_equal(contents(whole), contents(parts))
+    assert_frame_equal(whole.ledger.partitions().select(STATE), parts.ledger.partitions().select(STATE))
+
+
+def test_hours_of_one_day_do_not_touch_each_other(store: OfflineStore) -> None:
+    values = store.values(ShopperHourly)
+    schema = {"partition_start": INSTANT, "shopper_id": pl.Int64, "purchases_6h": pl.Int64}
+    frame = pl.DataFrame([(day(0, hour), 1, hour) for hour in range(24)], schema=schema, orient="row")
+    values.write(frame, day(0), day(1), run_id="a")
+    values.write(frame[5:7].with_columns(purchases_6h=pl.lit(99, pl.Int64)), day(0, 5), day(0, 7), run_id="b")
+    expected = [99 if hour in (5, 6) else hour for hour in range(24)]
+    assert contents(values)["purchases_6h"].to_list() == expected
+    assert values.scan(day(0, 5), day(0, 8)).collect()["purchases_6h"].sort().to_list() == [7, 99, 99]
+
+
+def test_only_landed_partitions_are_read(store: OfflineStore) -> None:
+    values = store.values(ShopperSpend)
+    with pytest.raises(NotComputedError, match="was never written"):
+        values.scan()
+    assert values.delta_version() is None
+    values.write(spend_values([(day(0), 1, 1)]), day(0), day(1), run_id="a")
+    values.write(spend_values([(day(3), 1, 1)]), day(3), day(4), run_id="a")
+    assert contents(values)["partition_start"].to_list() == [day(0), day(3)]
+    assert values.scan(day(1), day(3)).collect().height == 0
+    assert values.scan(day(3)).collect().height == 1
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (spend_values([(day(2), 1, 1)]), "are in no partition of"),
+        (spend_values([(day(0, 1), 1, 1)]), "are in no partition of"),
+        (spend_values([(day(0), 1, 1), (day(0), 1, 2)]), "1 rows repeat partition_start, shopper_id"),
+        (spend_values([(day(0), None, 1)]), "null key"),
+        (spend_values([(day(0), 1, 1)]).drop("share"), r"\['share'\] are missing"),
+        (spend_values([(day(0), 1, 1)]).with_columns(last_time=datetime(2024, 1, 1)), "declared as Timestamp: cast it"),
+        (spend_values([(day(0), 1, 1)]).with_columns(share=None), "'share' is a Null, but declared as Float64"),
+    ],
+)
+def test_values_that_nobody_could_read_are_refused(store: OfflineStore, frame: pl.DataFrame, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        store.values(ShopperSpend).write(frame, day(0), day(2), run_id="r")
+    assert store.values(ShopperSpend).ledger.partitions().is_empty()
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        (day(1), day(1), "no range"),
+        (day(0, 1), day(1), "not where a partition of 1d begins"),
+        (datetime(2024, 1, 1), day(1), "has no time zone"),
+    ],
+)
+def test_ranges_are_whole_partitions(store: OfflineStore, start: datetime, end: datetime, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        store.values(ShopperSpend).write(spend_values([]), start, end, run_id="r")
+
+
+def test_a_feature_can_be_added_and_removed(store: OfflineStore) -> None:
+    def view(**features):
+        body = type("Growing", (), {"__doc__": "A view that grows.", **features})
+        options = {"entity": shopper, "namespace": "shop", "version": 1, "owner": "storekeepers", "freshness": "2d"}
+        return feature_view(**options, source=purchases, cadence="1d")(body)
+
+    def rows(number: int, **values):
+        return pl.DataFrame(
+            {"partition_start": [day(number)], "shopper_id": [1], **{k: [v] for k, v in values.items()}}
+        ).cast({"partition_start": INSTANT})
+
+    a = sum_(col("pieces"), over="2d", description="a")
+    b = sum_(col("amount"), over="2d", description="b")
+    store.values(view(a=a)).write(rows(0, a=1), day(0), day(1), run_id="1")
+    store.values(view(a=a, b=b)).write(rows(1, a=2, b=0.5), day(1), day(2), run_id="2")
+    store.values(view(b=b)).write(rows(2, b=1.5), day(2), day(3), run_id="3")
+    table = store.values(view(a=a, b=b))
+    assert contents(table).select("a", "b").rows() == [(1, None), (2, 0.5), (None, 1.5)]
+    assert [sorted(json.loads(text)) for text in table.ledger.partitions()["fingerprints"]] == [
+        ["a"],
+        ["a", "b"],
+        ["b"],
+    ]
+    changed = sum_(col("amount"), over="2d", description="a")
+    with pytest.raises(FingerprintError, match="'a' is stored as Int64, but is Float64 now: declare a new version"):
+        store.values(view(a=changed)).write(rows(3, a=0.5), day(3), day(4), run_id="4")
+
+
+def test_vectors_are_lists_in_delta_and_arrays_when_read(store: OfflineStore) -> None:
+    town = next(feature for feature in ShopperTown.features if feature.name == "is_north")
+    assert town.dtype == Vector(2)
+    frame = pl.DataFrame(
+        {
+            "partition_start": [day(0), day(0)],
+            "shopper_id": [1, 2],
+            "town": ["york", None],
+            "is_north": [[1.0, 0.0], None],
+        },
+        schema={
+            "partition_start": INSTANT,
+            "shopper_id": pl.Int64,
+            "town": pl.String,
+            "is_north": pl.Array(pl.Float32, 2),
+        },
+    )
+    values = store.values(ShopperTown)
+    values.write(frame, day(0), day(1), run_id="r")
+    assert pl.scan_delta(values.uri).collect_schema()["is_north"] == pl.List(pl.Float32)
+    assert_frame_equal(contents(values).select(frame.columns), frame)
+
+
+def test_times_are_stored_in_utc_microseconds_and_unsigned_numbers_signed(store: OfflineStore) -> None:
+    source = store.source("raw/odd")
+    berlin = timezone(timedelta(hours=1))
+    frame = pl.DataFrame({"at": [datetime(2024, 1, 1, 0, 30, tzinfo=berlin)], "n": [200]}).with_columns(
+        pl.col("at").dt.convert_time_zone("Europe/Berlin").cast(pl.Datetime("ms", "Europe/Berlin")),
+        pl.col("n").cast(pl.UInt8),
+    )
+    start = datetime.fromisoformat("2023-12-31T00:00:00+00:00")
+    source.write(frame, start, START, time_column="at", run_id="r")
+    stored = source.scan().collect()
+    assert stored.schema == {"at": INSTANT, "n": pl.Int16, "partition_start": INSTANT}
+    assert stored.rows() == [(datetime.fromisoformat("2023-12-31T23:30:00+00:00"), 200, start)]
+    assert DeltaTable(source.uri).protocol().min_reader_version == 1
+
+
+def test_rows_of_a_source_belong_to_the_partition_of_their_time(store: OfflineStore) -> None:
+    source = store.source(purchases.asset)
+    rows = purchase_rows([(1, day(0), "a", 1.0, 1), (None, day(1, 23.9), "b", 1.0, 1), (1, day(0), "a", 1.0, 1)])
+    source.write(rows, day(0), day(3), time_column="bought_at", run_id="r")
+    assert source.ledger.partitions()["rows"].to_list() == [2, 1, 0]
+    assert source.scan(day(1), day(2)).collect()["basket"].to_list() == ["b"]
+    with pytest.raises(InputError, match="in no partition"):
+        source.write(rows, day(0), day(1), time_column="bought_at", run_id="r")
+    with pytest.raises(InputError, match="in no partition"):
+        source.write(purchase_rows([(1, None, "a", 1.0, 1)]), day(0), day(1), time_column="bought_at", run_id="r")
+    naive = rows.with_columns(pl.col("bought_at").dt.replace_time_zone(None))
+    with pytest.raises(InputError, match="give it a zone"):
+        source.write(naive, day(0), day(2), time_column="bought_at", run_id="r")
+    with pytest.raises(InputError, match="rename yours"):
+        source.write(rows.with_columns(day=1), day(0), day(2), time_column="bought_at", run_id="r")
+
+
+def test_only_files_of_the_asked_days_are_opened(store: OfflineStore) -> None:
+    values = store.values(ShopperSpend)
+    values.write(spend_values([(day(n), 1, n) for n in range(10)]), day(0), day(10), run_id="r")
+    for path in Path(values.uri).glob("day=*/*.parquet"):
+        if f"day={day(4).date()}" not in str(path):
+            path.unlink()
+    assert values.scan(day(4), day(5)).select("pieces_3d").collect().item() == 4
+
+
+@pytest.mark.parametrize("folder", ["my data", "a%20b", "caf\u00e9", "a#b"])
+def test_a_root_that_is_encoded_in_urls_is_refused(folder: str) -> None:
+    with pytest.raises(InputError, match="use a path of plain letters"):
+        OfflineStore(f"somewhere/{folder}")
+
+
+def test_a_root_relative_to_the_working_folder_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = OfflineStore("offline").values(ShopperSpend)
+    values.write(spend_values([(day(0), 1, 5)]), day(0), day(1), run_id="r")
+    assert values.scan().collect()["pieces_3d"].to_list() == [5]
+
+
+@pytest.mark.parametrize("root", ["ftp://host/features", "s3:/bucket/features", "redis://host"])
+def test_a_root_of_an_unknown_scheme_is_refused(root: str) -> None:
+    with pytest.raises(InputError, match="use a folder, or a URI that starts with s3://"):
+        OfflineStore(root)
+
+
+def test_a_root_in_an_object_store_is_accepted() -> None:
+    assert OfflineStore("s3://bucket/features").root == "s3://bucket/features"

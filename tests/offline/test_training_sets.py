@@ -1,0 +1,146 @@
+"""Training sets: built from a service and a spine, stored by day, loaded lazily, explained by their manifest."""
+
+from datetime import datetime
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from feature_store.errors import FingerprintError, InputError, NotComputedError
+from feature_store.offline.manifests import Manifest
+from feature_store.offline.store import OfflineStore
+from feature_store.offline.training_sets import (
+    build_training_set,
+    load_manifest,
+    load_training_set,
+    stale_days,
+    write_training_set,
+)
+from feature_store.services import FeatureService
+from tests.offline.definitions import INSTANT, ShopperSpend, ShopperTown, day, service, spend_values
+
+
+@pytest.fixture
+def filled(store: OfflineStore) -> OfflineStore:
+    """Give a store with values of days 0 to 5."""
+    rows = [(day(n), shopper_id, n + shopper_id) for n in range(6) for shopper_id in (1, 2)]
+    store.values(ShopperSpend).write(spend_values(rows), day(0), day(6), run_id="r")
+    towns = pl.DataFrame(
+        {"partition_start": [day(0)], "shopper_id": [1], "town": ["york"], "is_north": [[1.0, 0.0]]},
+        schema_overrides={"is_north": pl.Array(pl.Float32, 2)},
+    )
+    store.values(ShopperTown).write(towns, day(0), day(1), run_id="r")
+    return store
+
+
+def spine_of(*times: datetime) -> pl.DataFrame:
+    rows = [(1 + number % 3, at, f"label {number}") for number, at in enumerate(times)]
+    return pl.DataFrame(rows, schema={"shopper_id": pl.Int64, "time": INSTANT, "label": pl.String}, orient="row")
+
+
+SPINE = spine_of(day(4), day(2, 3), day(4), day(3, 23.9), day(2, 3))
+
+
+def sorted_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.sort("label")
+
+
+def test_a_training_set_is_the_spine_and_the_features_of_the_service(filled: OfflineStore) -> None:
+    built = build_training_set(filled, service, SPINE.lazy())
+    assert_frame_equal(built.frame.select(SPINE.columns), SPINE)
+    assert built.frame["shopper_spend__pieces_3d"].to_list() == [3, 3, 0, 3, 3]
+    manifest = built.manifest
+    assert manifest.service == "shop_model/v1"
+    assert manifest.delta_versions == {
+        view.full_name: filled.values(view).delta_version() for view in (ShopperSpend, ShopperTown)
+    }
+    assert (manifest.rows, manifest.start, manifest.end) == (5, day(2, 3), day(4))
+    assert manifest.fingerprints["shopper_spend__pieces_3d"] == ShopperSpend.fingerprints["pieces_3d"]
+    assert manifest.fingerprints["shopper_spend__days"] == f"days_since({ShopperSpend.fingerprints['last_time']})"
+    assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+def test_writing_is_by_day_and_idempotent(filled: OfflineStore) -> None:
+    built = build_training_set(filled, service, SPINE)
+    assert write_training_set(filled, "churn", built, run_id="a") == 5
+    assert write_training_set(filled, "churn", built, run_id="b") == 5
+    loaded = load_training_set(filled, "churn")
+    assert isinstance(loaded, pl.LazyFrame)
+    assert_frame_equal(sorted_rows(loaded.collect()), sorted_rows(built.frame))
+    second = load_training_set(filled, "churn", day(3), day(4)).collect()
+    assert second["label"].to_list() == ["label 3"]
+    assert load_manifest(filled, "churn") == built.manifest
+
+
+def test_a_given_range_is_replaced_whole(filled: OfflineStore) -> None:
+    write_training_set(filled, "churn", build_training_set(filled, service, SPINE), day(2), day(5), run_id="a")
+    fewer = build_training_set(filled, service, spine_of(day(4, 1)))
+    write_training_set(filled, "churn", fewer, day(3), day(5), run_id="b")
+    labels = load_training_set(filled, "churn").collect()["time"].sort().to_list()
+    assert labels == [day(2, 3), day(2, 3), day(4, 1)]
+    with pytest.raises(InputError, match="are in no partition of"):
+        write_training_set(filled, "churn", fewer, day(3), day(4), run_id="c")
+    nothing = build_training_set(filled, service, spine_of())
+    with pytest.raises(InputError, match="give start and end"):
+        write_training_set(filled, "churn", nothing, run_id="d")
+    assert write_training_set(filled, "churn", nothing, day(2), day(5), run_id="e") == 0
+    assert load_training_set(filled, "churn").collect().height == 0
+
+
+def test_a_column_that_storing_would_overwrite_is_refused(filled: OfflineStore) -> None:
+    built = build_training_set(filled, service, SPINE.with_columns(partition_start="label"))
+    assert built.frame["partition_start"].to_list() == [row["label"] for row in SPINE.to_dicts()]
+    with pytest.raises(InputError, match="'partition_start' is a column of every stored training set: rename yours"):
+        write_training_set(filled, "churn", built, run_id="a")
+
+
+def test_an_arrow_dataset_holds_the_same_rows(filled: OfflineStore) -> None:
+    built = build_training_set(filled, service, SPINE.to_arrow())
+    write_training_set(filled, "churn", built, run_id="a")
+    dataset = load_training_set(filled, "churn", day(2), day(4), as_="arrow")
+    expected = built.frame.filter(pl.col("time") < day(4))
+    assert dataset.count_rows() == expected.height
+    rows = pl.DataFrame(dataset.to_table(columns=["label", "shopper_spend__pieces_3d"]))
+    assert_frame_equal(sorted_rows(rows), sorted_rows(expected.select(rows.columns)))
+    assert load_training_set(filled, "churn", day(8), as_="arrow").count_rows() == 0
+
+
+def test_days_built_from_other_definitions_are_not_mixed(filled: OfflineStore) -> None:
+    write_training_set(filled, "churn", build_training_set(filled, service, SPINE), run_id="a")
+    other = FeatureService("shop_model", 2, "storekeepers", "Fewer", [ShopperSpend["pieces_3d"]])
+    later = build_training_set(filled, other, spine_of(day(5)))
+    write_training_set(filled, "churn", later, run_id="b")
+    with pytest.raises(FingerprintError, match="built from different definitions"):
+        load_training_set(filled, "churn")
+    assert load_training_set(filled, "churn", day(5)).collect()["shopper_spend__pieces_3d"].to_list() == [4]
+
+
+def test_a_training_set_that_does_not_exist_is_an_error(store: OfflineStore) -> None:
+    with pytest.raises(NotComputedError, match="was never written"):
+        load_training_set(store, "churn")
+    with pytest.raises(NotComputedError, match="no training set 'churn'"):
+        load_manifest(store, "churn")
+
+
+def test_options_of_the_join_are_handed_on(filled: OfflineStore) -> None:
+    early = spine_of(day(0))
+    with pytest.raises(NotComputedError):
+        build_training_set(filled, service, early)
+    built = build_training_set(filled, service, early, allow_missing=True, with_status=True)
+    assert built.frame["shopper_spend__pieces_3d__status"].to_list() == [2]
+    actual = build_training_set(filled, service, SPINE, allow_missing=True, availability="actual")
+    assert actual.frame["shopper_spend__pieces_3d"].null_count() == SPINE.height
+    assert actual.manifest.availability == "actual"
+
+
+def test_days_are_stale_until_built_from_the_newest_values(filled: OfflineStore) -> None:
+    built = build_training_set(filled, service, SPINE)
+    plan = built.manifest.plan
+    assert stale_days(filled, plan, day(2), day(5)) == [day(2), day(3), day(4)]
+    write_training_set(filled, plan.full_name, built, run_id="r")
+    assert stale_days(filled, plan, day(2), day(6)) == [day(5)]
+    filled.values(ShopperSpend).write(spend_values([(day(6), 1, 7)]), day(6), day(7), run_id="r")
+    assert stale_days(filled, plan, day(2), day(5)) == [day(2), day(3), day(4)]
+    newest = build_training_set(filled, service, spine_of(day(3)))
+    write_training_set(filled, plan.full_name, newest, day(3), day(4), run_id="r")
+    assert stale_days(filled, plan, day(2), day(5)) == [day(2), day(4)]

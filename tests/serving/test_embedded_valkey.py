@@ -1,0 +1,107 @@
+"""The embedded server: one per folder, found again, data kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from serving.stores.embedded import ensure_embedded, stop_embedded
+from serving.stores.reader import OnlineReader
+from tests.serving.sample import DAY, baskets, load, now, snapshot
+
+ENSURE = (
+    "import sys, pathlib; from serving.stores.embedded import ensure_embedded;"
+    "print(ensure_embedded(pathlib.Path(sys.argv[1])))"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "state of things" / "online"
+    yield place
+    stop_embedded(place)
+
+
+def process_id(url: str) -> int:
+    with redis.Redis.from_url(url) as client:
+        return int(client.info("server")["process_id"])
+
+
+def test_data_url_and_process_survive_as_they_should(folder: Path) -> None:
+    url = ensure_embedded(folder)
+    assert url.startswith("redis://127.0.0.1:")
+    first = process_id(url)
+    load(url, range(5000), snapshot(now() - DAY), factor=3)
+    assert ensure_embedded(folder) == url
+    assert process_id(url) == first
+    stop_embedded(folder)
+    with pytest.raises(redis.ConnectionError):
+        process_id(url)
+    stop_embedded(folder)
+    assert ensure_embedded(folder) == url
+    assert process_id(url) != first
+    assert baskets(OnlineReader(url), [7, 5000]) == [21, None]
+
+
+def test_a_killed_server_is_started_again_with_its_data(folder: Path) -> None:
+    url = ensure_embedded(folder)
+    load(url, [1], snapshot(now() - DAY), factor=3)
+    with redis.Redis.from_url(url) as client:
+        client.waitaof(1, 0, 10_000)
+    os.kill(process_id(url), signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while _answers(url) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert (folder / "valkey.pid").exists(), "the record is stale now"
+    assert baskets(OnlineReader(ensure_embedded(folder)), [1]) == [3]
+
+
+def _answers(url: str) -> bool:
+    with redis.Redis.from_url(url) as client:
+        try:
+            return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+
+def test_another_server_on_the_recorded_port_is_left_alone(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    stranger = ensure_embedded(other)
+    try:
+        folder.mkdir(parents=True)
+        (folder / "port").write_text(stranger.rsplit(":", 1)[1].split("/")[0])
+        url = ensure_embedded(folder)
+        assert url != stranger
+        assert process_id(url) != process_id(stranger)
+        stop_embedded(folder)
+        assert _answers(stranger)
+    finally:
+        stop_embedded(other)
+
+
+def test_callers_at_once_share_one_server_that_outlives_them(folder: Path) -> None:
+    command = [sys.executable, "-c", ENSURE, str(folder)]
+    callers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    urls = {caller.communicate(timeout=120)[0].strip() for caller in callers}
+    assert [caller.returncode for caller in callers] == [0, 0, 0]
+    assert urls == {ensure_embedded(folder)}
+
+
+def test_it_listens_on_loopback_only(folder: Path) -> None:
+    with redis.Redis.from_url(ensure_embedded(folder)) as client:
+        assert client.config_get("bind") == {b"bind": b"127.0.0.1"} or client.config_get("bind") == {
+            "bind": "127.0.0.1"
+        }
+
+
+def test_stopping_what_never_ran_does_nothing(tmp_path: Path) -> None:
+    stop_embedded(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()

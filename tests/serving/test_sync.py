@@ -1,0 +1,115 @@
+"""From the offline store to the online one: what is loaded is what the point-in-time join reads."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from feature_store import FeatureService, FeatureView, count, feature_view, fingerprints, sum_
+from feature_store.engines.polars.finish import empty_values
+from feature_store.expressions.functions import col
+from feature_store.offline.point_in_time import point_in_time_join
+from feature_store.offline.store import OfflineStore
+from feature_store.plans import ServicePlan, write_plan
+from feature_store.services import compile_plan
+from serving.client import FeatureClient
+from serving.stores.sync import is_synced, sync_view
+from serving.stores.writer import OnlineWriter
+from tests.offline.definitions import INSTANT, day, purchases, shopper
+
+NOW = day(9)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> OfflineStore:
+    return OfflineStore(str(tmp_path / "offline"))
+
+
+@pytest.fixture
+def writer(valkey: str) -> Iterator[OnlineWriter]:
+    writer = OnlineWriter(valkey)
+    yield writer
+    writer.close()
+
+
+def view_of(**features: object) -> FeatureView:
+    body = type("ShopperCounts", (), {"__doc__": "How much a shopper buys.", **features})
+    return feature_view(
+        entity=shopper,
+        source=purchases,
+        namespace="shop",
+        version=1,
+        owner="storekeepers",
+        cadence="1d",
+        freshness="2d",
+    )(body)
+
+
+def pieces(**options: str) -> object:
+    return sum_(col("pieces"), over="3d", description="Pieces in three days", **options)
+
+
+def written(store: OfflineStore, view: FeatureView, start: datetime) -> None:
+    values = {feature.name: [41, 42] for feature in view.stored_features}
+    frame = pl.DataFrame({"partition_start": [start] * 2, "shopper_id": [1, 2], **values})
+    store.values(view).write(frame.cast({"partition_start": INSTANT}), start, start + (day(1) - day(0)), run_id="r")
+
+
+def plan_of(view: FeatureView) -> ServicePlan:
+    service = FeatureService("counts", 1, "storekeepers", "Counts of a shopper", [view.all()])
+    return compile_plan(service, empty_values)
+
+
+def served_and_trained(store: OfflineStore, plan: ServicePlan, url: str, folder: Path) -> tuple[pl.DataFrame, ...]:
+    write_plan(folder, plan)
+    with FeatureClient(folder, url) as client:
+        vectors = client.get_features("counts", {"shopper_id": [1, 2, 3]}, time=NOW)
+    spine = pl.DataFrame({"shopper_id": [1, 2, 3]}).with_columns(pl.lit(NOW, INSTANT).alias("time"))
+    trained = point_in_time_join(store, plan, spine, "time", allow_missing=True, with_status=True)
+    served = vectors.to_polars()
+    return served, trained.select(pl.col(name).cast(served.schema[name]) for name in served.columns)
+
+
+def test_a_renamed_feature_is_served_from_its_former_column(
+    store: OfflineStore, writer: OnlineWriter, valkey: str, tmp_path: Path
+) -> None:
+    former = view_of(pieces_3d=pieces())
+    written(store, former, day(5))
+    sync_view(store, former, writer, NOW)
+    renamed = view_of(pieces=pieces(renamed_from="pieces_3d"))
+    assert not is_synced(store, renamed, writer, NOW)
+    sync_view(store, renamed, writer, NOW)
+    assert is_synced(store, renamed, writer, NOW)
+    served, trained = served_and_trained(store, plan_of(renamed), valkey, tmp_path / "plans")
+    assert served["shopper_counts__pieces"].to_list() == [41, 42, 0]
+    assert served.equals(trained)
+
+
+def test_a_feature_newer_than_the_partition_is_not_computed(
+    store: OfflineStore, writer: OnlineWriter, valkey: str, tmp_path: Path
+) -> None:
+    written(store, view_of(pieces_3d=pieces()), day(5))
+    more = view_of(pieces_3d=pieces(), purchases_3d=count(over="3d", description="Purchases in three days"))
+    sync_view(store, more, writer, NOW)
+    served, trained = served_and_trained(store, plan_of(more), valkey, tmp_path / "plans")
+    assert served["shopper_counts__purchases_3d"].to_list() == [None] * 3
+    assert served.equals(trained)
+
+
+def test_equal_values_of_another_definition_are_loaded_again(
+    store: OfflineStore, writer: OnlineWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row's layout holds the fingerprints that readers check."""
+    before = view_of(pieces_3d=pieces())
+    written(store, before, day(5))
+    sync_view(store, before, writer, NOW)
+    assert is_synced(store, before, writer, NOW)
+    monkeypatch.setattr(fingerprints, "SEMANTICS_REVISION", fingerprints.SEMANTICS_REVISION + 1)
+    after = view_of(pieces_3d=pieces())
+    written(store, after, day(5))
+    assert not is_synced(store, after, writer, NOW)
+    (load,) = sync_view(store, after, writer, NOW).loads.values()
+    assert not load.skipped
+    assert is_synced(store, after, writer, NOW)

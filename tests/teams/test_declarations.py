@@ -1,0 +1,128 @@
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from feature_assets.declarations import collect, load_declarations
+from feature_assets.team_registry import find_teams
+from feature_assets.teams import TEAMS
+from feature_assets.teams import __path__ as team_folders
+from feature_store import DefinitionError, EventSource, Feature, FeatureService, FeatureView, feature_view, field
+from feature_store.aggregations import KINDS
+from feature_store.durations import DAY, HOUR
+from feature_store.expressions.nodes import Expression, Operation, walk
+
+DECLARED = load_declarations()
+VIEWS = DECLARED.views.values()
+FEATURES = [feature for view in VIEWS for feature in view]
+
+
+def expressions() -> Iterator[Expression]:
+    for feature in FEATURES:
+        if feature.expression is not None:
+            yield feature.expression
+        if feature.aggregation is not None:
+            yield from (e for e in (feature.aggregation.value, feature.aggregation.where) if e is not None)
+
+
+def test_there_is_enough_and_not_too_much():
+    assert len(VIEWS) >= 8
+    assert 60 <= len(FEATURES) <= 75
+    assert {view.owner for view in VIEWS} == set(TEAMS) == {"growth", "merchandising", "stores"}
+    assert {"churn/v1", "store_demand/v1"} <= set(DECLARED.services)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_aggregation_is_used_over_a_window_and_over_all_history(kind):
+    windows = {f.aggregation.window is None for f in FEATURES if f.aggregation and f.aggregation.kind == kind}
+    assert windows == {True, False}
+
+
+def test_every_kind_of_expression_is_used():
+    used = {node.name for tree in expressions() for node in walk(tree) if isinstance(node, Operation)}
+    basic = "add multiply divide equal greater greater_equal not when fill_null lower contains is_in cast weekday hour"
+    assert used >= {*basic.split(), "one_hot", "ordinal", "bucketise", "embed"}
+
+
+def test_every_kind_of_feature_and_view_is_used():
+    assert {feature.kind for feature in FEATURES} == {"aggregate", "field", "derived", "on-read"}
+    assert {feature.on_read for feature in FEATURES} >= {"days_since", "hour_of_day", "day_of_week"}
+    assert {view.cadence for view in VIEWS} == {HOUR, DAY}
+    assert {len(view.keys) for view in VIEWS} == {1, 2}
+    assert {view.is_table for view in VIEWS} == {True, False}
+    assert any(f.aggregation and f.aggregation.where is not None for f in FEATURES)
+    assert any(f.default is not None for f in FEATURES)
+    assert any(f.freshness != view.freshness for view in VIEWS for f in view)
+    assert any(view.ttl is not None for view in VIEWS)
+
+
+def test_a_pass_through_view_only_names_columns():
+    view = DECLARED.views["retail/household_campaign/v1"]
+    assert [(f.name, f.logic) for f in view] == [("campaign_id", "campaign_id"), ("campaign_type", "campaign_type")]
+
+
+def test_hourly_windows_fit_into_what_the_truncated_source_keeps():
+    view = DECLARED.views["retail/store_pulse/v1"]
+    assert isinstance(view.source, EventSource)
+    assert view.source.truncated
+    longest = max(window.over + window.hop for window in view.windows)
+    assert (view.start - view.source.start).total_seconds() * 1_000_000 >= longest
+
+
+def test_declarations_load_without_dagster_or_an_engine():
+    code = (
+        "import sys; from feature_assets.declarations import load_declarations; load_declarations(); "
+        "print({'dagster', 'polars', 'deltalake', 'sklearn', 'redis'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_teams_are_found_by_their_folders():
+    assert find_teams(team_folders) == TEAMS
+    assert {team.name for team in TEAMS.values()} == set(TEAMS)
+
+
+def copy_of(view: FeatureView) -> FeatureView:
+    @feature_view(
+        entity=view.entity, source=view.source, namespace=view.namespace, name=view.name, version=view.version,
+        owner=view.owner, cadence="1d", freshness="51h",
+    )  # fmt: skip
+    class Copy:
+        """Called like another view."""
+
+        campaign_id = field(description="The campaign")
+
+    return Copy
+
+
+CAMPAIGN = DECLARED.views["retail/household_campaign/v1"]
+
+
+def service_of(view: FeatureView) -> FeatureService:
+    return FeatureService("probe", version=1, owner="growth", description="A probe", features=[view.all()])
+
+
+def test_two_views_of_one_name_are_refused():
+    with pytest.raises(DefinitionError, match="retail/household_campaign/v1: is declared twice"):
+        collect([CAMPAIGN, copy_of(CAMPAIGN)], [])
+
+
+def test_two_services_of_one_name_are_refused():
+    with pytest.raises(DefinitionError, match="service probe/v1: is declared twice"):
+        collect([CAMPAIGN], [service_of(CAMPAIGN), service_of(CAMPAIGN)])
+
+
+@pytest.mark.parametrize("views", [[], [CAMPAIGN]])
+def test_a_service_of_a_view_that_nobody_lists_is_refused(views):
+    other = copy_of(CAMPAIGN)
+    with pytest.raises(DefinitionError, match="reads retail/household_campaign/v1, which no team lists"):
+        collect(views, [service_of(other)])
+
+
+def test_every_feature_is_documented_for_people():
+    for feature in FEATURES:
+        assert isinstance(feature, Feature)
+        assert len(feature.description) >= 10
+        assert not feature.description.endswith(".")

@@ -1,0 +1,138 @@
+"""What the definitions mean to the business, on real rows; the engine itself is tested elsewhere."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from feature_assets.teams.merchandising.features import HouseholdDepartment
+from tests.fixtures.small_store import SmallStore
+
+AS_OF = datetime(2018, 1, 2, tzinfo=UTC)
+CLOSE = 1e-6
+
+
+def values(store: SmallStore, view: str) -> pl.DataFrame:
+    rows = store.offline.stored_values(f"retail/{view}/v1").scan().filter(pl.col("as_of") == AS_OF)
+    return rows.drop("partition_start", "as_of").collect()
+
+
+def last_days(store: SmallStore, days: int) -> pl.DataFrame:
+    return store.purchases.filter(pl.col("purchased_at") >= AS_OF - timedelta(days=days))
+
+
+def assert_equal(stored: pl.DataFrame, naive: pl.DataFrame, keys: list[str]) -> None:
+    """Every entity of the naive result has these values, and nobody else has any but the empty one."""
+    names = [name for name in naive.columns if name not in keys]
+    joined = naive.join(stored.select(*keys, *names), on=keys, how="left", suffix="_stored", nulls_equal=False)
+    assert joined.height > 10
+    for name in names:
+        assert joined[f"{name}_stored"].to_list() == pytest.approx(joined[name].to_list(), rel=CLOSE, abs=CLOSE), name
+    others = stored.join(naive, on=keys, how="anti")
+    assert {value for name in names for value in others[name]} <= {0, None}
+
+
+def test_fuel_does_not_count_as_units(small_store):
+    fuel = pl.col("product_type").fill_null("").str.to_lowercase().str.contains("gasoline", literal=True)
+    recent = last_days(small_store, 30)
+    assert recent.filter(fuel)["quantity"].sum() > 100_000
+    naive = recent.filter(~fuel).group_by("household_id").agg(units_30d=pl.col("quantity").sum())
+    assert_equal(values(small_store, "household_spend"), naive, ["household_id"])
+
+
+def test_own_brands_and_their_share(small_store):
+    own = pl.col("sales_value").filter(pl.col("brand") == "Private").sum()
+    naive = last_days(small_store, 30).group_by("household_id").agg(
+        private_label_30d=own, private_label_share=own / pl.col("sales_value").sum()
+    )  # fmt: skip
+    assert_equal(values(small_store, "household_spend"), naive, ["household_id"])
+
+
+def test_baskets_on_weekends_and_in_the_evening(small_store):
+    baskets, at = pl.col("basket_id"), pl.col("purchased_at")
+    naive = last_days(small_store, 90).group_by("household_id").agg(
+        baskets_90d=baskets.n_unique(),
+        weekend_baskets_90d=baskets.filter(at.dt.weekday() >= 6).n_unique(),
+        evening_baskets_90d=baskets.filter(at.dt.hour() >= 18).n_unique(),
+        last_purchase=at.max(),
+    )  # fmt: skip
+    stored = values(small_store, "household_visits")
+    joined = naive.join(stored, on="household_id", suffix="_stored")
+    assert joined.height == naive.height
+    for name in ("baskets_90d", "weekend_baskets_90d", "evening_baskets_90d", "last_purchase"):
+        assert joined[name].to_list() == joined[f"{name}_stored"].to_list()
+
+
+def test_lifetime_covers_all_history(small_store):
+    value = pl.col("sales_value")
+    naive = small_store.purchases.group_by("household_id").agg(
+        lines=pl.len(), spend=value.sum(), mean_line=value.mean(), line_std=value.std(), dearest_line=value.max(),
+        cheapest_line=value.filter(value > 0).min(), stores=pl.col("store_id").n_unique(),
+    )  # fmt: skip
+    stored = values(small_store, "household_lifetime")
+    assert set(stored["household_id"]) == set(naive["household_id"])
+    assert_equal(stored, naive, ["household_id"])
+    first = small_store.purchases.group_by("household_id").agg(pl.col("purchased_at").min())
+    assert dict(stored.select("household_id", "first_purchase").iter_rows()) == dict(first.iter_rows())
+
+
+def test_rows_without_a_department_are_left_out_and_counted(small_store):
+    ledger = small_store.offline.tiles(HouseholdDepartment).ledger.partitions()
+    landed = small_store.purchases.filter(pl.col("purchased_at") >= ledger["partition_start"].min())
+    assert ledger["excluded"].sum() == landed["department"].null_count() > 5
+    recent = last_days(small_store, 28).drop_nulls("department")
+    naive = recent.group_by("household_id", "department").agg(spend_28d=pl.col("sales_value").sum())
+    stored = values(small_store, "household_department")
+    assert stored.height == naive.height
+    assert stored["department"].null_count() == 0
+    assert_equal(stored, naive, ["household_id", "department"])
+
+
+def test_the_profile_reads_plus_signs_and_unknowns(small_store):
+    raw = small_store.offline.source("raw/demographics").scan().collect()
+    stored = values(small_store, "household_profile").join(raw, on="household_id", suffix="_raw")
+    assert stored.height == raw.height
+    assert stored.filter(pl.col("household_size") == "5+")["size"].unique().to_list() == [5]
+    assert stored.filter(pl.col("household_size") == "3")["size"].unique().to_list() == [3]
+    kids = stored.select("has_kids", with_kids=pl.col("kids_count") != "0")
+    assert kids["has_kids"].to_list() == kids["with_kids"].to_list()
+    assert stored.filter(pl.col("marital_status_raw").is_null())["marital_status"].unique().to_list() == ["Unknown"]
+    # No band is left out of the lists that rank them.
+    assert stored["age_rank"].null_count() == stored["income_rank"].null_count() == 0
+    owners = stored.filter(pl.col("home_ownership") == "Homeowner")["home"].to_list()
+    assert {tuple(home) for home in owners} == {(1.0, 0.0, 0.0, 0.0)}
+
+
+def test_only_running_campaigns_are_shown(small_store):
+    raw = small_store.offline.source("raw/campaigns").scan().collect()
+    running = raw.filter(pl.col("started_at") < AS_OF, pl.col("ends_at") >= AS_OF)
+    stored = values(small_store, "household_campaign")
+    assert 0 < stored.height < raw.height
+    assert set(stored.iter_rows()) <= set(running.select("household_id", "campaign_id", "campaign_type").iter_rows())
+
+
+def test_prices_and_traffic(small_store):
+    price = pl.col("sales_value") / pl.when(pl.col("quantity") != 0).then(pl.col("quantity"))
+    recent = last_days(small_store, 28)
+    prices = recent.group_by("product_id").agg(
+        lowest_price_28d=price.min(), buyers_28d=pl.col("household_id").n_unique()
+    )
+    for name in ("lowest_price_28d", "buyers_28d"):
+        priced = prices.select("product_id", name).drop_nulls()
+        assert_equal(values(small_store, "product_demand"), priced, ["product_id"])
+    sales, baskets = pl.col("sales_value").sum(), pl.col("basket_id").n_unique()
+    traffic = recent.group_by("store_id").agg(sales_28d=sales, baskets_28d=baskets, sales_per_basket=sales / baskets)
+    assert_equal(values(small_store, "store_traffic"), traffic, ["store_id"])
+
+
+def test_the_hourly_view_covers_the_last_hours(small_store):
+    value, at = pl.col("sales_value"), pl.col("purchased_at")
+    recent = last_days(small_store, 3)
+    day = recent.filter(at >= AS_OF - timedelta(hours=24))
+    stored = values(small_store, "store_pulse")
+    assert set(stored["store_id"]) == set(recent["store_id"])
+    naive = recent.group_by("store_id").agg(baskets_72h=pl.col("basket_id").n_unique())
+    assert_equal(stored, naive, ["store_id"])
+    sales = dict(day.group_by("store_id").agg(value.sum()).iter_rows())
+    for store, sold in stored.select("store_id", "sales_24h").iter_rows():
+        assert sold == pytest.approx(sales.get(store, 0.0), rel=CLOSE)

@@ -1,0 +1,61 @@
+"""The layer contracts of pyproject.toml are kept, and each of them can be broken."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from resources.settings import project_root
+
+PACKAGES = ("feature_store", "serving", "resources", "feature_assets", "sensors")
+UPWARDS = "Nothing imports upwards"
+CLIENTS = "feature_store knows no orchestrator, store client or web framework"
+FRAMES = "Polars, Delta Lake and Arrow only in engines and offline"
+MODEL = "Within feature_store, the model knows no engine and no storage"
+DAGSTER = "serving never imports Dagster"
+READER = "The production server reads only"
+
+PLANTED = [
+    ("feature_store/errors.py", "import serving", UPWARDS),
+    ("resources/settings.py", "import feature_assets", UPWARDS),
+    ("feature_store/errors.py", "import dagster", CLIENTS),
+    ("feature_store/offline/store.py", "import redis", CLIENTS),
+    ("feature_store/errors.py", "import polars", FRAMES),
+    ("feature_store/errors.py", "import feature_store.offline.store", MODEL),
+    ("serving/__init__.py", "import dagster", DAGSTER),
+    ("serving/server/__init__.py", "import serving.stores.writer", READER),
+    ("serving/server/__init__.py", "import polars", READER),
+]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    for name in PACKAGES:
+        shutil.copytree(project_root() / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(project_root() / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [Path(sys.executable).parent / "lint-imports", "--no-cache", "--no-logo"]
+    # The copy has to be found before the packages that are installed in editable form.
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_every_contract_is_tried_here() -> None:
+    contracts = tomllib.loads((project_root() / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert {contract["name"] for contract in contracts} == {contract for _, _, contract in PLANTED}
+
+
+@pytest.mark.parametrize(("file", "statement", "contract"), PLANTED)
+def test_a_planted_import_breaks_its_contract(clone: Path, file: str, statement: str, contract: str) -> None:
+    with (clone / file).open("a") as source:
+        source.write(f"\n{statement}\n")
+    done = lint_imports(clone)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"{contract} BROKEN" in done.stdout
