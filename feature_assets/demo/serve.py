@@ -18,7 +18,7 @@ from feature_assets.demo.due import complete_until, location_of, partition_key
 from feature_assets.demo.progress import Stage
 from feature_assets.demo.range_runs import RangeRun, run_all
 from feature_assets.dev import server_command
-from feature_assets.parity import ParityReport, check_parity
+from feature_assets.parity.served import ParityReport, check_parity
 from feature_store.offline.store import OfflineStore
 from feature_store.plans import ServicePlan
 from feature_store.views import FeatureView

@@ -14,7 +14,7 @@ import pytest
 
 from feature_assets.declarations import load_declarations
 from feature_assets.demo.serve import random_keys, served_parity
-from feature_assets.parity import TIME_COLUMN, ParityReport, check_parity, compare, served_spine
+from feature_assets.parity.served import TIME_COLUMN, ParityReport, check_parity, compare, served_spine
 from feature_store.columns import Column
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
