@@ -10,7 +10,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from feature_assets.parity import ParityReport
+from feature_assets.parity.served import ParityReport
 from feature_assets.training.churn_model import Metrics
 from feature_store.status import Status
 from serving.vectors import FeatureVectors

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from feature_assets.declarations import load_declarations
 from feature_assets.demo.due import complete_until, tile_span, value_span
-from feature_assets.parity import check_parity
+from feature_assets.parity.served import check_parity
 from feature_assets.teams import TEAMS
 from feature_store import FeatureView
 from feature_store.durations import DAY
