@@ -1,0 +1,188 @@
+"""How the states of several tiles merge into one, part by part, for all rows at once.
+
+Every function takes the tiles that a window counts, sorted by row, and gives one merged state per row. Floats are added
+up in the order of the tiles, so that equal tiles give equal floats to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from feature_store.columns import Column, Mask
+from feature_store.errors import InputError
+from feature_store.streams.levels import Instants
+from feature_store.streams.plan import StreamPlan, StreamState
+from feature_store.streams.segments import Segments, sum_integers
+from feature_store.streams.tiles import StreamTiles
+
+
+@dataclass(frozen=True)
+class WindowTiles:
+    """The tiles that one window counts.
+
+    Attributes:
+        plan: of the view.
+        tiles: of all windows, in the order of ``StreamTiles.in_order``.
+        chosen: places of those that the window counts, ascending.
+        as_of: A per row.
+    """
+
+    plan: StreamPlan
+    tiles: StreamTiles
+    chosen: npt.NDArray[np.int64]
+    as_of: Instants
+
+    @cached_property
+    def row(self) -> Instants:
+        """The row of each tile."""
+        return self.tiles.row[self.chosen]
+
+    def field(self, name: str) -> Column:
+        """Return a field of a state, per tile."""
+        column = self.tiles.states[name]
+        return Column(column.values[self.chosen], column.valid[self.chosen])
+
+    def segments(self, present: Mask) -> Segments:
+        """Return the segments of the tiles for which ``present`` is true."""
+        return Segments.of(self.row[present], len(self.as_of))
+
+    def counted(self, state: StreamState) -> tuple[npt.NDArray[np.int64], Mask]:
+        """Return how many inputs of a state each tile holds, and whether any."""
+        n = self.field(f"n_{state.column.rpartition('_')[2]}").values
+        return n, n > 0
+
+
+def merge_part(tiles: WindowTiles, state: StreamState, feature: str) -> Column:
+    """Return one state merged over a window, per row; null where nothing was counted, 0 for counts.
+
+    Of ``first`` and ``last`` the value is given.
+
+    Args:
+        tiles: what the window counts.
+        state: which state.
+        feature: that needs it, for messages.
+
+    Raises:
+        InputError: a sum of integers does not fit Int64.
+    """
+    return _PARTS[state.part](tiles, state, feature)
+
+
+def _count(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+    n, present = tiles.counted(state)
+    segments = tiles.segments(present)
+    counts = segments.scatter(segments.reduce(np.add, n[present]), 0)
+    return Column(counts, np.ones(len(counts), np.bool_))
+
+
+def _sum(tiles: WindowTiles, state: StreamState, feature: str) -> Column:
+    _n, present = tiles.counted(state)
+    segments = tiles.segments(present)
+    values = tiles.field(state.column).values[present]
+    if values.dtype.kind == "f":
+        return _by_row(segments, segments.reduce(np.add, values))
+    sums = sum_integers(segments, values)
+    if sums is None:
+        raise InputError(
+            f"{tiles.plan.view}.{feature}: a sum of integers does not fit Int64. "
+            "Sum a float instead: sum_(col(...).cast(Float64), ...)."
+        )
+    return _by_row(segments, sums)
+
+
+def _mean(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+    n, present = tiles.counted(state)
+    segments = tiles.segments(present)
+    return _by_row(segments, _means(segments, n[present], tiles.field(state.column).values[present]))
+
+
+def _m2(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+    """Merge sums of squared distances: of each tile's own, plus that of its mean from the mean of all."""
+    n, present = tiles.counted(state)
+    segments = tiles.segments(present)
+    n = n[present]
+    means = tiles.field(state.column.replace("m2_", "mean_", 1)).values[present]
+    spread = tiles.field(state.column).values[present]
+    with np.errstate(over="ignore", invalid="ignore"):
+        distance = means - segments.repeat(_means(segments, n, means))
+        return _by_row(segments, segments.reduce(np.add, spread + n * distance**2))
+
+
+def _means(segments: Segments, n: npt.NDArray[np.int64], means: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return segments.reduce(np.add, n * means) / segments.reduce(np.add, n)
+
+
+def _smallest(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+    return _extreme(tiles, state, np.minimum)
+
+
+def _largest(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+    return _extreme(tiles, state, np.maximum)
+
+
+def _extreme(tiles: WindowTiles, state: StreamState, function: np.ufunc) -> Column:
+    column = tiles.field(state.column)
+    segments = tiles.segments(column.valid)
+    return _by_row(segments, segments.reduce(function, column.values[column.valid]))
+
+
+def _first(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+    return _pick(tiles, state, last=False)
+
+
+def _last(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+    return _pick(tiles, state, last=True)
+
+
+def _pick(tiles: WindowTiles, state: StreamState, *, last: bool) -> Column:
+    """Keep, field by field, what comes last (or first); a null sequence comes before every other."""
+    value = tiles.field(state.fields[-1].name)
+    left = np.flatnonzero(value.valid)
+    for field in state.fields:
+        column = tiles.field(field.name)
+        segments = Segments.of(tiles.row[left], len(tiles.as_of))
+        if len(segments.rows) == len(left):
+            break
+        left = left[_is_edge(segments, Column(column.values[left], column.valid[left]), last=last)]
+    segments = Segments.of(tiles.row[left], len(tiles.as_of))
+    return _by_row(segments, value.values[left[segments.heads]])
+
+
+def _is_edge(segments: Segments, column: Column, *, last: bool) -> Mask:
+    """Return which values equal the largest (or smallest) of their row, null being smaller than everything."""
+    if column.valid.all():
+        return column.values == segments.repeat(segments.reduce(np.maximum if last else np.minimum, column.values))
+    null = ~column.valid
+    of_null = segments.repeat(segments.reduce(np.logical_and if last else np.logical_or, null))
+    edge = of_null & null
+    others = np.flatnonzero(~of_null & column.valid)
+    among = Segments.of(segments.repeat(segments.rows)[others], segments.count)
+    edge[others] = _is_edge(among, Column(column.values[others], column.valid[others]), last=last)
+    return edge
+
+
+def _by_row(segments: Segments, values: npt.NDArray[np.generic]) -> Column:
+    fill = None if values.dtype == object else 0
+    return Column(segments.scatter(values, fill), segments.has_values)
+
+
+_PARTS: Final[Mapping[str, Callable[[WindowTiles, StreamState, str], Column]]] = {
+    "n": _count,
+    "sum": _sum,
+    "mean": _mean,
+    "m2": _m2,
+    "min": _smallest,
+    "max": _largest,
+    "first": _first,
+    "last": _last,
+}
+
+STREAM_PARTS: Final = tuple(_PARTS)
+"""The parts of states that stream views can keep and merge."""

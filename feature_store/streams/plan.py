@@ -1,0 +1,162 @@
+"""The stream plan: all that merging a stream view's tiles into values needs, as JSON, without its definitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from feature_store.durations import SECOND
+from feature_store.streams.levels import Instants, floor_to
+from feature_store.windows import Window
+
+Scalar = int | float | bool | str | None
+
+
+@dataclass(frozen=True)
+class StateField:
+    """One field of a state: its name in ``StreamTiles.states`` and its type (every float is Float64)."""
+
+    name: str
+    dtype: str
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """A state column of the view's tiles.
+
+    Attributes:
+        column: its name, ``<part>_<digest>``.
+        part: its part of a state, see ``feature_store.aggregations.Kind``.
+        fields: one of the column's own name; of ``first`` and ``last``: ``<column>.time``, ``<column>.sequence`` where
+            the source declares one, and ``<column>.value``.
+        fingerprint: of what determines its contents.
+    """
+
+    column: str
+    part: str
+    fields: tuple[StateField, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """A state column that counts the rows passing a filter, and a window in which some feature reads them."""
+
+    column: str
+    over: int
+    hop: int
+
+    @property
+    def window(self) -> Window:
+        """The window."""
+        return Window(self.over, self.hop)
+
+
+@dataclass(frozen=True)
+class StreamAggregate:
+    """An aggregate feature.
+
+    Attributes:
+        name: of the feature.
+        kind: key of ``feature_store.aggregations.KINDS``.
+        dtype: name of the feature's type.
+        over: its window, microseconds.
+        hop: step of the window's tail, microseconds.
+        slots: per slot (one; of ``by=`` one per bucket), its state columns in the order of the kind's parts.
+        empty: JSON value of a slot where nothing was counted: the default, 0 or null; timestamps in microseconds.
+    """
+
+    name: str
+    kind: str
+    dtype: str
+    over: int
+    hop: int
+    slots: tuple[tuple[str, ...], ...]
+    empty: Scalar
+
+    @property
+    def window(self) -> Window:
+        """The window."""
+        return Window(self.over, self.hop)
+
+
+@dataclass(frozen=True)
+class StreamDerived:
+    """A derived feature: ``expression`` is the canonical one over features of the plan, as JSON text."""
+
+    name: str
+    dtype: str
+    expression: str
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """How the tiles of a stream view become the values of the features that a service reads.
+
+    Attributes:
+        view: full name, for messages.
+        lag: the view's ``available_after``, microseconds, whole seconds.
+        cadence: span of a partition of the batch tiles, microseconds.
+        levels: spans of the tiles, microseconds, ascending.
+        history_start: the first instant of which there ever were events, microseconds; None: older ones were dropped.
+        states: every state column of the view's tiles, sorted by name, whichever features are read.
+        row_counts: where an event of the view may be counted: an entity without any is EMPTY.
+        aggregates: the aggregates to compute.
+        derived: the derived features to compute, each after those it reads.
+    """
+
+    view: str
+    lag: int
+    cadence: int
+    levels: tuple[int, ...]
+    history_start: int | None
+    states: tuple[StreamState, ...]
+    row_counts: tuple[RowCount, ...]
+    aggregates: tuple[StreamAggregate, ...]
+    derived: tuple[StreamDerived, ...]
+
+    def as_of(self, time: Instants) -> Instants:
+        """Return A per T (int64 microseconds): T floored to whole seconds, less the lag."""
+        return floor_to(time, SECOND) - self.lag
+
+    @cached_property
+    def windows(self) -> tuple[Window, ...]:
+        """The distinct windows of all features of the view."""
+        return tuple(dict.fromkeys(count.window for count in self.row_counts))
+
+    @cached_property
+    def fields(self) -> tuple[StateField, ...]:
+        """The fields of every state, in the order of ``states``: the layout of a tile."""
+        return tuple(field for state in self.states for field in state.fields)
+
+    @cached_property
+    def state(self) -> dict[str, StreamState]:
+        """The states by column."""
+        return {state.column: state for state in self.states}
+
+    @staticmethod
+    def from_record(record: dict[str, Any]) -> StreamPlan:
+        """Return a plan from what ``dataclasses.asdict`` and JSON made of it."""
+        return StreamPlan(
+            view=record["view"],
+            lag=record["lag"],
+            cadence=record["cadence"],
+            levels=tuple(record["levels"]),
+            history_start=record["history_start"],
+            states=tuple(_state(state) for state in record["states"]),
+            row_counts=tuple(RowCount(**count) for count in record["row_counts"]),
+            aggregates=tuple(_aggregate(aggregate) for aggregate in record["aggregates"]),
+            derived=tuple(StreamDerived(**derived) for derived in record["derived"]),
+        )
+
+
+def _state(record: dict[str, Any]) -> StreamState:
+    fields = tuple(StateField(**field) for field in record["fields"])
+    return StreamState(record["column"], record["part"], fields, record["fingerprint"])
+
+
+def _aggregate(record: dict[str, Any]) -> StreamAggregate:
+    slots = tuple(tuple(slot) for slot in record["slots"])
+    plain = {name: value for name, value in record.items() if name != "slots"}
+    return StreamAggregate(**plain, slots=slots)
