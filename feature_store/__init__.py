@@ -13,7 +13,8 @@ from feature_store.services import FeatureService
 from feature_store.sources import EventSource, KafkaTopic, TableSource
 from feature_store.status import Status
 from feature_store.teams import EVERYONE, Team
-from feature_store.views import FeatureView, feature_view
+from feature_store.view_declarations import feature_view, stream_view
+from feature_store.views import FeatureView
 
 __all__ = [
     "EVERYONE",
@@ -57,6 +58,7 @@ __all__ = [
     "ordinal",
     "ratio",
     "std",
+    "stream_view",
     "sum_",
     "when",
 ]

@@ -17,7 +17,7 @@ from feature_store.expressions.operations import ExpressionTypeError, infer_dtyp
 from feature_store.expressions.text import to_canonical
 from feature_store.features import Feature
 from feature_store.fingerprints import fingerprint
-from feature_store.service_levels import check_freshness
+from feature_store.service_levels import Cycle, check_freshness
 from feature_store.sources import EventSource, Source
 from feature_store.values import check_default, check_dtype, default_json
 from feature_store.window_compiler import compile_window
@@ -30,7 +30,8 @@ class ViewScope:
     Attributes:
         where: the view, for messages.
         entity, source: of the view.
-        cadence, available_after, freshness: of the view, microseconds.
+        cadence, freshness: of the view, microseconds.
+        cycle: how old the view's values can be, at the least.
         start: start of the view's first partition, UTC.
         identity: what determines the values of every feature of the view, as JSON.
         names: feature names by ``id`` of their draft.
@@ -42,7 +43,7 @@ class ViewScope:
     entity: Entity
     source: Source
     cadence: int
-    available_after: int
+    cycle: Cycle
     freshness: int
     start: datetime
     identity: object
@@ -215,7 +216,7 @@ def _feature(
     default = check_default(where, draft.default, dtype)
     freshness = scope.freshness
     if draft.freshness is not None:
-        freshness = check_freshness(where, draft.freshness, scope.cadence + scope.available_after)
+        freshness = check_freshness(where, draft.freshness, scope.cycle)
     _check_renamed_from(scope, where, draft.renamed_from)
     return Feature(
         name=name,

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from feature_store.checks import check_description, check_name, check_type, check_version, one_of
 from feature_store.class_bodies import written_features
 from feature_store.drafts import AggregateDraft, DerivedDraft, FieldDraft, OnReadDraft
-from feature_store.durations import DAY, HOUR, WEEK
+from feature_store.durations import DAY, HOUR, SECOND, WEEK
 from feature_store.entities import Entity
 from feature_store.errors import DefinitionError
 from feature_store.feature_compiler import (
@@ -22,9 +22,12 @@ from feature_store.feature_compiler import (
     compile_on_read,
 )
 from feature_store.features import Feature
-from feature_store.service_levels import check_delay, check_freshness, check_span, check_ttl
+from feature_store.service_levels import Cycle, check_delay, check_freshness, check_span, check_ttl
 from feature_store.sources import EventSource, Source, TableSource, check_start
+from feature_store.streams.checks import check_stream_drafts, check_stream_source, check_stream_windows
 from feature_store.teams import check_access
+
+AssetGranularity = Literal["feature", "view"]
 
 CADENCES: Final = (HOUR, DAY, WEEK)
 ASSETS: Final = ("feature", "view")
@@ -36,7 +39,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class ViewOptions:
-    """The options of a view as written; see ``feature_view``."""
+    """The options of a view as written; see ``feature_view`` and ``stream_view``, which alone has ``batch_after``."""
 
     namespace: str
     name: str
@@ -52,7 +55,8 @@ class ViewOptions:
     ttl: str | None
     row_ttl: str | None
     start: datetime | None
-    assets: str
+    assets: AssetGranularity
+    batch_after: str | None = None
 
     @property
     def where(self) -> str:
@@ -62,7 +66,7 @@ class ViewOptions:
 
 @dataclass(frozen=True)
 class ViewSpans:
-    """The options of a view that are spans (microseconds) and its start (UTC), checked."""
+    """The options of a view that are spans (microseconds) and its start (UTC), checked; ``cycle`` comes of them."""
 
     cadence: int
     available_after: int
@@ -70,6 +74,8 @@ class ViewSpans:
     ttl: int | None
     row_ttl: int | None
     start: datetime
+    cycle: Cycle
+    batch_after: int | None
 
 
 def snake_case(name: str) -> str:
@@ -96,28 +102,33 @@ def compile_options(options: ViewOptions) -> ViewSpans:
     if cadence not in CADENCES:
         raise DefinitionError(where, f"cadence={options.cadence!r} is not supported", "use '1h', '1d' or '7d'")
     available_after = check_delay(where, "available_after", options.available_after)
-    cycle = cadence + available_after
+    batch_after = _batch_after(options)
+    cycle = Cycle(cadence, available_after) if batch_after is None else Cycle(SECOND, available_after, of="1s")
     if options.row_ttl is not None and isinstance(options.source, EventSource):
         raise DefinitionError(where, "row_ttl= is for table views", "leave it out; windows (over=) forget old events")
     return ViewSpans(
         cadence=cadence,
         available_after=available_after,
+        cycle=cycle,
         freshness=check_freshness(where, options.freshness, cycle),
         ttl=None if options.ttl is None else check_ttl(where, options.ttl, cycle),
         row_ttl=None if options.row_ttl is None else check_span(where, "row_ttl", options.row_ttl),
         start=_start(options, cadence),
+        batch_after=batch_after,
     )
 
 
 def compile_features(options: ViewOptions, spans: ViewSpans, body: Mapping[str, Any]) -> tuple[Feature, ...]:
     """Return the features of a class body in declared order, checked and fingerprinted."""
     drafts = written_features(options.where, options.entity, body)
+    if spans.batch_after is not None:
+        check_stream_drafts(options.where, drafts)
     scope = ViewScope(
         where=options.where,
         entity=options.entity,
         source=options.source,
         cadence=spans.cadence,
-        available_after=spans.available_after,
+        cycle=spans.cycle,
         freshness=spans.freshness,
         start=spans.start,
         identity=_identity(options, spans),
@@ -136,6 +147,8 @@ def compile_features(options: ViewOptions, spans: ViewSpans, body: Mapping[str, 
     for name, draft in drafts.items():
         if isinstance(draft, OnReadDraft):
             scope.done[name] = compile_on_read(scope, name, draft)
+    if spans.batch_after is not None:
+        check_stream_windows(options.where, scope.done.values(), spans.cadence)
     return tuple(scope.done[name] for name in drafts)
 
 
@@ -146,6 +159,8 @@ def _identity(options: ViewOptions, spans: ViewSpans) -> object:
         # Where rows have a landing time, what had landed by the available-at is in the values.
         landed_within = None if options.source.landed_at is None else spans.available_after
         identity += [spans.row_ttl, landed_within]
+    if spans.batch_after is not None:
+        identity += ["stream", spans.available_after]
     return identity
 
 
@@ -160,6 +175,13 @@ def _check_identity(options: ViewOptions) -> None:
     check_version(where, options.version)
     if options.assets not in ASSETS:
         raise DefinitionError(where, f"assets={options.assets!r} is not a choice", "use 'feature' or 'view'")
+
+
+def _batch_after(options: ViewOptions) -> int | None:
+    if options.batch_after is None:
+        return None
+    check_stream_source(options.where, options.source)
+    return check_delay(options.where, "batch_after", options.batch_after)
 
 
 def _check_keys(options: ViewOptions) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
 
 from feature_store.aggregations import Aggregation
 from feature_store.checks import one_of
@@ -14,12 +12,11 @@ from feature_store.entities import Entity
 from feature_store.errors import DefinitionError
 from feature_store.features import Feature
 from feature_store.fingerprints import fingerprint
-from feature_store.sources import EventSource, Source, TableSource
+from feature_store.sources import Source, TableSource
+from feature_store.streams.levels import levels_of
 from feature_store.tiles import tile_span
-from feature_store.view_compiler import ViewOptions, compile_features, compile_options, snake_case
+from feature_store.view_compiler import AssetGranularity
 from feature_store.windows import Window
-
-AssetGranularity = Literal["feature", "view"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +30,15 @@ class FeatureView:
         source: where its rows come from.
         owner: the team that owns it.
         readers: other teams that may read it.
-        cadence: span of a partition: an hour, a day or seven days.
-        available_after: how long after an as-of its values may be used.
+        cadence: span of a partition: an hour, a day or seven days; of a stream view, of its batch tiles.
+        available_after: how long after an as-of its values may be used; of a stream view the lag, whole seconds.
         freshness: SLA: the largest age of the newest available as-of.
         ttl: age of the as-of from which values are EXPIRED; None: never.
         row_ttl: for table views: age of a row from which it is ignored; None: never.
         start: start of its first partition, UTC.
         assets: one Dagster asset per ``feature``, or one per ``view``.
         features: in declared order.
+        batch_after: of a stream view, how long after a partition's end its tiles own the time before; None: no stream.
     """
 
     namespace: str
@@ -59,6 +57,7 @@ class FeatureView:
     start: datetime
     assets: AssetGranularity
     features: tuple[Feature, ...]
+    batch_after: int | None = None
 
     @property
     def full_name(self) -> str:
@@ -69,6 +68,11 @@ class FeatureView:
     def is_table(self) -> bool:
         """Whether it takes the latest row of a table instead of aggregating events."""
         return isinstance(self.source, TableSource)
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it has a value at every T, merged when read, instead of one per partition."""
+        return self.batch_after is not None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -96,9 +100,14 @@ class FeatureView:
         return any(aggregation.window is None for aggregation in self.aggregations)
 
     @property
+    def levels(self) -> tuple[int, ...]:
+        """Spans of its tiles, ascending; only stream views have several."""
+        return levels_of(self.windows) if self.is_stream else (tile_span(self.cadence, self.windows),)
+
+    @property
     def tile(self) -> int:
-        """Span of its tiles."""
-        return tile_span(self.cadence, self.windows)
+        """Span of its tiles, of the shortest where there are several."""
+        return self.levels[0]
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -109,7 +118,8 @@ class FeatureView:
     def tiles_fingerprint(self) -> str:
         """Hash of what determines the contents of its tiles."""
         states = sorted({column for a in self.aggregations for column in (*a.state_columns(), a.rows_column())})
-        return fingerprint(["tiles", self.source.canonical(), _canonical_keys(self.entity), self.tile, states])
+        span = ["stream", self.cadence, *self.levels] if self.is_stream else self.tile
+        return fingerprint(["tiles", self.source.canonical(), _canonical_keys(self.entity), span, states])
 
     def feature(self, name: str) -> Feature:
         """Return one feature; ``KeyError`` if the view has none of that name."""
@@ -185,96 +195,6 @@ class ViewSelection:
     def key_column(self, key: str) -> str:
         """Return the request (and spine) column of a key."""
         return (self.columns or {}).get(key, key)
-
-
-def feature_view(
-    *,
-    entity: Entity,
-    source: EventSource | TableSource,
-    namespace: str,
-    version: int,
-    owner: str,
-    cadence: str,
-    freshness: str,
-    available_after: str = "0s",
-    readers: Sequence[str] = (),
-    ttl: str | None = None,
-    row_ttl: str | None = None,
-    start: datetime | None = None,
-    name: str | None = None,
-    assets: AssetGranularity = "feature",
-) -> Callable[[type], FeatureView]:
-    """Declare a feature view; decorates a class whose attributes are its features and whose docstring describes it.
-
-    Args:
-        entity: what its features describe; its keys are columns of the source.
-        source: where its rows come from.
-        namespace: groups views, e.g. ``retail``.
-        version: raised when a feature changes.
-        owner: the team that owns it.
-        cadence: span of a partition: ``1h``, ``1d`` or ``7d``.
-        freshness: SLA: the largest age of the newest available as-of, at least cadence + available_after.
-        available_after: how long after an as-of its values may be used.
-        readers: other teams that may read it, or ``everyone``.
-        ttl: age of the as-of from which values are EXPIRED, at least cadence + available_after.
-        row_ttl: for table views: age of a row from which it is ignored.
-        start: no partition starts before it, with a zone; the source's start if not given.
-        name: if not the class's name in snake case.
-        assets: one Dagster asset per ``feature``, or one per ``view``.
-
-    Raises:
-        DefinitionError: anything is wrong with the declaration; names the view, the feature and what to write instead.
-    """
-
-    def declare(body: type) -> FeatureView:
-        _check_class(body)
-        options = ViewOptions(
-            namespace=namespace,
-            name=name or snake_case(body.__name__),
-            version=version,
-            description=inspect.cleandoc(body.__doc__ or ""),
-            entity=entity,
-            source=source,
-            owner=owner,
-            readers=readers,
-            cadence=cadence,
-            available_after=available_after,
-            freshness=freshness,
-            ttl=ttl,
-            row_ttl=row_ttl,
-            start=start,
-            assets=assets,
-        )
-        spans = compile_options(options)
-        return FeatureView(
-            namespace=namespace,
-            name=options.name,
-            version=version,
-            description=options.description,
-            entity=entity,
-            source=source,
-            owner=owner,
-            readers=tuple(readers),
-            cadence=spans.cadence,
-            available_after=spans.available_after,
-            freshness=spans.freshness,
-            ttl=spans.ttl,
-            row_ttl=spans.row_ttl,
-            start=spans.start,
-            assets=assets,
-            features=compile_features(options, spans, vars(body)),
-        )
-
-    return declare
-
-
-def _check_class(body: object) -> None:
-    where = f"feature view {getattr(body, '__name__', repr(body))}"
-    if not isinstance(body, type):
-        raise DefinitionError(where, "is not a class", "decorate a class whose attributes are its features")
-    if body.__bases__ != (object,):
-        bases = ", ".join(base.__name__ for base in body.__bases__)
-        raise DefinitionError(where, f"inherits from {bases}, whose features are not read", "declare them in the class")
 
 
 def _canonical_keys(entity: Entity) -> object:
