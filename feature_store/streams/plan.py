@@ -144,14 +144,15 @@ class StreamPlan:
             cadence=record["cadence"],
             levels=tuple(record["levels"]),
             history_start=record["history_start"],
-            states=tuple(_state(state) for state in record["states"]),
+            states=tuple(state_from_record(state) for state in record["states"]),
             row_counts=tuple(RowCount(**count) for count in record["row_counts"]),
             aggregates=tuple(_aggregate(aggregate) for aggregate in record["aggregates"]),
             derived=tuple(StreamDerived(**derived) for derived in record["derived"]),
         )
 
 
-def _state(record: dict[str, Any]) -> StreamState:
+def state_from_record(record: dict[str, Any]) -> StreamState:
+    """Return a state from what ``dataclasses.asdict`` and JSON made of it."""
     fields = tuple(StateField(**field) for field in record["fields"])
     return StreamState(record["column"], record["part"], fields, record["fingerprint"])
 
