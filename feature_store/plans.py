@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from feature_store.dtypes import DType, dtype_from_name
 from feature_store.errors import FeatureStoreError
+from feature_store.streams.plan import StreamPlan
 
 PLAN_FORMAT: Final = 1
 
@@ -52,6 +53,7 @@ class PlanView:
         ttl: microseconds after the as-of from which values are EXPIRED; None: never.
         freshness: the view's SLA, microseconds.
         features: the stored features this service needs, in declared order.
+        stream: of a stream view, how they are merged from its tiles; None: they are stored as they are.
     """
 
     view: str
@@ -60,6 +62,7 @@ class PlanView:
     ttl: int | None
     freshness: int
     features: tuple[PlanFeature, ...]
+    stream: StreamPlan | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ class ServicePlan:
 
 
 def _view(record: dict[str, Any]) -> PlanView:
+    stream = record.get("stream")  # plans of before there were streams have none
     return PlanView(
         view=record["view"],
         prefix=record["prefix"],
@@ -143,6 +147,7 @@ def _view(record: dict[str, Any]) -> PlanView:
         ttl=record["ttl"],
         freshness=record["freshness"],
         features=tuple(PlanFeature(**feature) for feature in record["features"]),
+        stream=None if stream is None else StreamPlan.from_record(stream),
     )
 
 

@@ -11,6 +11,7 @@ from feature_store.checks import check_description, check_name, check_type, chec
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
 from feature_store.plans import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan, Value
+from feature_store.streams.compiler import compile_stream_plan
 from feature_store.teams import EVERYONE, check_access
 from feature_store.views import FeatureView, ViewSelection
 
@@ -189,6 +190,7 @@ def _plan_view(selection: ViewSelection, empty: Mapping[str, Value]) -> PlanView
             for f in view.stored_features
             if f.name in needed
         ),
+        stream=compile_stream_plan(view, needed) if view.is_stream else None,
     )
 
 

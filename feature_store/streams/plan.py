@@ -6,11 +6,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from feature_store.durations import SECOND
+from feature_store.durations import SECOND, format_duration
 from feature_store.streams.levels import Instants, floor_to
 from feature_store.windows import Window
 
 Scalar = int | float | bool | str | None
+
+
+def level_name(span: int) -> str:
+    """Return how ledgers name a level of which tiles are kept, beside the state columns.
+
+    >>> level_name(SECOND)
+    'level_1s'
+    """
+    return f"level_{format_duration(span)}"
 
 
 @dataclass(frozen=True)
