@@ -40,7 +40,9 @@ class Tiles:
     excluded: dict[datetime, int]
 
 
-def build_tiles(view: FeatureView, rows: pl.LazyFrame, start: datetime, end: datetime) -> Tiles:
+def build_tiles(
+    view: FeatureView, rows: pl.LazyFrame, start: datetime, end: datetime, span: int | None = None
+) -> Tiles:
     """Return the tiles of the partitions in [start, end), in one pass.
 
     The result depends neither on the order of the rows nor on how they are chunked, to the last bit.
@@ -50,6 +52,7 @@ def build_tiles(view: FeatureView, rows: pl.LazyFrame, start: datetime, end: dat
         rows: rows of its source; those outside [start, end) are left out.
         start: start of the first partition, with a zone.
         end: end of the last.
+        span: of a tile, microseconds, if another than the view's.
 
     Raises:
         InputError: the rows do not have the declared columns, a bound is not on the cadence, or a sum of integers does
@@ -59,7 +62,7 @@ def build_tiles(view: FeatureView, rows: pl.LazyFrame, start: datetime, end: dat
         if to_microseconds(bound) % view.cadence:
             raise InputError(f"{view.full_name}: {bound} is not a bound of its partitions. Give a partition's start.")
     states = view_states(view)
-    prepared = _prepare(view, states, rows, start, end)
+    prepared = _prepare(view, states, rows, (start, end), view.tile if span is None else span)
     null_key = pl.any_horizontal(pl.col(key).is_null() for key in view.keys)
     excluded = _count_by_partition(view, prepared.filter(null_key))
     events = prepared.filter(~null_key & _passes_any(states))
@@ -71,7 +74,7 @@ def build_tiles(view: FeatureView, rows: pl.LazyFrame, start: datetime, end: dat
 
 
 def _prepare(
-    view: FeatureView, states: tuple[State, ...], rows: pl.LazyFrame, start: datetime, end: datetime
+    view: FeatureView, states: tuple[State, ...], rows: pl.LazyFrame, within: tuple[datetime, datetime], span: int
 ) -> pl.DataFrame:
     """Return keys, ``__time``, ``__sequence``, ``__tile`` and the distinct inputs, null where the filter fails."""
     source = view.source
@@ -81,9 +84,9 @@ def _prepare(
     used = [name for part in parts for name in column_names(part)]
     order = [source.event_time, *([source.sequence] if source.sequence else [])]
     time = pl.col(source.event_time)
-    typed = read_rows(source, rows, [*view.keys, *order, *used]).filter(time >= start, time < end)
+    typed = read_rows(source, rows, [*view.keys, *order, *used]).filter(time >= within[0], time < within[1])
     # No name of a key starts with an underscore, so these cannot hide one.
-    added = {"__time": time, "__tile": floor_time(time, view.tile), **inputs}
+    added = {"__time": time, "__tile": floor_time(time, span), **inputs}
     if source.sequence is not None:
         added["__sequence"] = compile_expression(ColumnRef(source.sequence), source.columns)
     return typed.with_columns(**added).select(*view.keys, *added).collect()
