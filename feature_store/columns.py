@@ -17,10 +17,10 @@ class Column:
     """Values and which of them are valid (not null).
 
     Attributes:
-        values: shape ``(n,)``, or ``(n, length)`` for vectors, of the dtype's numpy type; strings and booleans are
-            object and uint8 arrays; timestamps are int64 microseconds since the Unix epoch, UTC. What stands at an
-            invalid place is unspecified.
-        valid: shape ``(n,)`` of bool.
+        values: shape ``(n,)``, or ``(n, length)`` for vectors and arrays, of the dtype's numpy type; strings and
+            booleans are object and uint8 arrays; timestamps are int64 microseconds since the Unix epoch, UTC. What
+            stands at an invalid place is unspecified.
+        valid: bool, shape ``(n,)``; ``(n, length)`` for arrays, whose slots are null one by one.
     """
 
     values: Array
@@ -28,3 +28,8 @@ class Column:
 
     def __len__(self) -> int:
         return len(self.valid)
+
+    @property
+    def has_value(self) -> Mask:
+        """Which rows are not null, shape ``(n,)``: an array is null where all its slots are."""
+        return self.valid if self.valid.ndim == 1 else np.logical_or.reduce(self.valid, axis=1)

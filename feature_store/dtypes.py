@@ -14,7 +14,7 @@ class DType:
     Attributes:
         name: how it is spelled in code, the catalog and every stored format.
         numpy: numpy type of one stored element (``O`` for strings, which are variable in length).
-        length: number of elements; 1 but for vectors.
+        length: number of elements; 1 but for vectors and arrays.
     """
 
     name: str
@@ -41,6 +41,26 @@ class DType:
         """Whether a value is a fixed-length vector of Float32."""
         return self.name.startswith("Vector[")
 
+    @property
+    def is_array(self) -> bool:
+        """Whether a value is a fixed number of slots, each of which may be null."""
+        return self.name.startswith("Array[")
+
+    @property
+    def element(self) -> DType:
+        """The type of one slot of an array; a type that is no array is its own."""
+        return _SCALARS[self.name[6 : self.name.index(",")]] if self.is_array else self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one value in numpy: ``(length,)`` for vectors and arrays, ``()`` for all others."""
+        return (self.length,) if self.is_vector or self.is_array else ()
+
+    @property
+    def slots(self) -> int:
+        """How many things in a value may be null: the slots of an array, or the one value."""
+        return self.length if self.is_array else 1
+
     def __repr__(self) -> str:
         return self.name
 
@@ -58,6 +78,7 @@ KEY_DTYPES: Final = (Int64, String)
 
 _SCALARS: Final = {dtype.name: dtype for dtype in (Int64, Float64, Float32, Boolean, String, Timestamp)}
 _VECTOR: Final = re.compile(r"Vector\[([1-9]\d*)\]")
+_ARRAY: Final = re.compile(r"Array\[(\w+), ([1-9]\d*)\]")
 
 
 def Vector(length: int) -> DType:  # noqa: N802 - a type, spelled like its scalar siblings
@@ -71,18 +92,39 @@ def Vector(length: int) -> DType:  # noqa: N802 - a type, spelled like its scala
     return DType(f"Vector[{length}]", "<f4", length)
 
 
+def Array(element: DType, length: int) -> DType:  # noqa: N802 - a type, spelled like its scalar siblings
+    """Return the type of a fixed number of slots, each of which may be null; one whose slots are all null is null.
+
+    Args:
+        element: type of a slot, no vector and no array.
+        length: number of slots.
+
+    >>> Array(Int64, 3), Array(Int64, 3).element
+    (Array[Int64, 3], Int64)
+    """
+    if element.name not in _SCALARS:
+        raise ValueError(f"a slot of an array cannot be {element}: use one of {', '.join(_SCALARS)}")
+    if length < 1:
+        raise ValueError(f"an array needs at least one slot, not {length}")
+    return DType(f"Array[{element}, {length}]", element.numpy, length)
+
+
 def dtype_from_name(name: str) -> DType:
     """Return the type spelled ``name``, the inverse of ``DType.name``.
 
     Raises:
         ValueError: no such type.
 
-    >>> dtype_from_name("Float32"), dtype_from_name("Vector[3]")
-    (Float32, Vector[3])
+    >>> dtype_from_name("Float32"), dtype_from_name("Vector[3]"), dtype_from_name("Array[String, 2]")
+    (Float32, Vector[3], Array[String, 2])
     """
     if name in _SCALARS:
         return _SCALARS[name]
-    match = _VECTOR.fullmatch(name)
-    if match is None:
-        raise ValueError(f"{name!r} is not a type: use one of {', '.join(_SCALARS)} or Vector[n]")
-    return Vector(int(match[1]))
+    if match := _VECTOR.fullmatch(name):
+        return Vector(int(match[1]))
+    match = _ARRAY.fullmatch(name)
+    if match is None or match[1] not in _SCALARS:
+        raise ValueError(
+            f"{name!r} is not a type: use one of {', '.join(_SCALARS)}, Vector[n] or Array[<one of those>, n]"
+        )
+    return Array(_SCALARS[match[1]], int(match[2]))

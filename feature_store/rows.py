@@ -1,7 +1,8 @@
 """The bytes of one online row: every stored feature of one entity in one snapshot, decoded for a whole batch at once.
 
 A row is: layout id (u32) and as-of (i64 microseconds), a bitmap of nulls, the fixed-width values side by side (a string
-is its u32 offset and u32 length), then the bytes of its strings. Everything is little-endian.
+is its u32 offset and u32 length), then the bytes of its strings. Everything is little-endian. An array is its slots
+side by side, each with a bit of its own in the bitmap.
 """
 
 from __future__ import annotations
@@ -118,15 +119,16 @@ class RowLayout:
         fixed = np.zeros(count, self._dtype)
         fixed["layout"] = self.layout_id
         fixed["as_of"] = as_of
-        nulls = ~np.stack([column.valid for column in ordered], axis=1)
+        nulls = ~np.column_stack([column.valid for column in ordered])
         fixed["nulls"] = np.packbits(nulls, axis=1, bitorder="little")
         tails: list[Ragged] = []
         filled = np.zeros(count, np.int64)
         for place, (field, column) in enumerate(zip(self.features, ordered, strict=True)):
-            if field.dtype == String:
-                tail = encode_utf8(np.where(column.valid, column.values, ""))
-                fixed[f"{place}"]["offset"] = filled
-                fixed[f"{place}"]["length"] = tail.lengths
+            if field.dtype.element == String:
+                tail, lengths = _encode_strings(column, field.dtype.slots)
+                ends = filled[:, None] + np.cumsum(lengths, axis=1)
+                fixed[f"{place}"]["offset"] = (ends - lengths).reshape(column.values.shape)
+                fixed[f"{place}"]["length"] = lengths.reshape(column.values.shape)
                 filled += tail.lengths
                 tails.append(tail)
             else:
@@ -145,34 +147,67 @@ class RowLayout:
         Raises:
             RowError: a row has another layout id or as-of, or is cut short.
         """
-        present, rows, fixed = self._fixed_part(values)
+        present, rows = self._found(values)
+        fixed = self._fixed_part(rows)
         self._check_promises(fixed, as_of)
-        valid = self._valid(fixed)
-        is_whole = len(fixed) == len(present)
-        columns: dict[str, Column] = {}
-        for (name, place, is_string), flags in zip(self._places, valid, strict=True):
-            if only is not None and name not in only:
-                continue
-            stored = fixed[place]
-            found = Column(self._strings(rows, stored) if is_string else np.ascontiguousarray(stored), flags)
-            columns[name] = found if is_whole else _spread(found, present)
+        columns = self._columns(rows, fixed, only)
+        if len(fixed) != len(present):
+            columns = {name: _spread(column, present) for name, column in columns.items()}
         return DecodedRows(present, columns)
 
-    def _valid(self, fixed: Array) -> Sequence[Mask]:
-        """Return which values are not null by feature; where none is, all features share one array."""
-        if not np.count_nonzero(fixed["nulls"]):
-            return [np.ones(len(fixed), np.bool_)] * len(self.features)
-        nulls = np.unpackbits(fixed["nulls"], axis=1, count=len(self.features), bitorder="little")
-        valid: Mask = np.ascontiguousarray(nulls.T == 0)
-        return [valid[place] for place in range(len(self.features))]
+    def decode_ragged(self, rows: Ragged, only: Collection[str] | None = None) -> dict[str, Column]:
+        """Turn rows that lie end to end back into columns, whatever as-of each of them has.
 
-    def _check_promises(self, fixed: Array, as_of: int) -> None:
-        layouts, as_ofs = fixed["layout"], fixed["as_of"]
+        Args:
+            rows: of this layout, as ``encode`` makes them.
+            only: names of the features wanted; None: all.
+
+        Raises:
+            RowError: a row has another layout id, or is cut short.
+        """
+        if not self._has_strings and len(rows) and rows.width != self._dtype.itemsize:
+            raise RowError(
+                f"rows of layout {self.layout_id} have {self._dtype.itemsize} bytes each, these have "
+                f"{rows.lengths.min()} to {rows.lengths.max()}: load the view's snapshot again"
+            )
+        fixed = self._fixed_part(rows)
+        self._check_layout(fixed)
+        return self._columns(rows, fixed, only)
+
+    def _columns(self, rows: Ragged, fixed: Array, only: Collection[str] | None) -> dict[str, Column]:
+        columns: dict[str, Column] = {}
+        for (name, place, is_string), flags in zip(self._places, self._valid(fixed), strict=True):
+            if only is None or name in only:
+                stored = fixed[place]
+                values = self._strings(rows, stored) if is_string else np.ascontiguousarray(stored)
+                columns[name] = Column(values, flags)
+        return columns
+
+    def _valid(self, fixed: Array) -> Sequence[Mask]:
+        """Return which values are not null by feature; where none is, all features of a shape share one array."""
+        slots = [field.dtype.slots if field.dtype.is_array else None for field in self.features]
+        if not np.count_nonzero(fixed["nulls"]):
+            shared = {n: np.ones(len(fixed) if n is None else (len(fixed), n), np.bool_) for n in set(slots)}
+            return [shared[n] for n in slots]
+        nulls = np.unpackbits(fixed["nulls"], axis=1, count=self._bits, bitorder="little")
+        valid: Mask = np.ascontiguousarray(nulls.T == 0)
+        ends = np.cumsum([n or 1 for n in slots]).tolist()
+        return [
+            valid[end - 1] if n is None else np.ascontiguousarray(valid[end - n : end].T)
+            for end, n in zip(ends, slots, strict=True)
+        ]
+
+    def _check_layout(self, fixed: Array) -> None:
+        layouts = fixed["layout"]
         if np.count_nonzero(layouts != self.layout_id):
             raise RowError(
                 f"a row of layout {int(layouts[layouts != self.layout_id][0])} stands where "
                 f"layout {self.layout_id} was promised: load the view's snapshot again"
             )
+
+    def _check_promises(self, fixed: Array, as_of: int) -> None:
+        self._check_layout(fixed)
+        as_ofs = fixed["as_of"]
         if np.count_nonzero(as_ofs != as_of):
             raise RowError(
                 f"a row with as-of {int(as_ofs[as_ofs != as_of][0])} stands where {as_of} was "
@@ -182,7 +217,7 @@ class RowLayout:
     @cached_property
     def _places(self) -> list[tuple[str, str, bool]]:
         """Name, field of the fixed-width part and whether it is a string, of every feature."""
-        return [(field.name, f"{place}", field.dtype == String) for place, field in enumerate(self.features)]
+        return [(field.name, f"{place}", field.dtype.element == String) for place, field in enumerate(self.features)]
 
     @cached_property
     def _dtype(self) -> np.dtype[Any]:
@@ -191,14 +226,19 @@ class RowLayout:
             [
                 ("layout", "<u4"),
                 ("as_of", "<i8"),
-                ("nulls", "u1", ((len(self.features) + 7) // 8,)),
+                ("nulls", "u1", ((self._bits + 7) // 8,)),
                 *((f"{place}", *_element(field.dtype)) for place, field in enumerate(self.features)),
             ]
         )
 
     @cached_property
+    def _bits(self) -> int:
+        """How many nulls a row can hold."""
+        return sum(field.dtype.slots for field in self.features)
+
+    @cached_property
     def _has_strings(self) -> bool:
-        return any(field.dtype == String for field in self.features)
+        return any(field.dtype.element == String for field in self.features)
 
     def _checked(self, columns: Mapping[str, Column]) -> list[Column]:
         ordered: list[Column] = []
@@ -207,11 +247,12 @@ class RowLayout:
                 raise InputError(f"{field.name}: the rows lack this column; the layout needs {field.dtype.name}")
             column = columns[field.name]
             count = len(ordered[0]) if ordered else len(column)
-            shape = (count, field.dtype.length) if field.dtype.is_vector else (count,)
+            shape = (count, *field.dtype.shape)
+            flags = shape if field.dtype.is_array else (count,)
             if (
                 column.values.dtype != np.dtype(field.dtype.numpy)
                 or column.values.shape != shape
-                or len(column) != count
+                or column.valid.shape != flags
             ):
                 raise InputError(
                     f"{field.name}: {column.values.dtype} values of shape {column.values.shape} with {len(column)} "
@@ -220,49 +261,60 @@ class RowLayout:
             ordered.append(column)
         return ordered
 
-    def _fixed_part(self, values: Sequence[bytes | None]) -> tuple[Mask, Ragged, Array]:
-        """Return which entities have a row, those rows, and their fixed-width parts as a structured array."""
+    def _found(self, values: Sequence[bytes | None]) -> tuple[Mask, Ragged]:
+        """Return which entities have a row, and those rows."""
         present: Mask = np.fromiter(map(is_not, values, repeat(None)), np.bool_, len(values))
         is_whole = np.count_nonzero(present) == len(values)
         found = cast("Sequence[bytes]", values if is_whole else list(compress(values, present)))
         buffer = np.frombuffer(b"".join(found), np.uint8)
         if self._has_strings:
-            lengths = np.fromiter(map(len, found), np.int64, len(found))
-            rows = from_lengths(buffer, lengths)
+            return present, from_lengths(buffer, np.fromiter(map(len, found), np.int64, len(found)))
+        # A whole row that shows our layout id has our width, so by induction from the first row, one wrong id or
+        # one wrong total betrays any row of another layout: the lengths need not be looked at one by one.
+        if len(buffer) != len(found) * self._dtype.itemsize:
+            raise RowError(
+                f"{len(found)} rows of layout {self.layout_id} have {len(found) * self._dtype.itemsize} bytes, "
+                f"these have {len(buffer)}: load the view's snapshot again"
+            )
+        return present, Ragged(buffer, np.arange(len(found) + 1, dtype=np.int64) * self._dtype.itemsize)
+
+    def _fixed_part(self, rows: Ragged) -> Array:
+        """Return the fixed-width parts of rows as a structured array."""
+        fixed = rows.buffer
+        if self._has_strings:
+            lengths = rows.lengths
             if (lengths < self._dtype.itemsize).any():
                 raise RowError(f"a row of {lengths.min()} bytes is cut short: load the view's snapshot again")
-            fixed = gather_matrix(buffer, rows.offsets[:-1], self._dtype.itemsize)
-        else:
-            # A whole row that shows our layout id has our width, so by induction from the first row, one wrong id or
-            # one wrong total betrays any row of another layout: the lengths need not be looked at one by one.
-            if len(buffer) != len(found) * self._dtype.itemsize:
-                raise RowError(
-                    f"{len(found)} rows of layout {self.layout_id} have {len(found) * self._dtype.itemsize} bytes, "
-                    f"these have {len(buffer)}: load the view's snapshot again"
-                )
-            rows = Ragged(buffer, np.arange(len(found) + 1, dtype=np.int64) * self._dtype.itemsize)
-            fixed = buffer
-        return present, rows, fixed.reshape(-1).view(self._dtype)
+            fixed = gather_matrix(rows.buffer, rows.offsets[:-1], self._dtype.itemsize)
+        return fixed.reshape(-1).view(self._dtype)
 
     def _strings(self, rows: Ragged, stored: Array) -> Array:
-        offsets = stored["offset"].astype(np.int64) + self._dtype.itemsize
-        lengths = stored["length"].astype(np.int64)
-        if (offsets + lengths > rows.lengths).any():
+        shape = stored.shape
+        slots = 1 if len(shape) == 1 else shape[1]
+        offsets = stored["offset"].astype(np.int64).reshape(-1) + self._dtype.itemsize
+        lengths = stored["length"].astype(np.int64).reshape(-1)
+        if (offsets + lengths > np.repeat(rows.lengths, slots)).any():
             raise RowError("a row's strings are cut short: load the view's snapshot again")
-        return decode_utf8(gather(rows.buffer, rows.offsets[:-1] + offsets, lengths))
+        starts = np.repeat(rows.offsets[:-1], slots) + offsets
+        return decode_utf8(gather(rows.buffer, starts, lengths)).reshape(shape)
+
+
+def _encode_strings(column: Column, slots: int) -> tuple[Ragged, Array]:
+    """Return the bytes of a column's strings, row by row, and how many each slot has, shape ``(n, slots)``."""
+    strings = encode_utf8(np.where(column.valid, column.values, "").reshape(-1))
+    return Ragged(strings.buffer, strings.offsets[::slots]), strings.lengths.reshape(-1, slots)
 
 
 def _element(dtype: DType) -> tuple[Any, ...]:
-    """Return the numpy type, and for vectors the shape, of a value in the fixed-width part."""
-    if dtype == String:
-        return (_STRING_PLACE,)
-    return (dtype.numpy, (dtype.length,)) if dtype.is_vector else (dtype.numpy,)
+    """Return the numpy type, and for vectors and arrays the shape, of a value in the fixed-width part."""
+    element = _STRING_PLACE if dtype.element == String else dtype.numpy
+    return (element, dtype.shape) if dtype.shape else (element,)
 
 
 def _spread(found: Column, present: Mask) -> Column:
     """Put the values of the rows that exist at their places among all entities."""
     values = np.zeros((len(present), *found.values.shape[1:]), found.values.dtype)
     values[present] = found.values
-    valid = np.zeros(len(present), np.bool_)
+    valid = np.zeros((len(present), *found.valid.shape[1:]), np.bool_)
     valid[present] = found.valid
     return Column(values, valid)

@@ -160,6 +160,8 @@ def _check_common(source: Source) -> str:
         raise DefinitionError(where, "has no columns", 'give columns={"household_id": Int64, ...}')
     for column, dtype in source.columns.items():
         check_type(where, f"column {column!r}, its type", dtype, DType, "use one of feature_store, e.g. Int64, Float64")
+        if dtype.is_array:
+            raise DefinitionError(where, f"column {column!r} is an array", "land a column per slot")
         if column in _TAKEN or column.startswith("__"):
             raise DefinitionError(where, f"column {column!r} is called like one of our own", "rename it upstream")
     if source.sequence is not None:

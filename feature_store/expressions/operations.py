@@ -157,7 +157,7 @@ def _cast(types: Types, options: Options) -> DType:
         raise ExpressionTypeError(
             f"cannot cast to {name}", "use a type of feature_store, e.g. .cast(Float64)"
         ) from None
-    allowed = types[0] is None or types[0] == target or not (types[0].is_vector or target.is_vector)
+    allowed = types[0] is None or types[0] == target or not (types[0].is_vector or target.shape)
     fits = allowed and {types[0], target} != {Boolean, Timestamp}
     _need(fits, f"cannot cast {types[0]} to {target}", "cast to another type")
     return target
@@ -228,6 +228,8 @@ def infer_dtype(expression: Expression, schema: Mapping[str, DType]) -> DType | 
         return _literal_dtype(expression)
     assert isinstance(expression, Operation)
     arguments = [infer_dtype(argument, schema) for argument in expression.arguments]
+    arrays = [dtype for dtype in arguments if dtype is not None and dtype.is_array]
+    _need(not arrays, f"{expression.name} is not defined for {_spell(arrays[:1])}", "compute with single values")
     return SIGNATURES[expression.name].result(arguments, dict(expression.options))
 
 

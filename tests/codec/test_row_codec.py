@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_store.columns import Column
-from feature_store.dtypes import Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
+from feature_store.dtypes import Array, Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
 from feature_store.errors import InputError
+from feature_store.ragged import Ragged, from_lengths
 from feature_store.rows import LayoutField, RowError, RowLayout
 
-DTYPES = [Int64, Float64, Float32, Boolean, String, Timestamp, Vector(1), Vector(3)]
+SCALARS = [Int64, Float64, Float32, Boolean, String, Timestamp]
+DTYPES = [*SCALARS, Vector(1), Vector(3), *(Array(dtype, length) for dtype in SCALARS for length in (1, 3))]
 ELEMENTS: dict[str, st.SearchStrategy[Any]] = {
     "Int64": st.integers(-(2**63), 2**63 - 1),
     "Timestamp": st.integers(-(2**63), 2**63 - 1),
@@ -32,15 +34,16 @@ def layout_of(*dtypes: DType, fingerprint: str = "f") -> RowLayout:
 
 def column_of(dtype: DType, values: list[Any]) -> Column:
     """Build a column from values; None is null, and a null place holds rubbish of the right type."""
-    rubbish: Any = "rubbish" if dtype == String else [7] * dtype.length if dtype.is_vector else 7
-    filled = [rubbish if value is None else value for value in values]
-    array = np.empty(len(values), object) if dtype == String else None
-    if array is not None:
-        array[:] = filled
-    else:
-        shape = (len(values), dtype.length) if dtype.is_vector else (len(values),)
-        array = np.array(filled, dtype.numpy).reshape(shape)
-    return Column(array, np.array([value is not None for value in values], np.bool_))
+    rubbish: Any = "rubbish" if dtype.element == String else 7
+    shape = (len(values), *dtype.shape)
+    filled = [[rubbish] * dtype.length if value is None and dtype.shape else value for value in values]
+    slots = [slot for value in filled for slot in value] if dtype.shape else filled
+    array = np.empty(len(slots), dtype.numpy)
+    array[:] = [rubbish if slot is None else slot for slot in slots]
+    if dtype.is_array:
+        present = [[slot is not None for slot in value or [None] * dtype.length] for value in values]
+        return Column(array.reshape(shape), np.array(present, np.bool_).reshape(shape))
+    return Column(array.reshape(shape), np.array([value is not None for value in values], np.bool_))
 
 
 def same(left: Column, right: Column) -> bool:
@@ -58,6 +61,8 @@ def tables(draw: st.DrawFn) -> tuple[RowLayout, list[list[Any]], int]:
     def element(dtype: DType) -> st.SearchStrategy[Any]:
         if dtype.is_vector:
             return st.lists(st.floats(width=32), min_size=dtype.length, max_size=dtype.length)
+        if dtype.is_array:
+            return st.lists(st.none() | ELEMENTS[dtype.element.name], min_size=dtype.length, max_size=dtype.length)
         return ELEMENTS[dtype.name]
 
     values = [draw(st.lists(st.none() | element(dtype), min_size=count, max_size=count)) for dtype in dtypes]
@@ -82,6 +87,41 @@ def test_decode_reverses_encode_for_every_type_with_nulls_and_missing_rows(
     for field, column in zip(layout.features, values, strict=True):
         wanted = [None if lost else value for lost, value in zip(gone, column, strict=True)]
         assert same(decoded.columns[field.name], column_of(field.dtype, wanted)), field
+    assert all(same(column, columns[name]) for name, column in layout.decode_ragged(encoded).items())
+
+
+@given(table=tables(), as_of=st.integers(-(2**62), 2**62))
+def test_ragged_rows_of_any_as_of_are_decoded(table: tuple[RowLayout, list[list[Any]], int], as_of: int) -> None:
+    layout, values, _count = table
+    columns = {
+        field.name: column_of(field.dtype, column) for field, column in zip(layout.features, values, strict=True)
+    }
+    halves = [layout.encode(columns, time).to_list() for time in (as_of, as_of + 1)]
+    rows = [row for pair in zip(*halves, strict=True) for row in pair]
+    buffer = np.frombuffer(b"".join(rows), np.uint8)
+    decoded = layout.decode_ragged(from_lengths(buffer, np.array([len(row) for row in rows], np.int64)))
+    for name, column in columns.items():
+        doubled = Column(np.repeat(column.values, 2, axis=0), np.repeat(column.valid, 2, axis=0))
+        assert same(decoded[name], doubled), name
+
+
+@pytest.mark.parametrize("dtypes", [(Int64,), (Int64, String)])
+def test_ragged_rows_of_another_layout_or_cut_short_are_an_error(dtypes: tuple[DType, ...]) -> None:
+    ours, theirs = layout_of(*dtypes), layout_of(*dtypes, fingerprint="other")
+    columns = {field.name: column_of(field.dtype, [None, None]) for field in ours.features}
+    with pytest.raises(RowError, match=f"{theirs.layout_id}.*{ours.layout_id}.*load"):
+        ours.decode_ragged(theirs.encode(columns, 5))
+    rows = ours.encode(columns, 5)
+    with pytest.raises(RowError, match=r"cut short|these have"):
+        ours.decode_ragged(Ragged(rows.buffer, rows.offsets - np.array([0, 1, 1])))
+
+
+def test_equal_arrays_give_equal_bytes_and_one_whose_slots_are_all_null_is_null() -> None:
+    layout = layout_of(Array(String, 2))
+    column = Column(np.array([["a", "b"], ["c", "d"]], object), np.array([[False, True], [False, False]]))
+    other = Column(np.array([[None, "b"], [None, None]], object), column.valid)
+    assert layout.encode({"c0": column}, 5).to_list() == layout.encode({"c0": other}, 5).to_list()
+    assert layout.decode_ragged(layout.encode({"c0": column}, 5))["c0"].has_value.tolist() == [True, False]
 
 
 def test_only_the_features_asked_for_are_decoded() -> None:
