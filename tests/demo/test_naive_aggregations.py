@@ -17,8 +17,8 @@ from feature_store import FeatureView
 from feature_store.offline.materialize import compute_tiles, compute_values
 from feature_store.offline.reach import tiles_start
 from feature_store.offline.store import OfflineStore
+from feature_store.oracle.snapshots import counted, derived_value, entity_values, float_scale, keys_of
 from tests.engine.frames import assert_value
-from tests.oracle.snapshots import counted, derived_value, entity_values, float_scale, keys_of
 
 INSTANTS = 50
 """Random pairs of an entity and a partition, per view."""

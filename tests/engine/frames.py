@@ -10,7 +10,7 @@ import polars as pl
 
 from feature_store import DType, FeatureView, Float32
 from feature_store.engines.polars.dtypes import polars_dtype
-from tests.oracle.snapshots import Snapshot, derived_value, float_scale, keys_of
+from feature_store.oracle.snapshots import Snapshot, derived_value, float_scale, keys_of
 
 START = datetime(2024, 1, 4, tzinfo=UTC)
 """A Thursday: partitions of seven days start on it, as the Unix epoch was one."""

@@ -29,8 +29,8 @@ from feature_store import (
 from feature_store.engines.polars.expressions import OPERATIONS, compile_expression
 from feature_store.expressions.nodes import operation
 from feature_store.expressions.operations import SIGNATURES, infer_dtype
+from feature_store.oracle.expressions import EPOCH, evaluate, round_to_float32
 from tests.engine.frames import frame
-from tests.oracle.expressions import EPOCH, evaluate, round_to_float32
 
 COLUMNS = {
     "i": Int64,

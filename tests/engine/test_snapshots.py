@@ -18,10 +18,10 @@ from feature_store.engines.polars.snapshots import merge_state, snapshot
 from feature_store.engines.polars.states import state_schema, tile_schema
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.errors import InputError
+from feature_store.oracle import snapshots as oracle
+from feature_store.oracle.expressions import microseconds
 from tests.engine.frames import START, assert_snapshot, at, frame
 from tests.engine.views import COLUMNS, EVENT_VIEWS, Daily, Filtered, Hourly, Weekly
-from tests.oracle import snapshots as oracle
-from tests.oracle.expressions import microseconds
 
 END = at(days=28)
 """Tiles are built for four weeks; the values are looked at anywhere in and after them."""

@@ -10,10 +10,10 @@ from polars.testing import assert_frame_equal
 
 from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.tables import table_snapshot
+from feature_store.oracle.snapshots import empty_values as oracle_empty_values
+from feature_store.oracle.tables import table_snapshot as oracle_table_snapshot
 from tests.engine.frames import at, frame, values_by_key
 from tests.engine.views import TABLE_COLUMNS, TABLE_VIEWS, Table
-from tests.oracle.snapshots import empty_values as oracle_empty_values
-from tests.oracle.tables import table_snapshot as oracle_table_snapshot
 
 AS_OF = at(days=5)
 AVAILABLE_AT = at(days=5, hours=2)

@@ -1,0 +1,124 @@
+"""What a snapshot is: the complete values of a view of events at one as-of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from feature_store.aggregations import Aggregation
+from feature_store.features import Feature
+from feature_store.oracle.aggregates import Event, aggregate
+from feature_store.oracle.expressions import EPOCH, Row, as_type, evaluate
+from feature_store.oracle.windows import in_window
+from feature_store.sources import EventSource
+from feature_store.views import FeatureView
+
+Keys = tuple[Any, ...]
+Values = dict[str, Any]
+Snapshot = dict[Keys, Values]
+
+
+def snapshot(view: FeatureView, rows: Sequence[Row], as_of: datetime) -> Snapshot:
+    """Return the values of every entity with at least one counted event in any feature, at one as-of."""
+    found: Snapshot = {}
+    for keys in dict.fromkeys(keys_of(view, row) for row in rows):
+        own = [row for row in rows if keys_of(view, row) == keys]
+        if None not in keys and is_present(view, own, as_of):
+            found[keys] = entity_values(view, own, as_of)
+    return found
+
+
+def is_present(view: FeatureView, rows: Sequence[Row], as_of: datetime) -> bool:
+    """Whether any feature counts a row of an entity; an entity without one is EMPTY."""
+    return any(counted(view, aggregation, rows, as_of) for aggregation in view.aggregations)
+
+
+def keys_of(view: FeatureView, row: Row) -> Keys:
+    """Return the entity of a row: its keys as typed values, never joined as text."""
+    return tuple(row[key] for key in view.keys)
+
+
+def entity_values(view: FeatureView, rows: Sequence[Row], as_of: datetime) -> Values:
+    """Return the values of one entity, whose rows are given: aggregates, cast and defaulted, then derived features."""
+    aggregates = [feature for feature in view.features if feature.aggregation is not None]
+    return with_derived(view, {f.name: aggregate_value(view, f, rows, as_of) for f in aggregates})
+
+
+def empty_values(view: FeatureView) -> Values:
+    """Return the values of an entity of which nothing is known: those of no rows at all."""
+    if view.is_table:
+        return with_derived(view, {f.name: as_default(f) for f in view.stored_features if f.kind == "field"})
+    return entity_values(view, [], EPOCH)
+
+
+def aggregate_value(view: FeatureView, feature: Feature, rows: Sequence[Row], as_of: datetime) -> Any:
+    """Return an aggregate in the feature's dtype; where nothing was counted, its default or empty value."""
+    assert feature.aggregation is not None
+    events = inputs(view, feature.aggregation, rows, as_of)
+    if not events and feature.default is not None:
+        return as_default(feature)
+    return as_type(aggregate(feature.aggregation.kind, events), feature.dtype)
+
+
+def inputs(view: FeatureView, aggregation: Aggregation, rows: Sequence[Row], as_of: datetime) -> list[Event]:
+    """Return the counted rows whose value is not null; ``count()``, which has no value, takes them all."""
+    source = event_source(view)
+    found: list[Event] = []
+    for row in counted(view, aggregation, rows, as_of):
+        value = True if aggregation.value is None else evaluate(aggregation.value, row, source.columns)
+        sequence = None if source.sequence is None else as_type(row[source.sequence], source.columns[source.sequence])
+        if value is not None:
+            found.append(Event(row[source.event_time], (sequence is not None, sequence), value))
+    return found
+
+
+def counted(view: FeatureView, aggregation: Aggregation, rows: Sequence[Row], as_of: datetime) -> list[Row]:
+    """Return the rows within the window for which the filter is true (not false, not null)."""
+    source = event_source(view)
+    return [
+        row
+        for row in rows
+        if in_window(aggregation.window, row[source.event_time], as_of)
+        and (aggregation.where is None or evaluate(aggregation.where, row, source.columns) is True)
+    ]
+
+
+def event_source(view: FeatureView) -> EventSource:
+    """Return the source of a view of events."""
+    assert isinstance(view.source, EventSource)
+    return view.source
+
+
+def as_default(feature: Feature) -> Any:
+    """Return the declared default in the feature's dtype; null if there is none."""
+    return as_type(feature.default, feature.dtype)
+
+
+def with_derived(view: FeatureView, values: Mapping[str, Any]) -> Values:
+    """Return the values of all stored features: derived ones read the finished values of others."""
+    by_name = {feature.name: feature for feature in view.stored_features}
+    done = dict(values)
+
+    def value_of(name: str) -> Any:
+        if name not in done:
+            done[name] = derived_value(view, by_name[name], {read: value_of(read) for read in by_name[name].reads})
+        return done[name]
+
+    return {name: value_of(name) for name in by_name}
+
+
+def derived_value(view: FeatureView, feature: Feature, reads: Mapping[str, Any]) -> Any:
+    """Return a derived feature from the values it reads."""
+    assert feature.expression is not None
+    dtypes = {read: view.feature(read).dtype for read in feature.reads}
+    return as_type(evaluate(feature.expression, reads, dtypes), feature.dtype)
+
+
+def float_scale(view: FeatureView, feature: Feature, rows: Sequence[Row], as_of: datetime) -> float:
+    """Return the sum of absolute inputs: engines may differ from here by 1e-9 of it (Float32: and half a digit)."""
+    if feature.aggregation is None or not feature.dtype.is_float:
+        return 0.0
+    values = [event.value for event in inputs(view, feature.aggregation, rows, as_of)]
+    return math.fsum(abs(value) for value in values if isinstance(value, int | float))
