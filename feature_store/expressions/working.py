@@ -18,7 +18,10 @@ from feature_store.dtypes import DType, Float64, String
 
 @dataclass(frozen=True)
 class WorkingColumn:
-    """Values in the working type of ``dtype``, and which are not null; None is the type of a literal null."""
+    """Values in the working type of ``dtype``, and which are not null; None is the type of a literal null.
+
+    Vectors, and arrays, which no operation takes, stay as they are stored.
+    """
 
     values: Array
     valid: Mask
@@ -66,7 +69,7 @@ def read_column(column: Column, dtype: DType) -> WorkingColumn:
         return finite(column.values.astype(np.float64), column.valid, dtype)
     if dtype == String:
         return WorkingColumn(np.where(column.valid, column.values, ""), column.valid, dtype)
-    if dtype.is_vector:
+    if dtype.shape:
         return WorkingColumn(column.values, column.valid, dtype)
     return WorkingColumn(np.where(column.valid, column.values, column.values.dtype.type(0)), column.valid, dtype)
 
