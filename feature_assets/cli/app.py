@@ -94,6 +94,20 @@ def training_set_command(
     write_training_set(service, options, out, as_json=json)
 
 
+@app.command("explain")
+def explain_command(
+    name: Annotated[str, typer.Argument(metavar="VIEW.FEATURE", help="The feature, e.g. household_spend.spend_7d.")],
+    key: Annotated[list[str], typer.Option(help="column=value of the entity; repeat it for more key columns.")],
+    at: Annotated[str | None, typer.Option(help="T, e.g. 2017-06-01T00:00:00Z; now if not given.")] = None,
+    show: Annotated[int, typer.Option(min=1, help="Print so many tiles, events and rows of each kind.")] = 10,
+    json: Json = False,
+) -> None:
+    """Explain a value: its partition, its window, the tiles and events that count, and what each store holds."""
+    from feature_assets.cli.explaining import explain_feature  # noqa: PLC0415
+
+    explain_feature(name, key, at, show, as_json=json)
+
+
 @app.command("apply")
 def apply_command(
     allow_redefined: Annotated[

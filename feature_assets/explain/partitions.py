@@ -1,0 +1,108 @@
+"""Which partition answers a request at T, and everything the ledger says of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from feature_assets.explain.explanation import PartitionFacts, iso
+from feature_assets.parity.reading import view_plan
+from feature_assets.parity.sampling import is_stale
+from feature_store import Feature, FeatureView, Status
+from feature_store.durations import format_duration
+from feature_store.fingerprints import stored_column
+from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.offline.partition_choice import choose_partitions
+from feature_store.offline.reach import floor_to
+from feature_store.offline.store import OfflineStore
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The partition that a request at T is answered from.
+
+    Attributes:
+        facts: what people want to know of it.
+        fingerprints: of the columns that it holds; empty without a partition.
+    """
+
+    facts: PartitionFacts
+    fingerprints: Mapping[str, str]
+
+
+def choose(store: OfflineStore, view: FeatureView, time: datetime) -> Chosen:
+    """Return the partition of a cadence or table view that a request at T is answered from.
+
+    Args:
+        store: the offline store.
+        view: the view.
+        time: T.
+
+    Raises:
+        FingerprintError: that partition was computed by another definition.
+    """
+    partitions = store.values(view).ledger.partitions()
+    choice = choose_partitions(view_plan(view).views[0], partitions, np.array([to_microseconds(time)]), "promised")
+    index = int(choice.index[0])
+    if index < 0:
+        return Chosen(PartitionFacts(Status.NOT_COMPUTED.name, notes=(_why_none(view, partitions),)), {})
+    row = partitions.row(index, named=True)
+    notes = _notes(view, partitions, row, time)
+    if is_stale(store, view, row):
+        notes.append("what it was computed from was written anew since: materialise it again")
+    facts = PartitionFacts(
+        status=Status(choice.status[0]).name,
+        as_of=row["as_of"],
+        available_at=row["available_at"],
+        landed_at=row["landed_at"],
+        published_at=row["published_at"],
+        generation=row["generation"],
+        rows=row["rows"],
+        run_id=row["run_id"],
+        ttl=None if view.ttl is None else format_duration(view.ttl),
+        expires_at=None if view.ttl is None else from_microseconds(to_microseconds(row["as_of"]) + view.ttl),
+        notes=tuple(notes),
+    )
+    return Chosen(facts, json.loads(row["fingerprints"]))
+
+
+def holds(chosen: Chosen, view: FeatureView, feature: Feature) -> bool:
+    """Return whether there is a partition, and it holds a feature, or for an on-read one what it reads.
+
+    Raises:
+        FingerprintError: it holds one that another definition computed.
+    """
+    if chosen.facts.as_of is None:
+        return False
+    names = [feature.name] if feature.is_stored else list(feature.reads)
+    marks = view.fingerprints
+    return all(stored_column(view.full_name, n, marks[n], chosen.fingerprints) is not None for n in names)
+
+
+def _why_none(view: FeatureView, partitions: pl.DataFrame) -> str:
+    if partitions.is_empty():
+        return f"nothing of {view.full_name} was ever computed"
+    first = partitions.sort("available_at").row(0, named=True)
+    return (
+        f"no partition is available before T: the first one, as-of {iso(first['as_of'])}, "
+        f"is available from {iso(first['available_at'])}"
+    )
+
+
+def _notes(view: FeatureView, partitions: pl.DataFrame, row: dict[str, Any], time: datetime) -> list[str]:
+    # The newest as-of that would be available strictly before T if nothing were missing.
+    due = floor_to(to_microseconds(time) - view.available_after - 1, view.cadence)
+    missing = (due - to_microseconds(row["as_of"])) // view.cadence
+    if missing <= 0:
+        return []
+    newest = from_microseconds(due)
+    landed = partitions.filter(pl.col("as_of") == newest)
+    if landed.height:
+        return [f"as-of {iso(newest)} has landed, but was promised for {iso(landed['available_at'][0])} only"]
+    return [f"as-of {iso(newest)} would be available by T, but the ledger does not list it ({missing} missing)"]

@@ -1,0 +1,97 @@
+"""The value of a feature as everybody has it: recomputed, offline, online; and whether they agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from feature_assets.explain.explanation import Sides, iso
+from feature_assets.parity.compare import Scale, compare_entity
+from feature_assets.parity.raw_rows import Keys
+from feature_assets.parity.reading import Values, online_values
+from feature_assets.parity.report import Place, Value
+from feature_store import FeatureView
+from serving.stores.errors import StoreError
+
+OFFLINE: Final = "offline"
+ONLINE: Final = "online"
+
+
+@dataclass(frozen=True)
+class Online:
+    """What is served of one entity at T.
+
+    Attributes:
+        values: by feature; None: nothing can be compared.
+        note: why not.
+    """
+
+    values: Values | None
+    note: str = ""
+
+
+def read_online(url: str | None, view: FeatureView, keys: Keys, time: datetime, as_of: datetime | None) -> Online:
+    """Return every feature of one entity as it is served at T, where that is of the same as-of.
+
+    Args:
+        url: of the online store; None: there is none.
+        view: the view.
+        keys: of the entity.
+        time: T.
+        as_of: of the partition that T is answered from offline; None: of none.
+    """
+    if url is None:
+        return Online(None, "not asked for")
+    try:
+        served = online_values(url, view, [keys], time)
+    except StoreError as error:
+        return Online(None, str(error))
+    if served.as_of is None:
+        return Online(None, "holds nothing that was served at T: not loaded, or replaced since")
+    if served.as_of != as_of:
+        return Online(None, f"answers this T from as-of {iso(served.as_of)}")
+    return Online(served.values[keys])
+
+
+def sides_of(
+    view: FeatureView, place: Place, recomputed: Values, offline: Values, online: Online, scale: Scale
+) -> dict[str, Sides]:
+    """Put the values of every feature beside each other.
+
+    Args:
+        view: the view.
+        place: the entity and T.
+        recomputed: values; those of features that no partition holds are left out.
+        offline: values.
+        online: values, if any.
+        scale: see ``compare_entity``.
+    """
+    found = {OFFLINE: offline} if online.values is None else {OFFLINE: offline, ONLINE: online.values}
+    wrong: dict[str, list[str]] = {}
+    for path, values in found.items():
+        for compared in compare_entity(view, replace(place, path=path), recomputed, values, scale):
+            if not compared.is_same:
+                wrong.setdefault(compared.feature, []).append(path)
+    return {
+        name: _sides(recomputed.get(name), offline[name], online, name, wrong.get(name, []))
+        for name in (feature.name for feature in view.features)
+    }
+
+
+def _sides(recomputed: Value | None, offline: Value, online: Online, name: str, wrong: list[str]) -> Sides:
+    served = None if online.values is None else online.values[name]
+    verdict = _verdict(recomputed, offline, served, wrong)
+    return Sides(recomputed, offline, served, online.note, verdict, not verdict.startswith(_DIFFERENT))
+
+
+_DIFFERENT: Final = "DIFFERENT"
+
+
+def _verdict(recomputed: Value | None, offline: Value, served: Value | None, wrong: list[str]) -> str:
+    if recomputed is None:
+        same = served is None or served == offline
+        return "no partition says what to compute" if same else f"{_DIFFERENT}: offline and online"
+    if wrong:
+        return f"{_DIFFERENT}: {' and '.join(wrong)} not as recomputed"
+    return "same: offline as recomputed" if served is None else "same: offline and online as recomputed"

@@ -1,0 +1,135 @@
+"""The engine of a view against the specification, on rows in memory: no store, no Dagster, no orchestration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import polars as pl
+
+from feature_assets.parity.compare import compare_entity
+from feature_assets.parity.report import Compared, Place, Value, ViewParity
+from feature_assets.parity.sample_rows import Row, sample_rows
+from feature_store import EventSource, Feature, FeatureView, Status
+from feature_store.engines.polars.dtypes import polars_dtype
+from feature_store.engines.polars.snapshots import merge_state, snapshot
+from feature_store.engines.polars.tables import table_snapshot
+from feature_store.engines.polars.tiles import build_tiles
+from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.offline.reach import floor_to
+from feature_store.oracle import snapshots, tables
+
+Keys = tuple[Any, ...]
+Snapshot = Mapping[Keys, Mapping[str, Any]]
+Engine = Callable[[FeatureView, pl.DataFrame, datetime], Snapshot]
+"""Gives the values by keys of the entities with a counted event, from rows of the source, at an as-of."""
+
+ENGINE: Final = "engine"
+
+ROWS: Final = 240
+"""Made-up rows of one comparison."""
+
+SEEDS: Final = (0, 1, 2)
+
+
+def assert_parity(view: FeatureView, rows: Sequence[Row], as_ofs: Sequence[datetime]) -> ViewParity:
+    """Compare a view's engine with the specification on rows of yours, and fail if a value differs.
+
+    Args:
+        view: the view.
+        rows: rows of its source: dictionaries of all its declared columns; timestamps with a zone.
+        as_ofs: ends of partitions.
+
+    Raises:
+        AssertionError: a value differs, and the message shows the offending rows; or there was none to compare.
+    """
+    parity = check_engine(view, rows, as_ofs)
+    assert not parity.different, str(parity)
+    assert any(value.expected.status == Status.PRESENT for value in parity.values), (
+        f"{view.full_name}: no entity has a counted event at {', '.join(map(str, as_ofs))}: "
+        "give rows that the windows reach"
+    )
+    return parity
+
+
+def assert_sample_parity(view: FeatureView, seeds: Sequence[int] = SEEDS) -> None:
+    """Do ``assert_parity`` on made-up rows, a set of them per seed."""
+    as_ofs = default_as_ofs(view)
+    for seed in seeds:
+        assert_parity(view, sample_rows(view, as_ofs, ROWS, seed), as_ofs)
+
+
+def check_engine(
+    view: FeatureView, rows: Sequence[Row], as_ofs: Sequence[datetime], engine: Engine | None = None
+) -> ViewParity:
+    """Compare an engine with the specification on given rows; None: the Polars engine."""
+    schema = {name: polars_dtype(dtype) for name, dtype in view.source.columns.items()}
+    frame = pl.DataFrame(rows, schema=schema, strict=False)
+    compute = engine or polars_engine
+    values = [value for as_of in as_ofs for value in _compare(view, rows, as_of, compute(view, frame, as_of))]
+    return ViewParity(view.full_name, values)
+
+
+def default_as_ofs(view: FeatureView) -> list[datetime]:
+    """Return the ends of three partitions after the view's start, the last one where every window is full."""
+    first = floor_to(to_microseconds(view.start), view.cadence) + view.cadence
+    reach = max([window.over for window in view.windows] + [view.row_ttl or 0, 3 * view.cadence])
+    last = first - (-reach // view.cadence) * view.cadence
+    middle = floor_to((first + last) // 2, view.cadence)
+    return [from_microseconds(at) for at in sorted({middle, last - view.cadence, last})]
+
+
+def polars_engine(view: FeatureView, rows: pl.DataFrame, as_of: datetime) -> Snapshot:
+    """Return a snapshot as the product computes it: tiles, merged up to the as-of."""
+    if view.is_table:
+        available_at = from_microseconds(to_microseconds(as_of) + view.available_after)
+        return _by_keys(view, table_snapshot(view, rows.lazy(), as_of, available_at))
+    tiles = build_tiles(view, rows.lazy(), *_bounds(view, rows, as_of)).frame
+    before = tiles.filter(pl.col("tile_start") < as_of)
+    state = merge_state(view, None, before) if view.has_all_history else None
+    return _by_keys(view, snapshot(view, tiles, as_of, state))
+
+
+def _bounds(view: FeatureView, rows: pl.DataFrame, as_of: datetime) -> tuple[datetime, datetime]:
+    """Return partitions that hold all rows and the as-of."""
+    assert isinstance(view.source, EventSource)
+    times = rows[view.source.event_time].drop_nulls().to_physical().to_list()
+    ends = [*times, to_microseconds(as_of)]
+    start, end = floor_to(min(ends), view.cadence), floor_to(max(ends), view.cadence) + view.cadence
+    return from_microseconds(start), from_microseconds(end)
+
+
+def _by_keys(view: FeatureView, values: pl.DataFrame) -> Snapshot:
+    names = [feature.name for feature in view.stored_features]
+    return {tuple(row[key] for key in view.keys): {n: row[n] for n in names} for row in values.iter_rows(named=True)}
+
+
+def _compare(view: FeatureView, rows: Sequence[Row], as_of: datetime, found: Snapshot) -> Iterator[Compared]:
+    expected = _specified(view, rows, as_of)
+    empty = snapshots.empty_values(view)
+    by_keys: dict[Keys, list[Row]] = {}
+    for row in rows:
+        by_keys.setdefault(snapshots.keys_of(view, row), []).append(row)
+    for keys in dict.fromkeys([*expected, *found]):
+        own = by_keys.get(keys, [])
+        place = Place(ENGINE, dict(zip(view.keys, keys, strict=True)), as_of)
+        wanted, actual = _values(expected.get(keys), empty), _values(found.get(keys), empty)
+        yield from compare_entity(view, place, wanted, actual, partial(_scale, view, own, as_of))
+
+
+def _scale(view: FeatureView, rows: Sequence[Row], as_of: datetime, feature: Feature) -> float:
+    return snapshots.float_scale(view, feature, list(rows), as_of)
+
+
+def _specified(view: FeatureView, rows: Sequence[Row], as_of: datetime) -> Snapshot:
+    if view.is_table:
+        available_at = from_microseconds(to_microseconds(as_of) + view.available_after)
+        return tables.table_snapshot(view, list(rows), as_of, available_at)
+    return snapshots.snapshot(view, list(rows), as_of)
+
+
+def _values(values: Mapping[str, Any] | None, empty: Mapping[str, Any]) -> dict[str, Value]:
+    status = Status.EMPTY if values is None else Status.PRESENT
+    return {name: Value(value, status) for name, value in (empty if values is None else values).items()}

@@ -1,0 +1,96 @@
+"""The second computation: what the specification says the values of some entities are, from their raw rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from feature_assets.parity.raw_rows import Keys, Row, raw_rows
+from feature_assets.parity.report import Value
+from feature_store import Feature, FeatureView, Status
+from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.offline.reach import reach_start
+from feature_store.offline.store import OfflineStore
+from feature_store.oracle import snapshots, tables
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """Recomputed values of some entities at one as-of.
+
+    Attributes:
+        view: the view.
+        as_of: the instant they describe.
+        rows: the raw rows of each entity.
+        values: stored features of each entity, with the status that a reader is told.
+    """
+
+    view: FeatureView
+    as_of: datetime
+    rows: Mapping[Keys, list[Row]]
+    values: Mapping[Keys, Mapping[str, Value]]
+
+    def scale(self, keys: Keys, feature: Feature) -> float:
+        """Return the sum of absolute inputs of a feature, which bounds the rounding of floats."""
+        return snapshots.float_scale(self.view, feature, self.rows[keys], self.as_of)
+
+
+def recompute(
+    store: OfflineStore,
+    view: FeatureView,
+    entities: Iterable[Keys],
+    as_of: datetime,
+    available_at: datetime,
+    time: datetime,
+) -> Recomputed:
+    """Recompute a view for some entities in plain Python, from the landed rows of its source alone.
+
+    Args:
+        store: the offline store.
+        view: a cadence or table view.
+        entities: keys without nulls.
+        as_of: the end of a partition.
+        available_at: from when that partition may be used: rows of a table that landed later do not count.
+        time: T, which on-read features depend on.
+    """
+    wanted = list(entities)
+    start = from_microseconds(reach_start(view, to_microseconds(as_of)))
+    by_keys: dict[Keys, list[Row]] = {keys: [] for keys in wanted}
+    for row in raw_rows(store, view, wanted, start, as_of):
+        by_keys[snapshots.keys_of(view, row)].append(row)
+    values = {keys: entity_values(view, rows, as_of, available_at, time) for keys, rows in by_keys.items()}
+    return Recomputed(view, as_of, by_keys, values)
+
+
+def entity_values(
+    view: FeatureView, rows: list[Row], as_of: datetime, available_at: datetime, time: datetime
+) -> dict[str, Value]:
+    """Return every feature of one entity at T from its raw rows.
+
+    Args:
+        view: a cadence or table view.
+        rows: raw rows of the entity.
+        as_of: of the partition that T is answered from.
+        available_at: of that partition.
+        time: T, which on-read features depend on.
+    """
+    if view.is_table:
+        found = tables.table_snapshot(view, rows, as_of, available_at)
+    else:
+        found = snapshots.snapshot(view, rows, as_of)
+    status = Status.PRESENT if found else Status.EMPTY
+    values = dict(next(iter(found.values()), None) or snapshots.empty_values(view))
+    values |= {f.name: on_read_value(f, values, time) for f in view.features if not f.is_stored}
+    return {name: Value(value, status) for name, value in values.items()}
+
+
+def on_read_value(feature: Feature, values: Mapping[str, Any], time: datetime) -> Any:
+    """Return an on-read feature; null if what it reads is."""
+    instant = values[feature.reads[0]] if feature.reads else time
+    if instant is None:
+        return None
+    if feature.on_read == "days_since":
+        return (time - instant) / timedelta(days=1)
+    return instant.astimezone(UTC).hour if feature.on_read == "hour_of_day" else instant.astimezone(UTC).weekday()
