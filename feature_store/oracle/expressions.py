@@ -33,6 +33,8 @@ def as_type(value: Any, dtype: DType) -> Any:
     """Return a value as a column of that type holds it: clean floats, integers within Int64, instants in UTC."""
     if value is None or dtype.is_vector:
         return value
+    if dtype.is_array:
+        return [as_type(slot, dtype.element) for slot in value]
     if dtype == Int64:
         return value if -(2**63) <= value < 2**63 else None
     if isinstance(value, datetime):

@@ -9,7 +9,7 @@ from typing import Any
 
 from feature_store.aggregations import Aggregation
 from feature_store.features import Feature
-from feature_store.oracle.aggregates import Event, aggregate
+from feature_store.oracle.aggregates import Event, aggregate, moment, percentile, skew
 from feature_store.oracle.expressions import EPOCH, Row, as_type, evaluate
 from feature_store.oracle.windows import in_window
 from feature_store.sources import EventSource
@@ -54,12 +54,23 @@ def empty_values(view: FeatureView) -> Values:
 
 
 def aggregate_value(view: FeatureView, feature: Feature, rows: Sequence[Row], as_of: datetime) -> Any:
-    """Return an aggregate in the feature's dtype; where nothing was counted, its default or empty value."""
+    """Return an aggregate in the feature's dtype: one value, or with ``by=`` one per bucket; all null is null."""
+    aggregation = feature.aggregation
+    assert aggregation is not None
+    if aggregation.by is None:
+        return slot_value(view, feature, rows, as_of)
+    slots = [slot_value(view, feature, in_bucket(view, aggregation, rows, b), as_of) for b in aggregation.buckets]
+    return None if all(slot is None for slot in slots) else slots
+
+
+def slot_value(view: FeatureView, feature: Feature, rows: Sequence[Row], as_of: datetime) -> Any:
+    """Return the aggregate of some rows, cast; where no value was counted, the default or empty value."""
     assert feature.aggregation is not None
     events = inputs(view, feature.aggregation, rows, as_of)
     if not events and feature.default is not None:
         return as_default(feature)
-    return as_type(aggregate(feature.aggregation.kind, events), feature.dtype)
+    dtype = feature.dtype if feature.aggregation.by is None else feature.dtype.element
+    return as_type(aggregate(feature.aggregation, events, as_of), dtype)
 
 
 def inputs(view: FeatureView, aggregation: Aggregation, rows: Sequence[Row], as_of: datetime) -> list[Event]:
@@ -67,22 +78,39 @@ def inputs(view: FeatureView, aggregation: Aggregation, rows: Sequence[Row], as_
     source = event_source(view)
     found: list[Event] = []
     for row in counted(view, aggregation, rows, as_of):
-        value = True if aggregation.value is None else evaluate(aggregation.value, row, source.columns)
+        value = input_value(view, aggregation, row)
         sequence = None if source.sequence is None else as_type(row[source.sequence], source.columns[source.sequence])
         if value is not None:
             found.append(Event(row[source.event_time], (sequence is not None, sequence), value))
     return found
 
 
+def input_value(view: FeatureView, aggregation: Aggregation, row: Row) -> Any:
+    """Return what is aggregated of a row; of a ratio of counts, whether it passes numerator and denominator."""
+    columns = view.source.columns
+    if aggregation.denominator is not None and aggregation.value is not None:
+        return tuple(evaluate(part, row, columns) is True for part in (aggregation.value, aggregation.denominator))
+    return True if aggregation.value is None else evaluate(aggregation.value, row, columns)
+
+
 def counted(view: FeatureView, aggregation: Aggregation, rows: Sequence[Row], as_of: datetime) -> list[Row]:
-    """Return the rows within the window for which the filter is true (not false, not null)."""
+    """Return the rows in the window for which the filter is true (not false, not null), and in one of its buckets."""
     source = event_source(view)
-    return [
+    passing = [
         row
         for row in rows
         if in_window(aggregation.window, row[source.event_time], as_of)
         and (aggregation.where is None or evaluate(aggregation.where, row, source.columns) is True)
     ]
+    if aggregation.by is None:
+        return passing
+    return [row for bucket in aggregation.buckets for row in in_bucket(view, aggregation, passing, bucket)]
+
+
+def in_bucket(view: FeatureView, aggregation: Aggregation, rows: Sequence[Row], bucket: Any) -> list[Row]:
+    """Return the rows for which ``by`` equals a bucket; null equals none."""
+    assert aggregation.by is not None
+    return [row for row in rows if evaluate(aggregation.by == bucket, row, view.source.columns) is True]
 
 
 def event_source(view: FeatureView) -> EventSource:
@@ -93,7 +121,7 @@ def event_source(view: FeatureView) -> EventSource:
 
 def as_default(feature: Feature) -> Any:
     """Return the declared default in the feature's dtype; null if there is none."""
-    return as_type(feature.default, feature.dtype)
+    return as_type(feature.default, feature.dtype.element)
 
 
 def with_derived(view: FeatureView, values: Mapping[str, Any]) -> Values:
@@ -117,8 +145,20 @@ def derived_value(view: FeatureView, feature: Feature, reads: Mapping[str, Any])
 
 
 def float_scale(view: FeatureView, feature: Feature, rows: Sequence[Row], as_of: datetime) -> float:
-    """Return the sum of absolute inputs: engines may differ from here by 1e-9 of it (Float32: and half a digit)."""
-    if feature.aggregation is None or not feature.dtype.is_float:
+    """Return what a float of an engine may differ by, in units of 1e-9; a Float32 by half its last digit besides.
+
+    The sum of absolute inputs; for a variance, whose unit is squared, of squares; for a skewness, which has no unit,
+    the sum of absolute inputs in standard deviations; for an approximate percentile 1% of the exact one.
+    """
+    aggregation = feature.aggregation
+    if aggregation is None or not feature.dtype.element.is_float:
         return 0.0
-    values = [event.value for event in inputs(view, feature.aggregation, rows, as_of)]
-    return math.fsum(abs(value) for value in values if isinstance(value, int | float))
+    values = [event.value for event in inputs(view, aggregation, rows, as_of)]
+    numbers = [abs(float(value)) for value in values if isinstance(value, int | float)]
+    if aggregation.kind == "variance":
+        return math.fsum(number**2 for number in numbers)
+    if aggregation.kind == "skew" and (found := skew(values)) is not None:
+        return (1 + abs(found)) * math.fsum(numbers) * math.sqrt(len(values) / moment(values, 2))
+    if aggregation.kind == "approx_percentile" and values:
+        return 0.01 * abs(percentile(values, aggregation.q or 0.0)) * 1e9
+    return math.fsum(numbers)
