@@ -3,8 +3,29 @@
 Everything a declaration needs is importable from here; nothing here imports more than numpy.
 """
 
-from feature_store.aggregates import count, first, last, max_, mean, min_, n_unique, std, sum_
-from feature_store.dtypes import Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
+from feature_store.aggregates import (
+    approx_median,
+    approx_n_unique,
+    approx_percentile,
+    count,
+    count_ratio,
+    decayed_sum,
+    first,
+    first_k,
+    histogram,
+    last,
+    last_k,
+    max_,
+    mean,
+    min_,
+    n_unique,
+    skew,
+    std,
+    sum_,
+    top_k,
+    variance,
+)
+from feature_store.dtypes import Array, Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
 from feature_store.entities import Entity
 from feature_store.errors import DefinitionError
 from feature_store.expressions.functions import EmbeddingTable, bucketise, col, embed, lit, one_hot, ordinal, when
@@ -18,6 +39,7 @@ from feature_store.views import FeatureView
 
 __all__ = [
     "EVERYONE",
+    "Array",
     "Boolean",
     "DType",
     "DefinitionError",
@@ -37,18 +59,26 @@ __all__ = [
     "Team",
     "Timestamp",
     "Vector",
+    "approx_median",
+    "approx_n_unique",
+    "approx_percentile",
     "bucketise",
     "col",
     "count",
+    "count_ratio",
     "day_of_week",
     "days_since",
+    "decayed_sum",
     "derive",
     "embed",
     "feature_view",
     "field",
     "first",
+    "first_k",
+    "histogram",
     "hour_of_day",
     "last",
+    "last_k",
     "lit",
     "max_",
     "mean",
@@ -57,8 +87,11 @@ __all__ = [
     "one_hot",
     "ordinal",
     "ratio",
+    "skew",
     "std",
     "stream_view",
     "sum_",
+    "top_k",
+    "variance",
     "when",
 ]

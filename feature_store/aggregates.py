@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict, Unpack
 
 from feature_store.drafts import AggregateDraft, Default
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
-from feature_store.expressions.nodes import Expression
+from feature_store.expressions.nodes import Expression, Scalar
 
 
 class Options(TypedDict, total=False):
@@ -18,8 +19,8 @@ class Options(TypedDict, total=False):
         over: the window, e.g. ``7d``; without it, all history.
         hop: step of the window's tail, if another than the default for its length.
         where: only events for which this Boolean expression is true count.
-        dtype: Float32 to narrow a Float64; otherwise inferred.
-        default: value where nothing was counted.
+        dtype: Float32 to narrow a Float64; otherwise inferred. Of an array, the type of its slots.
+        default: value where nothing was counted; of an array, in each slot of which nothing was.
         freshness: SLA, if another than the view's.
         renamed_from: former name of the feature.
     """
@@ -34,11 +35,33 @@ class Options(TypedDict, total=False):
     renamed_from: str
 
 
-def _draft(kind: str, value: Expression | None, options: Options) -> AggregateDraft:
-    unknown = sorted(options.keys() - Options.__annotations__.keys())
+class ByOptions(Options, total=False):
+    """What aggregates can be given that can be kept apart by the value of an expression.
+
+    Attributes:
+        by: count events apart by this value; the feature is an array with a slot per bucket.
+        buckets: the values of ``by`` that have a slot, in order; events of other values do not count.
+    """
+
+    by: Expression
+    buckets: Sequence[Scalar]
+
+
+def _draft(
+    kind: str,
+    value: Expression | None,
+    options: Options | ByOptions,
+    *,
+    can_be_by: bool = False,
+    k: int | None = None,
+    q: float | None = None,
+    half_life: str | None = None,
+    denominator: Expression | None = None,
+) -> AggregateDraft:
+    known = (ByOptions if can_be_by else Options).__annotations__
+    unknown = sorted(options.keys() - known.keys())
     if unknown:
-        known = ", ".join(Options.__annotations__)
-        raise DefinitionError(f"{kind}(...)", f"has no option {unknown[0]!r}", f"use one of {known}")
+        raise DefinitionError(f"{kind}(...)", f"has no option {unknown[0]!r}", f"use one of {', '.join(known)}")
     return AggregateDraft(
         kind=kind,
         value=value,
@@ -50,49 +73,122 @@ def _draft(kind: str, value: Expression | None, options: Options) -> AggregateDr
         default=options.get("default"),
         freshness=options.get("freshness"),
         renamed_from=options.get("renamed_from"),
+        by=options.get("by"),
+        buckets=options.get("buckets"),
+        k=k,
+        q=q,
+        half_life=half_life,
+        denominator=denominator,
     )
 
 
-def count(value: Expression | None = None, **options: Unpack[Options]) -> AggregateDraft:
+def count(value: Expression | None = None, **options: Unpack[ByOptions]) -> AggregateDraft:
     """How many rows, or how many non-null values; Int64, 0 when empty."""
-    return _draft("count", value, options)
+    return _draft("count", value, options, can_be_by=True)
 
 
-def sum_(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+def histogram(value: Expression, categories: Sequence[Scalar], **options: Unpack[Options]) -> AggregateDraft:
+    """How many rows of each category; Array[Int64, n], zeros when empty. Values of no category do not count."""
+    return count(by=value, buckets=categories, **options)
+
+
+def sum_(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
     """Sum: Int64 of integers (overflow is an error), Float64 of floats; 0 when empty."""
-    return _draft("sum", value, options)
+    return _draft("sum", value, options, can_be_by=True)
 
 
-def mean(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+def mean(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
     """Arithmetic mean, Float64; null when empty."""
-    return _draft("mean", value, options)
+    return _draft("mean", value, options, can_be_by=True)
 
 
-def min_(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+def min_(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
     """Smallest value; null when empty."""
-    return _draft("min", value, options)
+    return _draft("min", value, options, can_be_by=True)
 
 
-def max_(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+def max_(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
     """Largest value; null when empty."""
-    return _draft("max", value, options)
+    return _draft("max", value, options, can_be_by=True)
 
 
-def std(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+def std(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
     """Sample standard deviation (ddof=1), Float64; null for fewer than two values."""
-    return _draft("std", value, options)
+    return _draft("std", value, options, can_be_by=True)
 
 
-def first(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+def variance(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
+    """Sample variance (ddof=1), Float64; null for fewer than two values."""
+    return _draft("variance", value, options, can_be_by=True)
+
+
+def skew(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+    """Skewness ``sqrt(n) * M3 / M2^1.5`` (biased), Float64; null for fewer than three values or equal ones.
+
+    Exact to about ``1e-12 * (1 + largest absolute value / standard deviation)`` of its size.
+    """
+    return _draft("skew", value, options)
+
+
+def first(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
     """Earliest non-null value by (event time, sequence, value); null when empty."""
-    return _draft("first", value, options)
+    return _draft("first", value, options, can_be_by=True)
 
 
-def last(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+def last(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
     """Latest non-null value by (event time, sequence, value); null when empty."""
-    return _draft("last", value, options)
+    return _draft("last", value, options, can_be_by=True)
 
 
-def n_unique(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+def first_k(value: Expression, k: int, **options: Unpack[Options]) -> AggregateDraft:
+    """The k earliest non-null values by (event time, sequence, value), earliest first; Array, null when empty."""
+    return _draft("first_k", value, options, k=k)
+
+
+def last_k(value: Expression, k: int, **options: Unpack[Options]) -> AggregateDraft:
+    """The k latest non-null values by (event time, sequence, value), latest first; Array, null when empty."""
+    return _draft("last_k", value, options, k=k)
+
+
+def top_k(value: Expression, k: int, **options: Unpack[Options]) -> AggregateDraft:
+    """The k largest values, equal ones kept, largest first; Array, null when empty."""
+    return _draft("top_k", value, options, k=k)
+
+
+def n_unique(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
     """How many distinct non-null values, exact; Int64, 0 when empty."""
-    return _draft("n_unique", value, options)
+    return _draft("n_unique", value, options, can_be_by=True)
+
+
+def approx_n_unique(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+    """About how many distinct non-null values; Int64, 0 when empty.
+
+    Exact up to 4096 of them; beyond, the standard error is 1.6 % (a Theta sketch of 4096 hashes, 32 KB at most).
+    """
+    return _draft("approx_n_unique", value, options)
+
+
+def approx_percentile(value: Expression, q: float, **options: Unpack[Options]) -> AggregateDraft:
+    """A value within 1 % of the percentile q (0 to 1), Float64; null when empty.
+
+    The exact percentile is the nearest rank: of n sorted values the one at place ``floor(q * (n - 1))``, from 0.
+    """
+    return _draft("approx_percentile", value, options, q=q)
+
+
+def approx_median(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+    """A value within 1 % of the median, which is ``approx_percentile(value, 0.5)``."""
+    return approx_percentile(value, 0.5, **options)
+
+
+def decayed_sum(value: Expression, half_life: str, **options: Unpack[Options]) -> AggregateDraft:
+    """Sum in which an event counts half as much every half-life: ``value * 2^-((as_of - time) / half_life)``.
+
+    Float64; 0 when empty.
+    """
+    return _draft("decayed_sum", value, options, half_life=half_life)
+
+
+def count_ratio(numerator: Expression, denominator: Expression, **options: Unpack[Options]) -> AggregateDraft:
+    """Rows for which one Boolean expression is true, divided by those for which another is; Float64, x/0 is null."""
+    return _draft("count_ratio", numerator, options, denominator=denominator)

@@ -6,13 +6,13 @@ A draft is an expression, so that derived features read others by their variable
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from feature_store.dtypes import DType
-from feature_store.expressions.nodes import ColumnRef, Expression, Operation
+from feature_store.expressions.nodes import ColumnRef, Expression, Operation, Scalar
 
 Default = int | float | bool | str | datetime
 
@@ -36,13 +36,19 @@ class FeatureDraft(Expression):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AggregateDraft(FeatureDraft):
-    """An aggregate of events."""
+    """An aggregate of events; see ``Aggregation`` for its options."""
 
     kind: str
     value: Expression | None
     over: str | None = None
     hop: str | None = None
     where: Expression | None = None
+    by: Expression | None = None
+    buckets: Sequence[Scalar] | None = None
+    k: int | None = None
+    q: float | None = None
+    half_life: str | None = None
+    denominator: Expression | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -6,13 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from feature_store.aggregate_options import check_buckets, check_half_life, check_k, check_q
 from feature_store.aggregations import KINDS, Aggregation
 from feature_store.checks import check_name, one_of
 from feature_store.drafts import AggregateDraft, DerivedDraft, FeatureDraft, FieldDraft, OnReadDraft, replace_drafts
-from feature_store.dtypes import Boolean, DType, Float64, Int64, Timestamp
+from feature_store.dtypes import Array, Boolean, DType, Float64, Int64, Timestamp
 from feature_store.entities import Entity
 from feature_store.errors import DefinitionError
-from feature_store.expressions.nodes import ColumnRef, Expression, Literal, column_names, rename_columns, walk
+from feature_store.expressions.nodes import (
+    ColumnRef,
+    Expression,
+    Literal,
+    Scalar,
+    column_names,
+    rename_columns,
+    walk,
+)
 from feature_store.expressions.operations import ExpressionTypeError, infer_dtype
 from feature_store.expressions.text import to_canonical
 from feature_store.features import Feature
@@ -59,20 +68,55 @@ def compile_aggregate(scope: ViewScope, name: str, draft: AggregateDraft) -> Fea
         raise DefinitionError(
             where, f"aggregates, but {scope.source.name} is a table source", "use field(...), or an event source"
         )
+    dtype = _result_dtype(scope, name, draft)
+    if draft.where is not None:
+        _check_condition(scope, name, "where=", draft.where)
+    aggregation = Aggregation(
+        draft.kind,
+        draft.value,
+        compile_window(where, draft.over, draft.hop, cadence=scope.cadence, start=scope.start, source=scope.source),
+        draft.where,
+        k=check_k(where, draft.kind, draft.k) if draft.kind in ("first_k", "last_k", "top_k") else None,
+        q=check_q(where, draft.q) if draft.kind == "approx_percentile" else None,
+        half_life=check_half_life(where, draft.half_life) if draft.kind == "decayed_sum" else None,
+        denominator=draft.denominator,
+        by=draft.by,
+        buckets=_buckets(scope, name, draft),
+    )
+    return _feature(scope, name, draft, dtype, ["aggregate", aggregation.canonical()], aggregation=aggregation)
+
+
+def _result_dtype(scope: ViewScope, name: str, draft: AggregateDraft) -> DType:
+    """Return the type of an aggregate's value, of one slot where that is an array."""
+    if draft.kind == "count_ratio":
+        _check_condition(scope, name, "the numerator of count_ratio", draft.value)
+        _check_condition(scope, name, "the denominator of count_ratio", draft.denominator)
     value_dtype = None
     if draft.value is not None or draft.kind != "count":
         value_dtype = _row_dtype(scope, name, f"the value of {draft.kind}", draft.value)
     try:
-        dtype = KINDS[draft.kind].result(value_dtype)
+        return KINDS[draft.kind].result(value_dtype)
     except TypeError as error:
-        raise DefinitionError(where, str(error), "aggregate another expression, or .cast(...) it") from None
-    if draft.where is not None:
-        condition = _row_dtype(scope, name, "where=", draft.where)
-        if condition != Boolean:
-            raise DefinitionError(where, f"where= is {condition}, not Boolean", "compare: where=col('x') > 0")
-    window = compile_window(where, draft.over, draft.hop, cadence=scope.cadence, start=scope.start, source=scope.source)
-    aggregation = Aggregation(draft.kind, draft.value, window, draft.where)
-    return _feature(scope, name, draft, dtype, ["aggregate", aggregation.canonical()], aggregation=aggregation)
+        problem = str(error)
+    raise DefinitionError(f"{scope.where}.{name}", problem, "aggregate another expression, or .cast(...) it")
+
+
+def _check_condition(scope: ViewScope, name: str, what: str, condition: object) -> None:
+    dtype = _row_dtype(scope, name, what, condition)
+    if dtype != Boolean:
+        option = what if what.endswith("=") else ""
+        raise DefinitionError(
+            f"{scope.where}.{name}", f"{what} is {dtype}, not Boolean", f"compare: {option}col('x') > 0"
+        )
+
+
+def _buckets(scope: ViewScope, name: str, draft: AggregateDraft) -> tuple[Scalar, ...]:
+    where = f"{scope.where}.{name}"
+    if draft.by is None and draft.buckets is None:
+        return ()
+    if draft.by is None:
+        raise DefinitionError(where, "buckets= without by=", "give by=, the value that tells the buckets apart")
+    return check_buckets(where, draft.buckets, _row_dtype(scope, name, "by=", draft.by))
 
 
 def compile_field(scope: ViewScope, name: str, draft: FieldDraft) -> Feature:
@@ -212,8 +256,10 @@ def _feature(
     reads: tuple[str, ...] = (),
 ) -> Feature:
     where = f"{scope.where}.{name}"
-    dtype = check_dtype(where, draft.dtype, inferred)
-    default = check_default(where, draft.default, dtype)
+    element = check_dtype(where, draft.dtype, inferred)
+    default = check_default(where, draft.default, element)
+    length = None if aggregation is None else aggregation.length
+    dtype = element if length is None else Array(element, length)
     freshness = scope.freshness
     if draft.freshness is not None:
         freshness = check_freshness(where, draft.freshness, scope.cycle)

@@ -15,7 +15,7 @@ from feature_store.dtypes import Boolean, DType, Float32, Float64, Int64, String
 from feature_store.durations import to_microseconds
 from feature_store.errors import DefinitionError
 
-_PYTHON_TYPES: Final[Mapping[DType, tuple[type, ...]]] = {
+PYTHON_TYPES: Final[Mapping[DType, tuple[type, ...]]] = {
     Int64: (int,),
     Float64: (int, float),
     Float32: (int, float),
@@ -23,6 +23,7 @@ _PYTHON_TYPES: Final[Mapping[DType, tuple[type, ...]]] = {
     String: (str,),
     Timestamp: (datetime,),
 }
+"""The Python types in which constants of a type are written."""
 
 
 def check_dtype(where: str, declared: DType | None, inferred: DType) -> DType:
@@ -43,7 +44,7 @@ def check_default(where: str, default: Default | None, dtype: DType) -> Default 
     """Return a default as its feature's type holds it: floats as float, without negative zero."""
     if default is None:
         return None
-    if type(default) not in _PYTHON_TYPES.get(dtype, ()):
+    if type(default) not in PYTHON_TYPES.get(dtype, ()):
         raise DefinitionError(
             where, f"default={default!r} is not of type {dtype}", "give a value of that type, or no default"
         )

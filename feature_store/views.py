@@ -117,7 +117,7 @@ class FeatureView:
     @property
     def tiles_fingerprint(self) -> str:
         """Hash of what determines the contents of its tiles."""
-        states = sorted({column for a in self.aggregations for column in (*a.state_columns(), a.rows_column())})
+        states = sorted({column for aggregation in self.aggregations for column in aggregation.tile_columns()})
         span = ["stream", self.cadence, *self.levels] if self.is_stream else self.tile
         return fingerprint(["tiles", self.source.canonical(), _canonical_keys(self.entity), span, states])
 

@@ -206,5 +206,5 @@ class StateTable(PartitionedTable):
 def tile_fingerprints(view: FeatureView) -> dict[str, str]:
     """Return a fingerprint by state column: of what determines its contents, whichever features read it."""
     keys = [[key, dtype.name] for key, dtype in view.entity.keys.items()]
-    columns = sorted({column for a in view.aggregations for column in (*a.state_columns(), a.rows_column())})
+    columns = sorted({column for aggregation in view.aggregations for column in aggregation.tile_columns()})
     return {column: fingerprint(["tiles", view.source.canonical(), keys, view.tile, column]) for column in columns}

@@ -141,7 +141,7 @@ WRONG: Cases = {
         lambda: of(sum_, SALES, window="7d"),
         (
             "sum(...): has no option 'window'. Instead: use one of description, over, hop, where, dtype, "
-            "default, freshness, renamed_from."
+            "default, freshness, renamed_from, by, buckets."
         ),
     ),
     "where not Boolean": (
