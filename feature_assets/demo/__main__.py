@@ -14,7 +14,7 @@ from feature_assets.demo.backfill import Backfill
 from feature_assets.demo.due import complete_until
 from feature_assets.demo.model import SHORTEST_HISTORY, ChurnDemo
 from feature_assets.demo.progress import Stages
-from feature_assets.demo.range_runs import close_interrupted_runs
+from feature_assets.demo.range_runs import RunPool, close_interrupted_runs
 from feature_assets.demo.serve import ask_over_http, feature_server, load_online, online_url, served_parity
 from feature_assets.demo.summary import Summary, print_scores, print_summary, print_vector
 from feature_assets.demo.totals import count_offline, count_online
@@ -33,6 +33,11 @@ EXAMPLE: dict[str, list[int | str]] = {"household_id": [900]}
 
 def main() -> int:
     """Run every stage, report, and return 1 if a served value differs from its training row."""
+    with RunPool() as runs:
+        return _run(runs)
+
+
+def _run(runs: RunPool) -> int:
     settings = Settings.from_environment()
     use_project_home(settings)
     # The processes that land the data must not decide on another clock than this one, though midnight may come.
@@ -42,7 +47,7 @@ def main() -> int:
     store = OfflineStore(settings.offline_root, settings.storage_options)
     declared = load_declarations()
     started, days = now(), settings.days or DAYS
-    backfill = Backfill(store, tuple(declared.views.values()), started, days)
+    backfill = Backfill(runs, store, tuple(declared.views.values()), started, days)
     _introduce(console, backfill)
     url = online_url(settings)
     _fill_stores(stages, backfill, url)
@@ -52,7 +57,7 @@ def main() -> int:
     with FeatureClient(settings.plans, url) as client:
         end = complete_until(DAY, started)
         churn = ChurnDemo(store, plans["churn/v1"], end - timedelta(days=days - 1), end)
-        metrics = _train_and_score(stages, churn, client, days)
+        metrics = _train_and_score(runs, stages, churn, client, days)
         with stages.stage("serve", "HTTP server"), feature_server(settings, url) as base:
             answer = ask_over_http(base, churn.plan, EXAMPLE)
         console.print(f"POST /v1/services/churn/v1/features: {len(answer['features'])} features of {EXAMPLE}")
@@ -75,16 +80,18 @@ def _fill_stores(stages: Stages, backfill: Backfill, url: str) -> None:
     with stages.stage("values", "feature values") as stage:
         backfill.values(stage)
     with stages.stage("online", "online store") as stage:
-        load_online(stage, backfill.store, backfill.views, url, backfill.now)
+        load_online(backfill.runs, stage, backfill.store, backfill.views, url, backfill.now)
 
 
-def _train_and_score(stages: Stages, churn: ChurnDemo, client: FeatureClient, days: int) -> Metrics | None:
+def _train_and_score(
+    runs: RunPool, stages: Stages, churn: ChurnDemo, client: FeatureClient, days: int
+) -> Metrics | None:
     if not churn.is_possible:
         needed = SHORTEST_HISTORY.days
         stages.console.print(f"[yellow]No model: {days} days of values are fewer than the {needed} it needs.[/yellow]")
         return None
     with stages.stage("training_set", "training set") as stage:
-        churn.build_training_set(stage)
+        churn.build_training_set(runs, stage)
     with stages.stage("train", "churn model"):
         model, metrics = churn.train()
     with stages.stage("score", "scores from served vectors"):

@@ -9,7 +9,7 @@ import polars as pl
 
 from feature_assets.demo.due import Span, range_run
 from feature_assets.demo.progress import Stage
-from feature_assets.demo.range_runs import run_all
+from feature_assets.demo.range_runs import RunPool
 from feature_assets.training.churn_model import Metrics, Model, score, train
 from feature_assets.training.churn_spine import ACTIVE_SPAN, LABEL_SPAN, spine_times
 from feature_store.durations import DAY
@@ -48,14 +48,13 @@ class ChurnDemo:
         """The spine's times: every day whose features are there and whose label is known."""
         return spine_times(self.first_values, self.known_until)
 
-    def build_training_set(self, stage: Stage) -> None:
+    def build_training_set(self, runs: RunPool, stage: Stage) -> None:
         """Materialise the days of the training-set asset that have not been."""
         span = Span(_midnight(self.times[0]), _midnight(self.times[-1]) + timedelta(days=1), DAY)
         stale = stale_days(self.store, self.plan, span.start, span.end)
         asset = f"training/{self.plan.full_name}"
         run = range_run("feature_assets.teams.growth.definitions", "training set", [asset], stale, span)
-        stage.expect(0 if run is None else run.partitions)
-        run_all([] if run is None else [run], 1, lambda done: stage.step(done.label, done.partitions))
+        runs.run_all([run], stage)
 
     def train(self) -> tuple[Model, Metrics]:
         """Train on the partitions of the training set and test on its last days."""

@@ -5,11 +5,16 @@ from __future__ import annotations
 import importlib
 import logging
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import cache
 
 import dagster as dg
+
+from feature_assets.demo.progress import Stage
+
+PROCESSES = 2
 
 DEMO_TAG = "feature_store/demo"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -26,7 +31,7 @@ class RangeRun:
         location: module of the code location, e.g. ``feature_assets.raw.definitions``.
         assets: keys, ``/``-separated.
         first, last: partition keys, both included; None for assets without partitions.
-        partitions: how many partitions that is.
+        partitions: how many partitions that is, at least 1.
     """
 
     label: str
@@ -37,23 +42,32 @@ class RangeRun:
     partitions: int
 
 
-def run_all(runs: Sequence[RangeRun], processes: int, done: Callable[[RangeRun], None]) -> None:
-    """Execute independent runs, the longest first, in ``processes`` processes; the first failure is raised.
+class RunPool:
+    """A few processes that execute runs; they start with the first run and live until the pool is closed."""
 
-    Args:
-        runs: none may depend on another.
-        processes: how many at once.
-        done: called after each run.
-    """
-    if not runs:
-        return
-    context = multiprocessing.get_context("spawn")
-    longest_first = sorted(runs, key=lambda run: -run.partitions * len(run.assets))
-    with ProcessPoolExecutor(min(processes, len(runs)), mp_context=context) as pool:
-        futures = {pool.submit(execute, run): run for run in longest_first}
+    def __init__(self) -> None:
+        self._pool = ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn"))
+
+    def __enter__(self) -> RunPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def run_all(self, runs: Iterable[RangeRun | None], stage: Stage) -> None:
+        """Execute independent runs, the longest first; the first failure is raised.
+
+        Args:
+            runs: none may depend on another; None stands for one that has nothing to do.
+            stage: told what to expect, and of each run when it is done.
+        """
+        planned = [run for run in runs if run is not None]
+        stage.expect(sum(run.partitions for run in planned))
+        longest_first = sorted(planned, key=lambda run: -run.partitions * len(run.assets))
+        futures = {self._pool.submit(execute, run): run for run in longest_first}
         for future in as_completed(futures):
             future.result()
-            done(futures[future])
+            stage.step(futures[future].label, futures[future].partitions)
 
 
 def execute(run: RangeRun) -> None:
@@ -63,13 +77,18 @@ def execute(run: RangeRun) -> None:
     tags = {DEMO_TAG: "true"}
     if run.first is not None and run.last is not None:
         tags |= {RANGE_START: run.first, RANGE_END: run.last}
-    with dg.DagsterInstance.get() as instance:
-        definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-            instance=instance,
-            asset_selection=[dg.AssetKey(asset.split("/")) for asset in run.assets],
-            tags=tags,
-            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
-        )
+    definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=_instance(),
+        asset_selection=[dg.AssetKey(asset.split("/")) for asset in run.assets],
+        tags=tags,
+        run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+    )
+
+
+@cache
+def _instance() -> dg.DagsterInstance:
+    """Open the instance once per process: it checks the schema of its databases for half a second each time."""
+    return dg.DagsterInstance.get()
 
 
 def close_interrupted_runs() -> int:

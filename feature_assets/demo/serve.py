@@ -16,7 +16,7 @@ import polars as pl
 
 from feature_assets.demo.due import complete_until, location_of, partition_key
 from feature_assets.demo.progress import Stage
-from feature_assets.demo.range_runs import RangeRun, run_all
+from feature_assets.demo.range_runs import RangeRun, RunPool
 from feature_assets.dev import server_command
 from feature_assets.parity.served import ParityReport, check_parity
 from feature_store.offline.store import OfflineStore
@@ -32,17 +32,17 @@ ENTITIES = 1_000
 NEVER_SEEN = 50
 """How many of the requested entities do not exist, so that EMPTY is compared too."""
 
-PROCESSES = 2
 SERVER_SECONDS = 30.0
 
 
-def load_online(stage: Stage, store: OfflineStore, views: Iterable[FeatureView], url: str, now: datetime) -> None:
+def load_online(
+    runs: RunPool, stage: Stage, store: OfflineStore, views: Iterable[FeatureView], url: str, now: datetime
+) -> None:
     """Load the newest partitions of every view: the one that is served now and the one that waits for its time."""
     served_from = datetime.now(UTC)  # readers go by the real clock, and so does the load
     with closing(OnlineWriter(url)) as writer:
-        runs = [_load_run(view, now) for view in views if not is_synced(store, view, writer, served_from)]
-    stage.expect(len(runs))
-    run_all(runs, PROCESSES, lambda run: stage.step(run.label))
+        planned = [_load_run(view, now) for view in views if not is_synced(store, view, writer, served_from)]
+    runs.run_all(planned, stage)
 
 
 def online_url(settings: Settings) -> str:
