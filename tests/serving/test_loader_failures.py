@@ -45,7 +45,7 @@ def load_half_then_stall(url: str, as_of: int, reached: Any, lease_seconds: floa
 def test_a_loader_killed_half_way_changes_nothing_and_its_rows_go(valkey: str, kill: signal.Signals) -> None:
     load(valkey, range(100), snapshot(now() - 2 * DAY))
     reached = SPAWN.Event()
-    loader = SPAWN.Process(target=load_half_then_stall, args=(valkey, now() - DAY, reached, 1.0))
+    loader = SPAWN.Process(target=load_half_then_stall, args=(valkey, now() - DAY, reached, 4.0))
     loader.start()
     try:
         assert reached.wait(60)
@@ -53,7 +53,7 @@ def test_a_loader_killed_half_way_changes_nothing_and_its_rows_go(valkey: str, k
         os.kill(loader.pid, kill)
         assert row_count(valkey) >= 100 + HALF
         assert baskets(OnlineReader(valkey), range(100)) == list(range(100))
-        writer = OnlineWriter(valkey, lease_seconds=1.0)
+        writer = OnlineWriter(valkey, lease_seconds=4.0)
         report = writer.load(VIEW, snapshot(now() - DAY, "whole"), [chunk(range(50), 3)])
         assert report.rows == 50
         assert baskets(OnlineReader(valkey), range(100)) == [3 * each for each in range(50)] + [None] * 50
