@@ -236,7 +236,7 @@ def test_values_are_those_of_the_newest_generation_within_a_second_or_so(http: h
     body = {"keys": keys_of([3, 4])}
     assert post(http, body).json()["features"]["household_spend__baskets"] == [3, 0]
     load_spend(valkey, [4], now() - DAY, factor=2)
-    wait_until(lambda: post(http, body).json()["features"]["household_spend__baskets"] == [0, 8], seconds=10)
+    wait_until(lambda: post(http, body).json()["features"]["household_spend__baskets"] == [0, 8])
 
 
 def test_a_store_that_goes_and_comes_back(plans: Path) -> None:
