@@ -84,7 +84,7 @@ def test_a_server_that_does_not_answer_in_time_is_given_up_and_asked_again(
         await client.execute(echo(1))
         with redis.Redis.from_url(valkey) as observer:
             observer.client_pause(3000, all=True)
-        with pytest.raises(StoreUnavailableError, match=r"no answer within 1\.0 s"):
+        with pytest.raises(StoreUnavailableError, match=r"no answer within 1 s"):
             await client.execute(echo(2))
         for _ in range(100):
             try:
