@@ -11,6 +11,7 @@ from feature_store import EventSource, Feature, FeatureView
 from feature_store.expressions.nodes import column_names
 from feature_store.expressions.text import to_text
 from feature_store.oracle.expressions import evaluate
+from feature_store.oracle.snapshots import input_value
 
 Row = Mapping[str, Any]
 
@@ -42,7 +43,7 @@ def _event(view: FeatureView, feature: Feature, row: Row, window: WindowFacts) -
     time: datetime | None = row[source.event_time]
     if time is None:
         return None
-    value = True if aggregation.value is None else evaluate(aggregation.value, dict(row), dict(source.columns))
+    value = input_value(view, aggregation, row)
     off_by = _off_by(time, window)
     return Event(
         time, value, _columns(source, feature, row), off_by or _reason(source, feature, row, value), _span(time, window)
@@ -56,6 +57,10 @@ def _reason(source: EventSource, feature: Feature, row: Row, value: Any) -> str:
         passes = evaluate(aggregation.where, dict(row), dict(source.columns))
         if passes is not True:
             return f"fails the filter ({to_text(aggregation.where)} is {'null' if passes is None else 'false'})"
+    if aggregation.by is not None:
+        bucket = evaluate(aggregation.by, dict(row), dict(source.columns))
+        if bucket not in aggregation.buckets:
+            return f"in no bucket ({to_text(aggregation.by)} is none of them)"
     return "null input" if value is None else ""
 
 
@@ -82,7 +87,8 @@ def _columns(source: EventSource, feature: Feature, row: Row) -> dict[str, Any]:
     """Return what the feature reads of a row, and what orders rows of one instant."""
     aggregation = feature.aggregation
     assert aggregation is not None
-    parts = [part for part in (aggregation.value, aggregation.where) if part is not None]
+    expressions = (aggregation.value, aggregation.denominator, aggregation.where, aggregation.by)
+    parts = [part for part in expressions if part is not None]
     names = [name for part in parts for name in column_names(part)]
     order = [source.sequence] if source.sequence is not None else []
     return {name: row[name] for name in dict.fromkeys([*order, *names]) if name != source.event_time}

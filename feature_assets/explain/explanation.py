@@ -18,7 +18,7 @@ class PartitionFacts:
     """The partition that a request at T is answered from.
 
     Attributes:
-        status: what a reader is told of the whole partition: ``PRESENT``, ``NOT_COMPUTED`` or ``EXPIRED``.
+        status: what a reader is told: ``PRESENT``, ``EMPTY``, ``NOT_COMPUTED`` or ``EXPIRED``.
         as_of: the instant that its values describe; None: no partition is usable.
         available_at: from when it may be used.
         landed_at: when it was written last.

@@ -77,11 +77,12 @@ class _Case:
         return tuple(self.keys[key] for key in self.view.keys)
 
     def explain(self, feature: Feature) -> Explanation:
-        facts = self._chosen.facts
+        sides = self._sides[feature.name]
+        facts = replace(self._chosen.facts, status=(sides.offline.status or Status.PRESENT).name)
         known = holds(self._chosen, self.view, feature)
         if facts.as_of is not None and not known:
             note = f"the partition was computed before {feature.name} was declared: materialise it again"
-            facts = replace(facts, status=Status.NOT_COMPUTED.name, notes=(*facts.notes, note))
+            facts = replace(facts, notes=(*facts.notes, note))
         return Explanation(
             feature=f"{self.view.full_name}.{feature.name}",
             kind=feature.kind,
@@ -90,7 +91,7 @@ class _Case:
             keys=self.keys,
             time=self.time,
             partition=facts,
-            sides=self._sides[feature.name],
+            sides=sides,
             contents=self._contents(feature) if known and feature.aggregation is not None else None,
             rows=self._table_rows() if known and feature.kind == "field" else None,
             reads=[self._read(self.view.feature(name)) for name in feature.reads],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import polars as pl
 
@@ -12,11 +12,23 @@ from feature_store import Feature
 from feature_store.aggregations import Aggregation
 from feature_store.offline.instants import from_microseconds, to_microseconds
 
+ROWS: Final = "rows"
+_RATIO: Final = ("numerator", "denominator")
+
 
 def state_names(aggregation: Aggregation) -> dict[str, str]:
-    """Return a name by state column: ``rows`` for the rows that pass the filter, else the part of the state."""
-    columns = {column: column.rsplit("_", 1)[0] for column in aggregation.state_columns()}
-    return {**columns, aggregation.rows_column(): "rows"}
+    """Return the state columns of an aggregation by name: ``rows`` for the rows that pass the filter, else the part.
+
+    Where it has a slot per bucket, names start with the bucket: ``deli: sum``.
+    """
+    slots = aggregation.slots()
+    if aggregation.by is None:
+        return dict(_parts(slots[0]))
+    return {
+        f"{bucket}: {name}": column
+        for bucket, slot in zip(aggregation.buckets, slots, strict=True)
+        for name, column in _parts(slot)
+    }
 
 
 def tiles_of(feature: Feature, frame: pl.DataFrame, span: int, origin: str = "batch") -> list[Tile]:
@@ -29,12 +41,25 @@ def tiles_of(feature: Feature, frame: pl.DataFrame, span: int, origin: str = "ba
         origin: who wrote them.
     """
     assert feature.aggregation is not None
-    names = {c: n for c, n in state_names(feature.aggregation).items() if c in frame.columns}
-    rows = frame.filter(pl.col(feature.aggregation.rows_column()) > 0).sort("tile_start", descending=True)
+    names = state_names(feature.aggregation)
+    counts = [slot.rows_column() for slot in feature.aggregation.slots()]
+    rows = frame.filter(pl.any_horizontal(pl.col(counts) > 0)).sort("tile_start", descending=True)
     return [_tile(row, names, span, origin) for row in rows.iter_rows(named=True)]
+
+
+def _parts(slot: Aggregation) -> Iterator[tuple[str, str]]:
+    parts = slot.state_parts()
+    labels = _RATIO if slot.kind == "count_ratio" else [part.part for part in parts]
+    yield from zip(labels, (part.column for part in parts), strict=True)
+    yield ROWS, slot.rows_column()
 
 
 def _tile(row: Mapping[str, Any], names: Mapping[str, str], span: int, origin: str) -> Tile:
     start = row["tile_start"]
-    state = {name: row[column] for column, name in names.items()}
+    state = {name: _shown(row[column]) for name, column in names.items()}
     return Tile(start, from_microseconds(to_microseconds(start) + span), origin, state)
+
+
+def _shown(value: Any) -> Any:
+    """Return a part of a state as people read it; of a sketch its size."""
+    return f"{len(value)} bytes" if isinstance(value, bytes) else value

@@ -11,6 +11,7 @@ from feature_assets.generator.checks import freshness_checks, freshness_schedule
 from feature_assets.generator.feature_specs import on_read_spec
 from feature_assets.generator.keys import online_key, table_key, tiles_key
 from feature_assets.generator.online_assets import online_asset
+from feature_assets.generator.parity_checks import parity_checks, parity_schedule
 from feature_assets.generator.training_assets import Model, TrainingSet, model_spec, training_asset
 from feature_assets.generator.view_assets import table_assets, tiles_asset
 from feature_store import FeatureService, FeatureView
@@ -46,8 +47,8 @@ def build_feature_assets(
             *(training_asset(training, end) for training in training_sets),
             *(model_spec(model, training_sets) for model in shown),
         ],
-        asset_checks=[freshness_checks(views)] if views else [],
-        schedules=[freshness_schedule(views)] if views else [],
+        asset_checks=[freshness_checks(views), parity_checks(views)] if views else [],
+        schedules=[freshness_schedule(views), parity_schedule(views)] if views else [],
         sensors=[_automation(views)] if views else [],
     )
 

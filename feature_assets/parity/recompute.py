@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from feature_assets.parity.raw_rows import Keys, Row, raw_rows
 from feature_assets.parity.report import Value
@@ -14,6 +13,7 @@ from feature_store.offline.instants import from_microseconds, to_microseconds
 from feature_store.offline.reach import reach_start
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle import snapshots, tables
+from feature_store.oracle.on_read import on_read_value
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,3 @@ def entity_values(
     values = dict(next(iter(found.values()), None) or snapshots.empty_values(view))
     values |= {f.name: on_read_value(f, values, time) for f in view.features if not f.is_stored}
     return {name: Value(value, status) for name, value in values.items()}
-
-
-def on_read_value(feature: Feature, values: Mapping[str, Any], time: datetime) -> Any:
-    """Return an on-read feature; null if what it reads is."""
-    instant = values[feature.reads[0]] if feature.reads else time
-    if instant is None:
-        return None
-    if feature.on_read == "days_since":
-        return (time - instant) / timedelta(days=1)
-    return instant.astimezone(UTC).hour if feature.on_read == "hour_of_day" else instant.astimezone(UTC).weekday()

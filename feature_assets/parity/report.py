@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -80,16 +80,23 @@ class ViewParity:
         view: full name.
         values: everything that was compared.
         notes: what was left out, and why, a line each.
+        problems: why a part that should have been compared could not be, a line each.
     """
 
     view: str
     values: Sequence[Compared]
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[str] = ()
+    problems: Sequence[str] = ()
 
     @property
     def compared(self) -> int:
         """How many values were compared."""
         return len(self.values)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether everything could be compared, and nothing differs."""
+        return not self.different and not self.problems
 
     @property
     def different(self) -> list[Compared]:
@@ -132,7 +139,8 @@ class ViewParity:
         return table if len(found) <= limit else f"{table}\n\nand {len(found) - limit} more"
 
     def __str__(self) -> str:
-        lines = [f"{self.view}: {self.compared} values compared, {len(self.different)} different", *self.notes]
+        head = f"{self.view}: {self.compared} values compared, {len(self.different)} different"
+        lines = [head, *self.problems, *self.notes]
         return "\n".join([*lines, "", self.difference_table()] if self.different else lines)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -57,7 +56,7 @@ class Instant:
 def choose_instants(
     store: OfflineStore, view: FeatureView, now: datetime, sample: Sample
 ) -> tuple[list[Instant], list[str]]:
-    """Return the newest usable instant and others at random, and notes on partitions that were left out.
+    """Return the newest usable instant and others at random (none: there are none), and notes on what was left out.
 
     Left out are partitions whose inputs were written anew since: their values are due to be computed again, and the
     raw rows of today say nothing about them.
@@ -75,10 +74,8 @@ def choose_instants(
         if is_stale(store, view, partition):
             stale += 1
             continue
-        found.append(Instant(_time(dice, available, place, now), partition))
+        found.append(Instant(_time(view, dice, available, place, now), partition))
     notes = [f"{stale} partitions left out: their inputs changed since they were computed"] if stale else []
-    if not found:
-        notes.append("nothing to compare: no partition is available and up to date")
     return found, notes
 
 
@@ -112,9 +109,10 @@ def _stored_entities(store: OfflineStore, view: FeatureView, partition: dict[str
     return sorted(rows.filter(chosen).select(view.keys).collect().rows())
 
 
-def _time(dice: Random, available: pl.DataFrame, place: int, now: datetime) -> datetime:
-    """Return a T at which a partition is the newest available one: often the first such microsecond."""
-    instants: Sequence[datetime] = available["available_at"].to_list()
+def _time(view: FeatureView, dice: Random, available: pl.DataFrame, place: int, now: datetime) -> datetime:
+    """Return a T at which a partition is the newest available one, and not a day too old: often the first of these."""
+    instants: list[datetime] = available["available_at"].to_list()
     first = to_microseconds(instants[place]) + 1
-    last = to_microseconds(instants[place + 1] if place + 1 < len(instants) else now)
-    return from_microseconds(first if dice.random() < 0.3 else dice.randint(first, max(first, last)))
+    until = to_microseconds(instants[place + 1] if place + 1 < len(instants) else now)
+    last = max(first, min(until, first + view.cadence))
+    return from_microseconds(first if dice.random() < 0.3 else dice.randint(first, last))

@@ -9,12 +9,14 @@ from typing import Final
 
 from feature_assets.parity.compare import compare_entity, compare_values
 from feature_assets.parity.raw_rows import Keys
-from feature_assets.parity.reading import Values, offline_values, online_values
+from feature_assets.parity.reading import Served, Values, offline_values, online_values
 from feature_assets.parity.recompute import Recomputed, recompute
 from feature_assets.parity.report import Compared, Place, ViewParity
 from feature_assets.parity.sampling import Instant, Sample, choose_entities, choose_instants
 from feature_store import Feature, FeatureView
+from feature_store.errors import FingerprintError
 from feature_store.offline.store import OfflineStore
+from serving.stores.errors import StoreError
 
 OFFLINE: Final = "offline"
 ONLINE: Final = "online"
@@ -42,32 +44,39 @@ def check_stored(
     chosen = sample or Sample()
     instants, notes = choose_instants(store, view, now, chosen)
     values: list[Compared] = []
+    problems = [] if instants else ["nothing to compare: no partition is available and up to date"]
     for instant in instants:
         entities = choose_entities(store, view, instant, chosen)
-        if entities:
-            compared, left_out = _at_instant(store, view, online_url, instant, entities)
-            values += compared
-            notes += left_out
-    return ViewParity(view.full_name, values, tuple(notes))
+        if not entities:
+            notes.append(f"as-of {instant.as_of.isoformat()} holds nobody, and nobody has rows before it")
+            continue
+        recomputed = recompute(store, view, entities, instant.as_of, instant.partition["available_at"], instant.time)
+        offline = offline_values(store, view, entities, instant.time)
+        values += _compare(OFFLINE, instant.time, recomputed, offline)
+        served = None if online_url is None else _served(online_url, view, entities, instant, problems)
+        if served is not None and served.as_of == instant.as_of:
+            values += _compare(ONLINE, instant.time, recomputed, served.values)
+            values += _copies(view, instant.time, offline, served.values)
+        elif served is not None:
+            notes.append(_not_online(instant, served))
+    return ViewParity(view.full_name, values, tuple(notes), tuple(dict.fromkeys(problems)))
 
 
-def _at_instant(
-    store: OfflineStore, view: FeatureView, online_url: str | None, instant: Instant, entities: Sequence[Keys]
-) -> tuple[list[Compared], list[str]]:
-    recomputed = recompute(store, view, entities, instant.as_of, instant.partition["available_at"], instant.time)
-    offline = offline_values(store, view, entities, instant.time)
-    compared = list(_compare(OFFLINE, instant.time, recomputed, offline))
-    if online_url is None:
-        return compared, []
-    served = online_values(online_url, view, entities, instant.time)
-    if served.as_of == instant.as_of:
-        compared += _compare(ONLINE, instant.time, recomputed, served.values)
-        return [*compared, *_copies(view, instant.time, offline, served.values)], []
+def _served(
+    url: str, view: FeatureView, entities: Sequence[Keys], instant: Instant, problems: list[str]
+) -> Served | None:
+    """Return what is served, or None and a problem: the offline store is worth checking all the same."""
+    try:
+        return online_values(url, view, entities, instant.time)
+    except (StoreError, FingerprintError) as error:
+        problems.append(f"the online store cannot be read: {error}")
+        return None
+
+
+def _not_online(instant: Instant, served: Served) -> str:
     shown = "nothing" if served.as_of is None else f"as-of {served.as_of.isoformat()}"
-    note = (
-        f"as-of {instant.as_of.isoformat()} is not compared online: at T {instant.time.isoformat()} {shown} is served"
-    )
-    return compared, [note]
+    at = instant.time.isoformat()
+    return f"as-of {instant.as_of.isoformat()} is not compared online: {shown} is online for T {at}"
 
 
 def _compare(path: str, time: datetime, recomputed: Recomputed, found: Mapping[Keys, Values]) -> Iterator[Compared]:

@@ -18,7 +18,7 @@ def is_same(found: Any, expected: Any, dtype: DType, scale: float) -> bool:
     Args:
         found: a value, or a list of them.
         expected: as recomputed.
-        dtype: type of the feature.
+        dtype: type of the feature, or of the elements of a list.
         scale: sum of the absolute inputs, see ``feature_store.oracle.snapshots.float_scale``.
 
     >>> from feature_store import Float64, Int64
@@ -32,7 +32,7 @@ def is_same(found: Any, expected: Any, dtype: DType, scale: float) -> bool:
         return len(found) == len(expected) and all(is_same(a, b, dtype, scale) for a, b in pairs)
     if not isinstance(found, float) or not isinstance(expected, float):
         return found == expected
-    allowed = RELATIVE * scale + (half_unit32(expected) if dtype == Float32 else 0.0)
+    allowed = RELATIVE * scale + (half_unit32(expected) if dtype.element == Float32 else 0.0)
     return abs(found - expected) <= allowed and not _is_negative_zero(found)
 
 
