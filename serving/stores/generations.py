@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from feature_store.rows import RowLayout
+from feature_store.streams.packed import TileLayout
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Generation:
         loaded_at: when its last row was written.
         rows: how many entities it holds.
         content_hash: of the snapshot, to know it again.
-        layout: of its rows.
+        layout: of its rows; of a stream view, the features that can be merged from them.
+        tiles: of a stream view, the layout of the tiles that its rows are.
     """
 
     id: int
@@ -33,6 +35,7 @@ class Generation:
     rows: int
     content_hash: str
     layout: RowLayout
+    tiles: TileLayout | None = None
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -50,14 +53,24 @@ class Generation:
 
 def encode_generations(generations: Iterable[Generation]) -> bytes:
     """Return a pointer's value."""
-    return json.dumps([{**vars(each), "layout": each.layout.to_record()} for each in generations]).encode()
+    return json.dumps([_record(each) for each in generations]).encode()
 
 
 def decode_generations(value: bytes | None) -> tuple[Generation, ...]:
     """Read a pointer's value; a view that was never loaded has none."""
     records: list[dict[str, Any]] = json.loads(value) if value else []
-    layouts = [RowLayout.from_record(record.pop("layout")) for record in records]
-    return tuple(Generation(**record, layout=layout) for record, layout in zip(records, layouts, strict=True))
+    return tuple(_generation(record) for record in records)
+
+
+def _record(generation: Generation) -> dict[str, Any]:
+    tiles = {} if generation.tiles is None else {"tiles": generation.tiles.to_record()}
+    plain = {name: value for name, value in vars(generation).items() if name not in ("layout", "tiles")}
+    return {**plain, "layout": generation.layout.to_record(), **tiles}
+
+
+def _generation(record: dict[str, Any]) -> Generation:
+    layout, tiles = RowLayout.from_record(record.pop("layout")), record.pop("tiles", None)
+    return Generation(**record, layout=layout, tiles=None if tiles is None else TileLayout.from_record(tiles))
 
 
 def select(generations: Iterable[Generation], time: int) -> Generation | None:

@@ -13,6 +13,7 @@ GENERATION_COUNTER: Final = b"fs:generation"
 """The global counter that generation ids come from: a later loader always has the larger id."""
 
 _ROW: Final = b"\x01"
+_EVENTS: Final = b"\x02"
 
 
 def pointer_key(view: str) -> bytes:
@@ -40,12 +41,32 @@ def chunks_key(view: str, generation: int) -> bytes:
     return _control_key(view, f"chunks:{generation}")
 
 
+def stream_key(view: str) -> bytes:
+    """Where the stream of a view is described."""
+    return _control_key(view, "stream")
+
+
+def stream_fence_key(view: str) -> bytes:
+    """Holds the token of the last stream writer that took the view up: an older one writes nothing any more."""
+    return _control_key(view, "stream-fence")
+
+
+def stream_entities_key(view: str, stream: int) -> bytes:
+    """The set of the entity keys that have a row of a stream, so that its rows are found without a scan."""
+    return _control_key(view, f"stream-entities:{stream}")
+
+
+def event_keys(stream: int, entities: Ragged) -> Ragged:
+    """Return the keys under which the ids of the events of encoded entities stand, for writers only."""
+    return join_columns(len(entities), [_EVENTS + stream.to_bytes(4, "big"), entities])
+
+
 def _control_key(view: str, name: str) -> bytes:
     return f"fs:{{{view}}}:{name}".encode()
 
 
 def row_prefix(generation: int) -> bytes:
-    """What the keys of a generation's rows start with; alone it is the key that says that the rows are all there."""
+    """What the keys of a generation's (or stream's) rows start with; alone it says that the rows are all there."""
     return _ROW + generation.to_bytes(4, "big")
 
 

@@ -1,0 +1,52 @@
+"""What of a stream plan can be merged from tiles that may have been made for another state of the view's definition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from feature_store.expressions.nodes import column_names
+from feature_store.expressions.text import from_canonical
+from feature_store.streams.packed import TileLayout
+from feature_store.streams.plan import StreamDerived, StreamPlan
+
+
+def restrict_plan(plan: StreamPlan, layouts: Sequence[TileLayout]) -> StreamPlan:
+    """Return the plan with those features only whose states every layout holds, as the same definition makes them.
+
+    A feature that was added since lacks its states there; where it brought a new level, nothing can be merged: which
+    tiles make up a window depends on all levels.
+
+    Args:
+        plan: of a service.
+        layouts: of the tiles that are to be merged.
+    """
+    fits = all(layout.levels == plan.levels for layout in layouts)
+    held = {state.column for state in plan.states if fits and all(state in layout.states for layout in layouts)}
+    aggregates = tuple(each for each in plan.aggregates if held.issuperset(*each.slots))
+    names = {each.name for each in aggregates}
+    derived: list[StreamDerived] = []
+    for each in plan.derived:
+        if names.issuperset(column_names(from_canonical(json.loads(each.expression)))):
+            names.add(each.name)
+            derived.append(each)
+    counts = tuple(count for count in plan.row_counts if count.column in held)
+    return replace(plan, row_counts=counts, aggregates=aggregates, derived=tuple(derived))
+
+
+def feature_names(plan: StreamPlan) -> set[str]:
+    """Return the features that a plan computes."""
+    return {each.name for each in (*plan.aggregates, *plan.derived)}
+
+
+def used_fields(plan: StreamPlan) -> frozenset[str]:
+    """Return the fields of the states that merging reads: those of one digest belong together."""
+    columns = [column for each in plan.aggregates for slot in each.slots for column in slot]
+    columns += [count.column for count in plan.row_counts]
+    digests = {_digest(column) for column in columns}
+    return frozenset(field.name for state in plan.states if _digest(state.column) in digests for field in state.fields)
+
+
+def _digest(column: str) -> str:
+    return column.rpartition("_")[2]

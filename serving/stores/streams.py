@@ -1,0 +1,44 @@
+"""What is known online of a view's stream: which rows are its, since when it is whole, what its tiles are made of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from feature_store.streams.packed import TileLayout
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The stream of one definition of a view. Instants are microseconds UTC.
+
+    Attributes:
+        id: what the keys of its rows start with, unique in the store like the id of a generation.
+        since: it holds every event from this instant on, but for those that batch tiles have long owned.
+        started_at: when its writer first took it up.
+        layout: of its tiles.
+    """
+
+    id: int
+    since: int
+    started_at: int
+    layout: TileLayout
+
+    @property
+    def voucher(self) -> bytes:
+        """What stands under the bare row prefix while all its rows are there; see ``Generation.voucher``."""
+        return b"stream:%d:%d" % (self.since, self.started_at)
+
+
+def encode_stream(stream: Stream) -> bytes:
+    """Return the record of a stream."""
+    return json.dumps({**vars(stream), "layout": stream.layout.to_record()}).encode()
+
+
+def decode_stream(value: bytes | None) -> Stream | None:
+    """Read the record of a stream; None: no writer was ever at work."""
+    if not value:
+        return None
+    record: dict[str, Any] = json.loads(value)
+    return Stream(record["id"], record["since"], record["started_at"], TileLayout.from_record(record["layout"]))

@@ -1,0 +1,142 @@
+"""How a stream view of a plan is read: batch tiles and stream tiles of every entity, merged relative to T.
+
+The batch tiles of the generation that is served at T own the time before its as-of E; from E on the stream's tiles
+count. Both are merged by the code of the point-in-time join, at A = T floored to a second, less the view's lag. Without
+a usable generation, without a stream, or with one that began after E, nothing is known of some of the time before A:
+NOT_COMPUTED. So is an entity whose stream row no longer keeps the small tiles that an A this old needs; that concerns
+only a T well in the past (see ``serving.stores.stream_writer``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from feature_store.columns import Array, Column, Mask
+from feature_store.errors import FingerprintError
+from feature_store.fingerprints import stored_column
+from feature_store.plans import PlanFeature, PlanView
+from feature_store.rows import RowError
+from feature_store.status import Status
+from feature_store.streams.merge import merge
+from feature_store.streams.packed import DecodedTiles, TileLayout
+from feature_store.streams.plan import StreamPlan
+from feature_store.streams.restrict import feature_names, restrict_plan, used_fields
+from feature_store.streams.tiles import concat_tiles
+from serving.stores.generations import Generation
+from serving.stores.reading import RowsRead
+from serving.stores.streams import Stream
+from serving.view_reading import Values, nulls, per_entity
+
+
+class StreamReading:
+    """How one stream view is read.
+
+    Args:
+        view: of a plan.
+        plan: its stream plan.
+        features: its stored features that are wanted.
+    """
+
+    def __init__(self, view: PlanView, plan: StreamPlan, features: Sequence[PlanFeature]) -> None:
+        self._name = view.view
+        self._plan = plan
+        self._features = features
+        self._found: _Found | None = None
+
+    def as_of(self, read: RowsRead, time: int) -> int | None:
+        """Return A, microseconds UTC; None: nothing is usable at T."""
+        return None if read.generation is None or read.stream is None else self._as_of(time)
+
+    def values(self, keyed: Mask, read: RowsRead, time: int) -> dict[str, Values]:
+        """Return the stored features that are wanted, with the value of an entity without events where there is none.
+
+        Args:
+            keyed: whether each entity has a key.
+            read: the rows of those that have one.
+            time: T, microseconds UTC.
+
+        Raises:
+            FingerprintError: the store holds tiles of another definition.
+            RowError: a row is not what its generation or stream promised.
+        """
+        count, generation, stream = len(keyed), read.generation, read.stream
+        if generation is None or stream is None or stream.since > generation.as_of:
+            return {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in self._features}
+        found = self._find(generation, stream)
+        batch = found.batch.decode(per_entity(read.rows, keyed), found.fields)
+        live = stream.layout.decode(per_entity(read.stream_rows, keyed), found.fields)
+        _check_promise(batch, generation)
+        owned = batch.tiles.take(batch.tiles.start < generation.as_of)
+        newer = live.tiles.take(live.tiles.start >= generation.as_of)
+        as_of = self._as_of(time)
+        merged = merge(found.plan, concat_tiles([owned, newer]), np.full(count, as_of, np.int64))
+        pruned = np.flatnonzero(live.present)[live.complete_since > as_of]
+        codes = np.where(merged.counted, np.uint8(Status.PRESENT), np.uint8(Status.EMPTY))
+        codes[pruned] = Status.NOT_COMPUTED
+        values = {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in found.lacking}
+        return values | {f.name: (_without(merged.values[f.name], pruned), codes) for f in found.held}
+
+    def _as_of(self, time: int) -> int:
+        return int(self._plan.as_of(np.array([time], np.int64))[0])
+
+    def _find(self, generation: Generation, stream: Stream) -> _Found:
+        """Return what can be merged from a generation and a stream, all of the definition the plan was made for."""
+        found = self._found
+        if found is None or found.generation is not generation or found.stream is not stream:
+            found = self._found = self._compare(generation, stream)
+        return found
+
+    def _compare(self, generation: Generation, stream: Stream) -> _Found:
+        if generation.tiles is None:
+            raise FingerprintError(f"{self._name}: the store holds no tiles: run `features apply`, and load it again")
+        stored = {field.name: field.fingerprint for field in generation.layout.features}
+        plan = restrict_plan(self._plan, [generation.tiles, stream.layout])
+        mergeable = feature_names(plan)
+        held: list[PlanFeature] = []
+        lacking: list[PlanFeature] = []
+        for feature in self._features:
+            loaded = stored_column(self._name, feature.name, feature.fingerprint, stored) is not None
+            (held if loaded and feature.name in mergeable else lacking).append(feature)
+        return _Found(generation, stream, generation.tiles, plan, used_fields(plan), held, lacking)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What of a view can be merged.
+
+    Attributes:
+        generation, stream: from which.
+        batch: layout of the generation's tiles.
+        plan: for merging.
+        fields: of the states that merging needs.
+        held: features with values.
+        lacking: those without.
+    """
+
+    generation: Generation
+    stream: Stream
+    batch: TileLayout
+    plan: StreamPlan
+    fields: frozenset[str]
+    held: Sequence[PlanFeature]
+    lacking: Sequence[PlanFeature]
+
+
+def _check_promise(batch: DecodedTiles, generation: Generation) -> None:
+    strange = batch.complete_since[batch.complete_since != generation.as_of]
+    if len(strange):
+        raise RowError(
+            f"a row with as-of {strange[0]} stands where {generation.as_of} was promised: load the view's tiles again"
+        )
+
+
+def _without(column: Column, rows: Array) -> Column:
+    """Return a column with nulls in some rows."""
+    if not len(rows):
+        return column
+    valid = column.valid.copy()
+    valid[rows] = False
+    return Column(column.values, valid)

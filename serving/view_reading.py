@@ -1,0 +1,134 @@
+"""How a cadence or table view of a plan is read: from rows to values and their status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from feature_store.columns import Array, Column, Mask
+from feature_store.dtypes import dtype_from_name
+from feature_store.fingerprints import stored_column
+from feature_store.plans import PlanFeature, PlanView
+from feature_store.rows import RowLayout
+from feature_store.status import Status
+from serving.stores.reading import RowsRead
+from serving.values import all_true
+
+Values = tuple[Column, Array]
+"""Values and their status codes."""
+
+
+class SnapshotReading:
+    """How one view whose values are stored as they are is read.
+
+    Args:
+        view: of a plan.
+        features: its stored features that are wanted.
+    """
+
+    def __init__(self, view: PlanView, features: Sequence[PlanFeature]) -> None:
+        self._name = view.view
+        self._ttl = view.ttl
+        self._features = features
+        self._found: _Found | None = None
+
+    def as_of(self, read: RowsRead, _time: int) -> int | None:
+        """Return the as-of of the values, microseconds UTC; None: nothing is usable at T."""
+        return None if read.generation is None else read.generation.as_of
+
+    def values(self, keyed: Mask, read: RowsRead, time: int) -> dict[str, Values]:
+        """Return the stored features that are wanted; those with a value for an entity without events have it.
+
+        Args:
+            keyed: whether each entity has a key.
+            read: the rows of those that have one.
+            time: T, microseconds UTC.
+
+        Raises:
+            FingerprintError: the store holds a feature that was computed by another definition.
+            RowError: a row is not what its generation promised.
+        """
+        count, generation = len(keyed), read.generation
+        if generation is None:
+            return {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in self._features}
+        if self._ttl is not None and time - generation.as_of > self._ttl:
+            return {feature.name: nulls(feature, count, Status.EXPIRED) for feature in self._features}
+        found = self._find(generation.layout)
+        values = {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in found.lacking}
+        rows = per_entity(read.rows, keyed)
+        decoded = generation.layout.decode(rows, generation.as_of, only=found.columns)
+        if all_true(decoded.present):
+            codes = all_of(Status.PRESENT, count)
+            return values | {feature.name: (decoded.columns[column], codes) for feature, column in found.held}
+        empty = ~decoded.present
+        codes = np.where(empty, np.uint8(Status.EMPTY), np.uint8(Status.PRESENT))
+        return values | {f.name: (_with_empty(decoded.columns[column], empty, f), codes) for f, column in found.held}
+
+    def _find(self, layout: RowLayout) -> _Found:
+        """Return where the wanted features stand in a layout, all of the definition that the plan was made for."""
+        found = self._found
+        if found is None or found.layout is not layout:
+            stored = {field.name: field.fingerprint for field in layout.features}
+            columns = [(f, stored_column(self._name, f.name, f.fingerprint, stored)) for f in self._features]
+            held = tuple((feature, column) for feature, column in columns if column is not None)
+            lacking = tuple(feature for feature, column in columns if column is None)
+            found = self._found = _Found(layout, held, frozenset(column for _, column in held), lacking)
+        return found
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Where the wanted features of a view stand in a layout.
+
+    Attributes:
+        layout: the layout.
+        held: features and their columns.
+        columns: those columns.
+        lacking: features that the layout does not hold.
+    """
+
+    layout: RowLayout
+    held: tuple[tuple[PlanFeature, str], ...]
+    columns: frozenset[str]
+    lacking: tuple[PlanFeature, ...]
+
+
+def per_entity(rows: Sequence[bytes | None], keyed: Mask) -> Sequence[bytes | None]:
+    """Return a row, or None, for every entity; those without a key were not read."""
+    if all_true(keyed):
+        return rows
+    spread = np.full(len(keyed), None, object)
+    spread[keyed] = rows
+    return spread.tolist()
+
+
+def nulls(feature: PlanFeature, count: int, status: Status) -> Values:
+    """Return nulls of a feature's type, all of one status."""
+    dtype = dtype_from_name(feature.dtype)
+    values = np.zeros((count, *dtype.shape), dtype.numpy)
+    return Column(values, np.zeros(values.shape if dtype.is_array else count, np.bool_)), all_of(status, count)
+
+
+def all_of(status: Status, count: int) -> Array:
+    """Return the codes of entities that are all of one status."""
+    codes = np.empty(count, np.uint8)
+    codes.fill(status)
+    return codes
+
+
+def _with_empty(column: Column, empty: Mask, feature: PlanFeature) -> Column:
+    """Return the values with the declared value of an entity without events where there is no row."""
+    if feature.empty is None:
+        return column
+    values, valid = column.values.copy(), column.valid.copy()
+    if dtype_from_name(feature.dtype).is_array:
+        slots = cast("list[Any]", feature.empty)
+        values[empty] = [0 if slot is None else slot for slot in slots]
+        valid[empty] = [slot is not None for slot in slots]
+    else:
+        values[empty] = feature.empty
+        valid |= empty
+    return Column(values, valid)
