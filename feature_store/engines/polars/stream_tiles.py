@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import polars as pl
 
+from feature_store.columns import Column
+from feature_store.dtypes import dtype_from_name
+from feature_store.engines.polars.columns import to_column
 from feature_store.engines.polars.states import tile_schema
 from feature_store.engines.polars.tiles import Tiles, build_tiles
+from feature_store.streams.plan import StreamState
 from feature_store.views import FeatureView
 
 
@@ -37,3 +42,15 @@ def build_stream_tiles(view: FeatureView, rows: pl.LazyFrame, start: datetime, e
         for span, tiles in zip(view.levels, levels, strict=True)
     ]
     return Tiles(pl.concat(frames), levels[0].excluded)
+
+
+def tile_states(tiles: pl.DataFrame, states: Iterable[StreamState]) -> dict[str, Column]:
+    """Return the states of tiles by field, as ``StreamTiles.states`` has them."""
+    found: dict[str, Column] = {}
+    for state in states:
+        series = tiles.get_column(state.column)
+        for field in state.fields:
+            part = field.name.removeprefix(state.column).removeprefix(".")
+            values = series.struct.field(part) if part else series
+            found[field.name] = to_column(values, dtype_from_name(field.dtype))
+    return found

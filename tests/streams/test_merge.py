@@ -1,0 +1,150 @@
+"""Merging tiles of any T equals counting the events themselves, whatever the order in which tiles come."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_store import FeatureView
+from feature_store.durations import SECOND, to_microseconds
+from feature_store.errors import InputError
+from feature_store.oracle import snapshots as oracle
+from feature_store.oracle.snapshots import derived_value, float_scale, keys_of
+from feature_store.streams.levels import oldest_start
+from feature_store.streams.plan import StreamPlan
+from feature_store.streams.tiles import StreamTiles, concat_tiles
+from tests.engine.frames import START, assert_value, at
+from tests.engine.test_snapshots import events
+from tests.streams.views import STREAM_VIEWS, Live, instant, merged, plan_of, stream_tiles, values_of
+
+END = at(days=28)
+MICROSECOND = timedelta(microseconds=1)
+
+
+@st.composite
+def as_ofs(draw: st.DrawFn, view: FeatureView) -> datetime:
+    """Whole seconds anywhere, and those at the bounds of every level."""
+    anywhere = draw(st.integers(0, 28 * 86_400))
+    step = draw(st.sampled_from([1, *(level // SECOND for level in view.levels)]))
+    return START + timedelta(seconds=anywhere // step * step + draw(st.sampled_from([0, 0, 1, -1])))
+
+
+@st.composite
+def cases(draw: st.DrawFn, view: FeatureView) -> tuple[list[dict], list[datetime]]:
+    asked = draw(st.lists(as_ofs(view), min_size=1, max_size=4))
+    rows = draw(events(view, asked[0]))
+    floors = [
+        instant(to_microseconds(as_of) // level * level) for as_of in asked for level in view.levels if as_of >= START
+    ]
+    if floors:
+        near = st.builds(
+            lambda row, edge, delta: {**row, "time": edge + delta},
+            st.sampled_from(rows) if rows else st.nothing(),
+            st.sampled_from(floors),
+            st.sampled_from([-MICROSECOND, 0 * MICROSECOND, MICROSECOND]),
+        )
+        rows += draw(st.lists(near, max_size=6)) if rows else []
+    return rows, asked
+
+
+def is_landed(row: dict) -> bool:
+    return row["time"] is not None and START <= row["time"] < END
+
+
+def entities_of(view: FeatureView, rows: list[dict]) -> list[tuple]:
+    return sorted({keys_of(view, row) for row in rows if is_landed(row) and None not in keys_of(view, row)})
+
+
+@pytest.mark.parametrize("view", STREAM_VIEWS, ids=lambda view: view.name)
+@given(data=st.data())
+def test_merged_tiles_are_the_counted_events(view: FeatureView, data: st.DataObject) -> None:
+    rows, asked = data.draw(cases(view))
+    entities = [*entities_of(view, rows), ("nobody",) * len(view.keys)]
+    tiles = stream_tiles(view, rows, entities, END)
+    for as_of in asked:
+        result = merged(view, tiles, [to_microseconds(as_of)] * len(entities))
+        for place, (keys, values) in enumerate(zip(entities, values_of(view, result), strict=True)):
+            own = [row for row in rows if is_landed(row) and keys_of(view, row) == keys]
+            assert result.counted[place] == oracle.is_present(view, own, as_of)
+            assert_values(view, values, own, as_of)
+
+
+def assert_values(view: FeatureView, values: dict, rows: list[dict], as_of: datetime) -> None:
+    expected = oracle.entity_values(view, rows, as_of)
+    for feature in view.stored_features:
+        wanted = expected[feature.name]
+        if feature.kind == "derived":
+            wanted = derived_value(view, feature, {read: values[read] for read in feature.reads})
+        where = f"{feature.name} at {as_of}"
+        assert_value(values[feature.name], wanted, feature.dtype, float_scale(view, feature, rows, as_of), where)
+
+
+@given(data=st.data())
+def test_the_order_of_tiles_changes_no_bit(data: st.DataObject) -> None:
+    rows, asked = data.draw(cases(Live))
+    entities = entities_of(Live, rows)
+    tiles = stream_tiles(Live, rows, entities, END)
+    as_of = [to_microseconds(asked[0])] * len(entities)
+    shuffled = np.array(random.Random(data.draw(st.integers(0, 9))).sample(range(len(tiles)), len(tiles)), np.int64)
+    half = data.draw(st.integers(0, len(tiles)))
+    split = concat_tiles([tiles.take(shuffled[half:]), tiles.take(shuffled[:half])])
+    one, other = merged(Live, tiles, as_of), merged(Live, split, as_of)
+    for name, column in one.values.items():
+        assert (column.valid == other.values[name].valid).all()
+        assert (column.values[column.valid] == other.values[name].values[column.valid]).all()
+
+
+@given(data=st.data())
+def test_tiles_that_no_later_time_needs_can_be_dropped(data: st.DataObject) -> None:
+    """What is kept online of an as-of answers for it and every later one."""
+    rows, (kept_at, *_) = data.draw(cases(Live))
+    later = to_microseconds(kept_at) + data.draw(st.integers(0, 100_000)) * SECOND
+    entities = entities_of(Live, rows)
+    tiles = stream_tiles(Live, rows, entities, END)
+    oldest = {s: oldest_start(Live.levels, Live.windows, s, to_microseconds(kept_at)) for s in Live.levels}
+    kept = tiles.take(tiles.start >= np.array([oldest[span] for span in tiles.span.tolist()], np.int64))
+    whole, part = (values_of(Live, merged(Live, given, [later] * len(entities))) for given in (tiles, kept))
+    assert whole == part
+
+
+def test_values_fall_as_events_leave_the_window() -> None:
+    row = {"left": "a", "right": "b", "value": 2.0}
+    rows = [{**row, "time": at(hours=1)}, {**row, "time": at(hours=1, microseconds=30 * 60 * SECOND)}]
+    tiles = stream_tiles(Live, rows, [("a", "b")], at(days=1))
+    minutes = [60, 61, 90, 91, 120, 124, 125, 150, 155]
+    counts = [
+        values_of(Live, merged(Live, tiles, [to_microseconds(at()) + minute * 60 * SECOND + SECOND]))[0]["values_1h"]
+        for minute in minutes
+    ]
+    # The tail moves in steps of five minutes: the event at 60 min counts until the tail is past it.
+    assert counts == [1, 1, 2, 2, 2, 2, 1, 1, 0]
+
+
+def test_sums_of_integers_that_do_not_fit_name_the_feature() -> None:
+    row = {"left": "a", "right": "b", "number": 2**62}
+    tiles = stream_tiles(Live, [{**row, "time": at(days=day)} for day in (1, 2)], [("a", "b")], at(days=3))
+    as_of = [to_microseconds(at(days=5))]
+    assert values_of(Live, merged(Live, tiles.take(tiles.span == SECOND), as_of))  # in no window of that size
+    with pytest.raises(InputError, match=r"streams/live/v1.number_12d: a sum of integers does not fit Int64"):
+        merged(Live, tiles, as_of)
+
+
+def test_plans_come_back_from_json() -> None:
+    plan = plan_of(Live)
+    assert StreamPlan.from_record(json.loads(json.dumps(asdict(plan)))) == plan
+
+
+def test_no_tiles_at_all() -> None:
+    empty = stream_tiles(Live, [], [], at(days=1))
+    assert isinstance(empty, StreamTiles)
+    result = merged(Live, empty, [0, SECOND])
+    assert not result.counted.any()
+    assert values_of(Live, result)[0]["number_12d"] == 5
+    assert len(merged(Live, empty, []).counted) == 0
