@@ -1,10 +1,12 @@
-"""Two spellings of an expression: readable for people and the catalog, canonical for fingerprints."""
+"""Two spellings of an expression: readable for people and the catalog, canonical for fingerprints and plans."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any, Final, cast
 
-from feature_store.durations import to_microseconds
+from feature_store.durations import from_microseconds, to_microseconds
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, Option, Scalar
 from feature_store.expressions.operations import SIGNATURES
 
@@ -43,6 +45,38 @@ def to_canonical(expression: Expression) -> object:
     prose = SIGNATURES[expression.name].prose
     options = {name: value for name, value in expression.options if name not in prose}
     return [expression.name, [to_canonical(argument) for argument in expression.arguments], options]
+
+
+def from_canonical(canonical: Any) -> Expression:
+    """Return the expression that ``to_canonical`` spelled, also after a way through JSON; without prose options.
+
+    >>> to_text(from_canonical(["add", [["column", "a"], ["int", 1]], {}]))
+    'a + 1'
+    """
+    name, *rest = canonical
+    if name == "column":
+        return ColumnRef(rest[0])
+    if name in _LITERALS:
+        return Literal(_LITERALS[name](rest[0]))
+    arguments, options = rest
+    read = tuple((option, _option(value)) for option, value in options.items())
+    return Operation(name, tuple(from_canonical(argument) for argument in arguments), read)
+
+
+def _option(value: Any) -> Option:
+    if not isinstance(value, list | tuple):
+        return value
+    return tuple(_option(member) for member in cast("Sequence[Any]", value))
+
+
+_LITERALS: Final[Mapping[str, Callable[[Any], Scalar | None]]] = {
+    "NoneType": lambda _value: None,
+    "bool": bool,
+    "int": int,
+    "float": float,
+    "str": str,
+    "datetime": from_microseconds,
+}
 
 
 def _argument_text(argument: Expression, within_infix: bool) -> str:
