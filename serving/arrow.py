@@ -47,7 +47,10 @@ def to_ipc_stream(vectors: FeatureVectors) -> bytes:
 
 
 def _array(column: Column, dtype: DType) -> Any:
-    """Return a column as an Arrow array; vectors are fixed-size lists, timestamps are microseconds UTC."""
+    """Return a column as an Arrow array; vectors and arrays are fixed-size lists, timestamps are microseconds UTC."""
+    if dtype.is_array:
+        slots = _array(Column(column.values.reshape(-1), column.valid.reshape(-1)), dtype.element)
+        return pa.FixedSizeListArray.from_arrays(slots, dtype.length, mask=pa.array(~column.has_value))
     nulls = ~column.valid
     if dtype.is_vector:
         flat = pa.array(np.ascontiguousarray(column.values).reshape(-1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -14,7 +15,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def python_values(column: Column, dtype: DType) -> list[Any]:
-    """Return a column as Python values, None where null; timestamps are ``datetime`` in UTC."""
+    """Return a column as Python values, None where null; timestamps are ``datetime`` in UTC, arrays are lists."""
+    if dtype.is_array:
+        return _array_values(column, dtype, python_values)
     if dtype == Timestamp:
         instants: list[Any] = _filled(column).view("datetime64[us]").tolist()
         return _listed([instant.replace(tzinfo=UTC) for instant in instants], column)
@@ -23,6 +26,8 @@ def python_values(column: Column, dtype: DType) -> list[Any]:
 
 def json_values(column: Column, dtype: DType) -> list[Any]:
     """Return a column as values that JSON can hold, None where null; timestamps are ISO 8601 text in UTC."""
+    if dtype.is_array:
+        return _array_values(column, dtype, json_values)
     if dtype.name == Timestamp.name:
         return _listed(np.datetime_as_string(_filled(column).view("datetime64[us]"), timezone="UTC").tolist(), column)
     values = column.values.astype(np.bool_) if dtype.name == Boolean.name else column.values
@@ -46,6 +51,13 @@ def all_true(mask: Mask) -> bool:
     (True, False, True)
     """
     return b"\0" not in mask.tobytes()
+
+
+def _array_values(column: Column, dtype: DType, values_of: Callable[[Column, DType], list[Any]]) -> list[Any]:
+    """Return a list of slots per row; None for an array whose slots are all null."""
+    slots = np.empty(column.valid.size, object)
+    slots[:] = values_of(Column(column.values.reshape(-1), column.valid.reshape(-1)), dtype.element)
+    return _listed(slots.reshape(column.valid.shape).tolist(), Column(column.values, column.has_value))
 
 
 def _filled(column: Column) -> Array:

@@ -75,23 +75,23 @@ class FeatureVectors:
     def to_numpy(self) -> Array:
         """Return the features as a Float64 matrix, one row per entity, in the service's order.
 
-        Null is NaN, a boolean 0 or 1, a timestamp its microseconds since the Unix epoch; a vector takes as many columns
-        as it has elements.
+        Null is NaN, a boolean 0 or 1, a timestamp its microseconds since the Unix epoch; a vector or an array takes as
+        many columns as it has elements.
 
         Raises:
             InputError: a feature is a string.
         """
-        texts = [name for name in self.columns if self.dtypes[name] == String]
+        texts = [name for name in self.columns if self.dtypes[name].element == String]
         if texts:
             raise InputError(
                 f"{self.service}: {', '.join(texts)} hold strings and cannot stand in a matrix of numbers: "
                 f"declare an encoding of them, or use to_dict() or to_arrow()"
             )
-        parts = [np.empty((len(self), 0))]
-        for column in self.columns.values():
-            numbers = column.values.astype(np.float64).reshape(len(self), -1)
-            parts.append(np.where(column.valid[:, np.newaxis], numbers, np.nan))
-        return np.concatenate(parts, axis=1)
+        parts = (
+            np.where(_as_matrix(column.valid), _as_matrix(column.values.astype(np.float64)), np.nan)
+            for column in self.columns.values()
+        )
+        return np.concatenate([np.empty((len(self), 0)), *parts], axis=1)
 
     def to_arrow(self) -> Any:
         """Return a ``pyarrow.Table``: keys, features, and ``<feature>__status`` (uint8) columns.
@@ -112,3 +112,8 @@ class FeatureVectors:
     def as_of_text(self) -> dict[str, str | None]:
         """Return the as-ofs in ISO 8601."""
         return {prefix: None if as_of is None else iso_instant(as_of) for prefix, as_of in self.as_of.items()}
+
+
+def _as_matrix(values: Array) -> Array:
+    """Return an array of one row per entity, with one column where an entity has a single element."""
+    return values if values.ndim > 1 else values[:, np.newaxis]

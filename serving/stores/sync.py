@@ -135,7 +135,10 @@ def _chunks(view: FeatureView, opened: OpenTable, row: pl.DataFrame, held: Seque
 
 
 def to_column(series: pl.Series, dtype: DType) -> Column:
-    """Return a stored column, vectors as lists, in the shape in which the core hands values around."""
+    """Return a stored column, vectors and arrays as lists, in the shape in which the core hands values around."""
+    if dtype.is_array:
+        slots = [to_column(series.list.get(place), dtype.element) for place in range(dtype.length)]
+        return Column(np.column_stack([slot.values for slot in slots]), np.column_stack([s.valid for s in slots]))
     valid = series.is_not_null().to_numpy()
     if dtype.is_vector:
         vectors = np.zeros((len(series), dtype.length), np.float32)
