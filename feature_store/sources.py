@@ -48,6 +48,8 @@ class EventSource:
         sequence: a column that orders rows of one instant: Int64, String or Timestamp.
         truncated: whether there were rows before ``start`` that are not kept; windows must not reach there.
         stream: the same events, live.
+        event_id: a column that tells events apart, Int64 or String: of rows of one entity with the same id one counts,
+            as when a stream delivers an event twice; a row without an id always counts.
         lateness: ``allowed_lateness`` in microseconds (computed).
 
     Raises:
@@ -64,18 +66,22 @@ class EventSource:
     sequence: str | None = None
     truncated: bool = False
     stream: KafkaTopic | None = None
+    event_id: str | None = None
     lateness: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         where = _check_common(self)
         check_role(where, self.columns, self.event_time, "event_time", (Timestamp,))
+        if self.event_id is not None:
+            check_role(where, self.columns, self.event_id, "event_id", (Int64, String))
         check_type(where, "truncated", self.truncated, bool, "give True or False")
         check_type(where, "stream", self.stream, (KafkaTopic, type(None)), "write KafkaTopic('purchases')")
         object.__setattr__(self, "lateness", check_delay(where, "allowed_lateness", self.allowed_lateness))
 
     def canonical(self) -> object:
         """Return what determines the values read from it, as JSON."""
-        return ["event", self.asset, self.event_time, self.sequence]
+        told_apart = [] if self.event_id is None else [["event_id", self.event_id]]
+        return ["event", self.asset, self.event_time, self.sequence, *told_apart]
 
 
 @dataclass(frozen=True)

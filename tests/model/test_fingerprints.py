@@ -110,6 +110,7 @@ DIFFERENT: dict[str, tuple[Callable[[], str], Callable[[], str]]] = {
             ),
         ),
     ),
+    "event id": (lambda: of(spend()), lambda: of(spend(), source=event_source(event_id="basket_id"))),
     "sequence": (lambda: of(spend()), lambda: of(spend(), source=event_source(sequence="basket_id"))),
     "keys": (
         lambda: of(spend()),

@@ -100,6 +100,20 @@ WRONG: Cases = {
         lambda: event_source(event_time="basket_id"),
         "source purchases: event_time='basket_id' is of type Int64. Instead: use a column of type Timestamp.",
     ),
+    "event_id unknown": (
+        lambda: event_source(event_id="line"),
+        (
+            "source purchases: event_id='line' is not among its columns. Instead: use one of household_id, "
+            "basket_id, sales_value, quantity, department, is_private, purchased_at."
+        ),
+    ),
+    "event_id of floats": (
+        lambda: event_source(event_id="sales_value"),
+        (
+            "source purchases: event_id='sales_value' is of type Float64. Instead: use a column of type Int64 or "
+            "String."
+        ),
+    ),
     "sequence unknown": (
         lambda: event_source(sequence="line"),
         (
