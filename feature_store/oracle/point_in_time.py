@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from feature_store.features import Feature
 from feature_store.oracle.expressions import Row
 from feature_store.oracle.on_read import on_read_value
-from feature_store.oracle.snapshots import Keys, Snapshot, Values, empty_values
+from feature_store.oracle.snapshots import Keys, Values, empty_values
 from feature_store.services import FeatureService
 from feature_store.status import Status
 from feature_store.views import FeatureView
@@ -23,14 +22,14 @@ class Partition:
     Attributes:
         as_of: the instant that its values describe.
         available_at: as-of + the view's ``available_after``, whenever it was written.
-        values: of every entity with a counted event (of a table view: with a row that holds).
+        values: by keys, of every entity with a counted event (of a table view: with a row that holds).
         features: that it holds; one that was added to the view later it does not.
         published_at: when it was loaded into the online store; None: never.
     """
 
     as_of: datetime
     available_at: datetime
-    values: Snapshot
+    values: Mapping[Keys, Values]
     features: frozenset[str]
     published_at: datetime | None = None
 
@@ -66,25 +65,27 @@ def status_at(view: FeatureView, stored: str, partition: Partition | None, keys:
     return Status.PRESENT if None not in keys and keys in partition.values else Status.EMPTY
 
 
-def values_at(view: FeatureView, partition: Partition | None, keys: Keys, time: datetime) -> Values:
-    """Return the stored features of an entity at T: null where not computed or expired, else stored or empty."""
+def read_view(
+    view: FeatureView, partition: Partition | None, keys: Keys, time: datetime
+) -> dict[str, tuple[Any, Status]]:
+    """Return every feature of an entity at T with its status; an on-read feature has the status of what it reads."""
     empty = empty_values(view)
-    found: Values = {}
-    for name in empty:
-        status = status_at(view, name, partition, keys, time)
-        row = partition.values[keys] if partition is not None and status == Status.PRESENT else empty
-        found[name] = None if status in (Status.NOT_COMPUTED, Status.EXPIRED) else row[name]
+    statuses = {name: status_at(view, name, partition, keys, time) for name in empty}
+    row = empty if partition is None else partition.values.get(keys, empty)
+    stored = {name: value_at(name, status, row, empty) for name, status in statuses.items()}
+    found: dict[str, tuple[Any, Status]] = {}
+    for feature in view.features:
+        if feature.is_stored:
+            found[feature.name] = stored[feature.name], statuses[feature.name]
+        else:
+            status = statuses[feature.reads[0]] if feature.reads else Status.PRESENT
+            found[feature.name] = on_read_value(feature, stored, time), status
     return found
 
 
-def read_feature(
-    view: FeatureView, feature: Feature, partition: Partition | None, keys: Keys, time: datetime
-) -> tuple[Any, Status]:
-    """Return a feature and its status at T; an on-read feature has the status of the feature it reads."""
-    stored = feature.name if feature.is_stored else next(iter(feature.reads), None)
-    status = Status.PRESENT if stored is None else status_at(view, stored, partition, keys, time)
-    values = values_at(view, partition, keys, time)
-    return (values[feature.name] if feature.is_stored else on_read_value(feature, values, time)), status
+def value_at(name: str, status: Status, row: Row, empty: Row) -> Any:
+    """Return a stored feature: of the row where it is PRESENT, its empty value where EMPTY, else null."""
+    return {Status.PRESENT: row.get(name), Status.EMPTY: empty[name]}.get(status)
 
 
 def service_row(
@@ -120,8 +121,8 @@ def _service_row(
         view = selection.view
         partition = partition_at(partitions[view.full_name], time, availability)
         keys = tuple(row[selection.key_column(key)] for key in view.keys)
+        found = read_view(view, partition, keys, time)
         for name in selection.names:
-            output = selection.output_name(name)
-            value, status = read_feature(view, view.feature(name), partition, keys, time)
+            output, (value, status) = selection.output_name(name), found[name]
             yield from ((output, value), (f"{output}__status", status))
         yield f"{selection.prefix}__as_of", None if partition is None else partition.as_of

@@ -1,0 +1,208 @@
+"""The views that the specification is checked on: every aggregation, window shape, filter, default and kind of view."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from feature_store import (
+    Boolean,
+    Entity,
+    EventSource,
+    Float32,
+    Float64,
+    Int64,
+    KafkaTopic,
+    String,
+    TableSource,
+    Team,
+    Timestamp,
+    Vector,
+    col,
+    count,
+    days_since,
+    derive,
+    feature_view,
+    field,
+    first,
+    hour_of_day,
+    last,
+    max_,
+    mean,
+    min_,
+    n_unique,
+    one_hot,
+    ratio,
+    std,
+    sum_,
+    when,
+)
+
+START: Final = datetime(2024, 3, 28, tzinfo=UTC)
+"""A Thursday, on which weeks of seven days begin; three days later Europe puts its clocks forward."""
+
+Team("spec", slack_channel="#spec", email="spec@example.com")
+
+SUBJECT = Entity(
+    "subject",
+    keys={"world": Int64, "left": String, "right": String},
+    description="Two strings, in a world of their own so that many worlds share a store",
+)
+
+COLUMNS = {
+    "world": Int64,
+    "left": String,
+    "right": String,
+    "time": Timestamp,
+    "sequence": Int64,
+    "number": Int64,
+    "value": Float64,
+    "narrow": Float32,
+    "flag": Boolean,
+    "text": String,
+    "moment": Timestamp,
+}
+EVENTS = EventSource(
+    "spec_events",
+    asset="raw/spec_events",
+    event_time="time",
+    sequence="sequence",
+    columns=COLUMNS,
+    start=START,
+    allowed_lateness="2d",
+    stream=KafkaTopic("spec_events"),
+    description="Events of every kind",
+)
+UNSEQUENCED = EventSource(
+    "spec_unsequenced", asset="raw/spec_events", event_time="time", columns=COLUMNS, start=START, description="d"
+)
+OPTIONS: Final[dict[str, Any]] = {"entity": SUBJECT, "namespace": "spec", "version": 1, "owner": "spec"}
+
+POSITIVE = col("value") > 0
+
+
+@feature_view(source=EVENTS, cadence="1d", available_after="2h", freshness="3d", ttl="3d", **OPTIONS)
+class Daily:
+    """Daily, over windows whose tails lie on days, half days and weeks."""
+
+    rows_7d = count(over="7d", hop="1d", description="d")
+    rows_36h = count(over="36h", hop="12h", description="d")
+    rows_14d = count(over="14d", hop="7d", description="d")
+    values_7d = count(col("value"), over="7d", hop="1d", description="d")
+    positive_7d = count(over="7d", hop="1d", where=POSITIVE, description="d")
+    sum_7d = sum_(col("value"), over="7d", hop="1d", dtype=Float32, description="d")
+    sum_36h = sum_(col("value"), over="36h", hop="12h", where=POSITIVE & col("flag"), default=-1, description="d")
+    number_7d = sum_(col("number"), over="7d", hop="1d", default=5, description="d")
+    mean_7d = mean(col("value"), over="7d", hop="1d", default=0.1, dtype=Float32, description="d")
+    mean_number = mean(col("number"), over="14d", hop="7d", description="d")
+    std_7d = std(col("value"), over="7d", hop="1d", default=-1.0, description="d")
+    std_14d = std(col("number"), over="14d", hop="7d", where=~col("flag"), description="d")
+    min_7d = min_(col("value"), over="7d", hop="1d", description="d")
+    min_narrow = min_(col("narrow"), over="36h", hop="12h", default=1, description="d")
+    max_text = max_(col("text").lower(), over="7d", hop="1d", default="none", description="d")
+    max_moment = max_(col("moment"), over="36h", hop="12h", default=datetime(2000, 1, 1, tzinfo=UTC), description="d")
+    first_value = first(col("value"), over="7d", hop="1d", description="d")
+    last_value = last(col("value"), over="7d", hop="1d", description="d")
+    first_text = first(col("text"), over="36h", hop="12h", where=POSITIVE, default="", description="d")
+    last_flag = last(col("flag"), over="36h", hop="12h", default=True, description="d")
+    last_time = last(col("time"), over="14d", hop="7d", description="d")
+    unique_text = n_unique(col("text"), over="7d", hop="1d", description="d")
+    unique_value = n_unique(col("value"), over="36h", hop="12h", default=-1, description="d")
+    trend = ratio(sum_36h, sum_7d, description="d")
+    half_trend = derive(when(col("trend") > 0.5).then(trend * 2).otherwise(None), description="d", dtype=Float32)
+    text_vector = derive(one_hot(max_text, ["a", "none"]), description="d")
+    days = days_since(last_time, description="d")
+    hour = hour_of_day(description="d")
+
+
+@feature_view(source=UNSEQUENCED, cadence="1h", freshness="2h", **OPTIONS)
+class Hourly:
+    """Hourly, over windows whose tails lie on minutes, hours and days; without a sequence or a time to live."""
+
+    rows_1h = count(over="1h", description="d")
+    rows_2h = count(over="2h", hop="30m", where=POSITIVE, description="d")
+    sum_1h = sum_(col("value"), over="1h", description="d")
+    std_1d = std(col("value"), over="1d", hop="12h", description="d")
+    mean_15m = mean(col("value"), over="15m", description="d")
+    last_1d = last(col("text"), over="1d", hop="12h", description="d")
+    first_15m = first(col("value"), over="15m", description="d")
+    unique_1h = n_unique(col("text"), over="1h", description="d")
+
+
+@feature_view(source=EVENTS, cadence="7d", freshness="14d", **OPTIONS)
+class Weekly:
+    """Weekly: all history beside windows, with filters that differ."""
+
+    rows = count(where=POSITIVE, description="d")
+    sum_value = sum_(col("value"), description="d")
+    sum_number = sum_(col("number"), where=POSITIVE, description="d")
+    mean_value = mean(col("value"), description="d")
+    std_value = std(col("value"), where=col("text") != "a", description="d")
+    min_text = min_(col("text"), description="d")
+    max_number = max_(col("number"), description="d")
+    first_value = first(col("value"), description="d")
+    last_text = last(col("text"), where=POSITIVE, description="d")
+    last_moment = last(col("moment"), description="d")
+    unique_text = n_unique(col("text"), description="d")
+    unique_moment = n_unique(col("moment"), where=POSITIVE, default=-1, description="d")
+    rows_7d = count(over="7d", hop="1d", where=col("flag"), description="d")
+    last_7d = last(col("number"), over="7d", hop="1d", description="d")
+
+
+TABLE_COLUMNS = {
+    "world": Int64,
+    "left": String,
+    "right": String,
+    "time": Timestamp,
+    "sequence": Int64,
+    "landed_at": Timestamp,
+    "valid_to": Timestamp,
+    "is_deleted": Boolean,
+    "value": Float64,
+    "text": String,
+    "number": Int64,
+    "vector": Vector(2),
+}
+TABLE_ROWS = TableSource(
+    "spec_table",
+    asset="raw/spec_table",
+    time="time",
+    sequence="sequence",
+    landed_at="landed_at",
+    deleted="is_deleted",
+    valid_to="valid_to",
+    columns=TABLE_COLUMNS,
+    start=START,
+    description="d",
+)
+BARE_ROWS = TableSource(
+    "spec_bare", asset="raw/spec_table", time="time", columns=TABLE_COLUMNS, start=START, description="d"
+)
+
+
+@feature_view(source=TABLE_ROWS, cadence="1d", available_after="2h", freshness="3d", row_ttl="3d", ttl="3d", **OPTIONS)
+class Table:
+    """Everything a table source can declare."""
+
+    value = field(description="d")
+    text = field(col("number").cast(String), description="d")
+    number = field(default=7, description="d")
+    half = field(col("value") / 2, dtype=Float32, default=0.5, description="d")
+    filled = field(col("value").fill_null(1.0), description="d")
+    vector = field(description="d")
+    total = derive(col("number") + col("half"), description="d")
+    seen = derive(col("text").is_null(), description="d")
+
+
+@feature_view(source=BARE_ROWS, cadence="1h", freshness="2h", **OPTIONS)
+class BareTable:
+    """A table that declares nothing but its time."""
+
+    number = field(description="d")
+    text = field(default="", description="d")
+    moment = field(col("valid_to"), description="d")
+
+
+def at(days: float = 0, hours: float = 0, microseconds: int = 0) -> datetime:
+    """Return an instant after the start of the sources."""
+    return START + timedelta(days=days, hours=hours, microseconds=microseconds)

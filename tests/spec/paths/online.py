@@ -1,0 +1,83 @@
+"""The online read: generations of real snapshots in a real server, read by the client at any T."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from random import Random
+from unittest.mock import patch
+
+import polars as pl
+import redis
+from polars.testing import assert_frame_equal
+
+from feature_store.engines.polars.dtypes import polars_dtype
+from feature_store.engines.polars.finish import empty_values
+from feature_store.offline.instants import INSTANT
+from feature_store.offline.point_in_time import point_in_time_join
+from feature_store.offline.store import OfflineStore
+from feature_store.oracle.expressions import microseconds
+from feature_store.oracle.point_in_time import service_row
+from feature_store.plans import ServicePlan, write_plan
+from feature_store.services import compile_plan
+from serving.client import FeatureClient
+from serving.stores.sync import sync_view
+from serving.stores.writer import OnlineWriter
+from tests.spec.services import assert_service_row, instants, service_of, some_keys, write_with_holes
+from tests.spec.stores import folder
+from tests.spec.worlds import MICROSECOND, Range, World
+
+INSTANTS = 5
+"""How many T a batch is read at."""
+
+Check = Callable[[Range, Sequence[World], Random], None]
+
+
+def checker(url: str) -> Check:
+    """Return the check, on a server."""
+    return lambda span, worlds, rng: check(url, span, worlds, rng)
+
+
+def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
+    """Fail where an answer is not what the oracle says, or not bit for bit the row of a training set."""
+    with redis.Redis.from_url(url) as server:
+        server.flushdb()
+    service = service_of(span.view)
+    plan = compile_plan(service, empty_values)
+    with folder() as root:
+        store = OfflineStore(str(root / "offline"))
+        written = write_with_holes(store, span, worlds, rng)
+        synced = rng.choice(written).available_at + MICROSECOND
+        writer = OnlineWriter(url)
+        with patch("serving.stores.writer._now", lambda: microseconds(synced)):  # it drops what the clock has passed
+            sync_view(store, span.view, writer, synced)
+        writer.close()
+        served = max(each.as_of for each in written if each.available_at < synced)
+        live = [partition for partition in written if partition.as_of >= served]
+        write_plan(root / "plans", plan)
+        with FeatureClient(root / "plans", url) as client:
+            for time in rng.sample(instants(span, live), INSTANTS):
+                requests = [some_keys(span, world, rng) for world in worlds]
+                answer = _read(client, service.name, requests, time)
+                for world, request, row in zip(worlds, requests, answer.iter_rows(named=True), strict=True):
+                    partitions = {span.view.full_name: [partition.of(span, world) for partition in live]}
+                    wanted = service_row(service, partitions, request, time)
+                    assert_service_row(service, world, request, row, wanted)
+                if time > live[0].available_at:
+                    trained = _train(store, plan, requests, time)
+                    assert_frame_equal(answer.select(trained.columns), trained, check_exact=True)
+
+
+def _read(client: FeatureClient, service: str, requests: list[dict], time: datetime) -> pl.DataFrame:
+    keys = {name: [request[name] for request in requests] for name in requests[0]}
+    vectors = client.get_features(service, keys, time=time)
+    as_ofs = [pl.lit(as_of, pl.Int64).cast(INSTANT).alias(f"{name}__as_of") for name, as_of in vectors.as_of.items()]
+    return vectors.to_polars().with_columns(as_ofs)
+
+
+def _train(store: OfflineStore, plan: ServicePlan, requests: list[dict], time: datetime) -> pl.DataFrame:
+    schema = {name: polars_dtype(dtype) for name, dtype in plan.keys.items()}
+    spine = pl.DataFrame(requests, schema=schema).with_columns(pl.lit(time, INSTANT).alias("time"))
+    joined = point_in_time_join(store, plan, spine, "time", allow_missing=True, with_status=True)
+    statuses = [pl.col(f"{output.name}__status").cast(pl.UInt8) for output in plan.outputs]
+    return joined.drop("time").with_columns(statuses)

@@ -1,0 +1,161 @@
+"""Feature services over the views, what was written for them, and rows that ask for it around every bound of T."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache, cached_property
+from random import Random
+from typing import Any, Final
+
+from feature_store import FeatureService, FeatureView
+from feature_store.offline.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.store import OfflineStore
+from feature_store.oracle.point_in_time import Partition
+from feature_store.oracle.snapshots import Keys, Snapshot, Values, keys_of
+from feature_store.status import Status
+from tests.spec.comparing import assert_row, wanted_snapshot
+from tests.spec.stores import RUN, land
+from tests.spec.worlds import MICROSECOND, Range, Row, World, rows_of
+
+UNSEEN: Final = ("nobody", "ever")
+TICKS: Final = [timedelta(0), MICROSECOND, -MICROSECOND]
+
+
+@cache
+def service_of(view: FeatureView) -> FeatureService:
+    """Return a service that reads a view twice: as it is, and some of its features in another role."""
+    other = view[tuple(view.fingerprints)[:3]].as_role("other", left="other_left", right="other_right")
+    aliased = {view.features[0].name: "called"}
+    return FeatureService(view.name, 1, "spec", "All of a view", [view.all().alias(**aliased), other])
+
+
+@cache
+def at_first(view: FeatureView) -> FeatureView:
+    """Return a view as it was before its last two aggregates or fields that nothing reads were added."""
+    read = {name for feature in view.features for name in feature.reads}
+    newer = [feature.name for feature in view.features if feature.kind != "on-read" and feature.name not in read][-2:]
+    return replace(view, features=tuple(feature for feature in view.features if feature.name not in newer))
+
+
+@dataclass(frozen=True, eq=False)
+class LazySnapshot(Mapping[Keys, Values]):
+    """What the oracle says of one world at one as-of, once somebody asks."""
+
+    view: FeatureView
+    world: World
+    as_of: datetime
+    available_at: datetime
+
+    @cached_property
+    def values_by_key(self) -> Snapshot:
+        """The snapshot."""
+        return wanted_snapshot(self.view, self.world.rows, self.as_of, self.available_at)
+
+    def __getitem__(self, keys: Keys) -> Values:
+        return self.values_by_key[keys]
+
+    def __iter__(self) -> Iterator[Keys]:
+        return iter(self.values_by_key)
+
+    def __len__(self) -> int:
+        return len(self.values_by_key)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A partition that was written.
+
+    Attributes:
+        start: of the partition.
+        as_of: its end.
+        available_at: as promised.
+        view: as it was then.
+        published_at: when it was published; None: never.
+    """
+
+    start: datetime
+    as_of: datetime
+    available_at: datetime
+    view: FeatureView
+    published_at: datetime | None = None
+
+    def of(self, span: Range, world: World) -> Partition:
+        """Return what it holds of one world."""
+        values = LazySnapshot(span.view, world, self.as_of, self.available_at)
+        names = frozenset(self.view.fingerprints)
+        return Partition(self.as_of, self.available_at, values, names, self.published_at)
+
+
+def write_with_holes(store: OfflineStore, span: Range, worlds: Sequence[World], rng: Random) -> list[Written]:
+    """Write some of the partitions in any order: the earlier ones before some features existed, some published."""
+    land(store, span, rows_of(worlds), rng)
+    starts = [start for start in span.starts if rng.choice([True, True, True, False])] or span.starts[:1]
+    newer_from = rng.choice(span.starts)
+    delay = timedelta(microseconds=span.view.available_after)
+    written: list[Written] = []
+    if not span.view.is_table:
+        compute_tiles(store, span.view, span.start, span.end, RUN)
+    for start in rng.sample(starts, len(starts)):
+        view = span.view if start >= newer_from else at_first(span.view)
+        end = start + span.cadence
+        write_values(store, view, compute_values(store, view, start, end), start, end, RUN)
+        published = rng.choice([None, end, end + delay, end + delay + MICROSECOND, end + 3 * span.cadence])
+        if published is not None:
+            store.values(span.view).ledger.mark_published(end, published, generation=1)
+        written.append(Written(start, end, end + delay, view, published))
+    return sorted(written, key=lambda partition: partition.as_of)
+
+
+def instants(span: Range, written: Sequence[Written]) -> list[datetime]:
+    """Return every T at which an answer changes, and those just before and after."""
+    found = {span.start, span.end + 30 * span.cadence}
+    ttl = None if span.view.ttl is None else timedelta(microseconds=span.view.ttl)
+    for partition in written:
+        found |= {partition.as_of, partition.available_at, partition.published_at or partition.as_of}
+        found |= set() if ttl is None else {partition.as_of + ttl}
+    return sorted({instant + tick for instant in found for tick in TICKS})
+
+
+def some_keys(span: Range, world: World, rng: Random) -> dict[str, Any]:
+    """Return the keys of a request: of a row of the world, of nobody, or null, in both roles."""
+    pairs = [(row["left"], row["right"]) for row in world.rows]
+    left, right = rng.choice([*pairs, *pairs, UNSEEN, (None, "a")])
+    other_left, other_right = rng.choice([*pairs, UNSEEN, ("a", None)])
+    return {
+        "world": world.number,
+        "left": left,
+        "right": right,
+        "other_left": other_left,
+        "other_right": other_right,
+    }
+
+
+def assert_service_row(
+    service: FeatureService, world: World, request: Mapping[str, Any], row: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> None:
+    """Fail where a row of a training set or of a response is not what the oracle says."""
+    where = f"{service.name} for {dict(request)}"
+    for selection in service.features:
+        view = selection.view
+        names = {name: selection.output_name(name) for name in selection.names}
+        for output in names.values():
+            status = f"{output}__status"
+            assert row[status] == wanted[status], (
+                f"{where}: {status} is {Status(row[status])!r}, not {wanted[status]!r}"
+            )
+        as_of = f"{selection.prefix}__as_of"
+        assert row[as_of] == wanted[as_of], f"{where}: {as_of}"
+        keys = tuple(request[selection.key_column(key)] for key in view.keys)
+        own: list[Row] = [event for event in world.rows if keys_of(view, event) == keys]
+        stored = {f.name: names[f.name] for f in view.stored_features if f.name in names}
+        if Status.PRESENT in {row[f"{output}__status"] for output in stored.values()}:
+            found = {name: row[output] for name, output in stored.items()}
+            expected = {name: wanted[output] for name, output in stored.items()}
+            assert_row(view, found, expected, own, row[as_of], where)
+        else:
+            for output in stored.values():
+                assert row[output] == wanted[output], f"{where}: {output}"
+        for name in names.keys() - stored.keys():
+            assert row[names[name]] == wanted[names[name]], f"{where}: {name}"
