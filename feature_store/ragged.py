@@ -72,6 +72,12 @@ def from_lengths(buffer: Array, lengths: Array) -> Ragged:
     return Ragged(buffer, np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)]))
 
 
+def from_list(values: Sequence[bytes]) -> Ragged:
+    """Return rows that are given one by one, the inverse of ``Ragged.to_list``."""
+    lengths = np.fromiter(map(len, values), np.int64, len(values))
+    return from_lengths(np.frombuffer(b"".join(values), np.uint8), lengths)
+
+
 def join_columns(count: int, parts: Sequence[Array | Ragged | bytes]) -> Ragged:
     """Join parts side by side: row ``i`` of the result is row ``i`` of each part in turn.
 

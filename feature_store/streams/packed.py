@@ -23,7 +23,16 @@ from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import DType, String, dtype_from_name
 from feature_store.durations import SECOND
 from feature_store.errors import InputError
-from feature_store.ragged import Ragged, as_matrix, decode_utf8, encode_utf8, from_lengths, gather, gather_matrix
+from feature_store.ragged import (
+    Ragged,
+    as_matrix,
+    decode_utf8,
+    encode_utf8,
+    from_lengths,
+    from_list,
+    gather,
+    gather_matrix,
+)
 from feature_store.ragged import join_columns as join
 from feature_store.rows import RowError
 from feature_store.streams.levels import Instants
@@ -128,9 +137,7 @@ class TileLayout:
         """
         present: Mask = np.fromiter(map(is_not, values, repeat(None)), np.bool_, len(values))
         found = cast("Sequence[bytes]", values if present.all() else list(compress(values, present)))
-        rows = from_lengths(
-            np.frombuffer(b"".join(found), np.uint8), np.fromiter(map(len, found), np.int64, len(found))
-        )
+        rows = from_list(found)
         header = self._header(rows)
         per_entity = header["count"].astype(np.int64)
         entity = np.repeat(np.arange(len(rows)), per_entity)

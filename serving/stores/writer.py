@@ -11,7 +11,9 @@ from feature_store.columns import Column
 from feature_store.dtypes import Int64, String
 from feature_store.entity_keys import encode_keys
 from feature_store.errors import InputError
+from feature_store.ragged import Ragged
 from feature_store.rows import RowLayout
+from feature_store.streams.packed import TileLayout
 from serving.stores.bulk import FencedWriter
 from serving.stores.connection import WRITE_TIMEOUT, connect, told_plainly
 from serving.stores.errors import StoreError
@@ -27,9 +29,13 @@ from serving.stores.keys import (
     unpack_chunk,
 )
 from serving.stores.lease import LEASE_SECONDS, hold_lease, lease_lost
+from serving.stores.stream_rows import drop_stream
 
-Chunk = tuple[Sequence[Column], Mapping[str, Column]]
-"""Key columns in the entity's order, and feature columns by name, of some of a snapshot's entities."""
+Chunk = tuple[Sequence[Column], Mapping[str, Column] | Ragged]
+"""Key columns in the entity's order, and feature columns by name, of some of a snapshot's entities.
+
+Of a stream view, whose rows are packed tiles, those bytes stand in the place of the features.
+"""
 
 ROWS_PER_STEP: Final = 16_384
 """Rows encoded at once: bounds the memory of a load whatever the size of its chunks."""
@@ -50,14 +56,16 @@ class Snapshot:
     Attributes:
         as_of: microseconds UTC.
         available_at: served to requests after this instant, microseconds UTC.
-        layout: of the rows.
+        layout: of the rows; of a stream view, the features that can be merged from them.
         content_hash: tells one content of the snapshot from another.
+        tiles: of a stream view, the layout of the tiles that its rows are.
     """
 
     as_of: int
     available_at: int
     layout: RowLayout
     content_hash: str
+    tiles: TileLayout | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,7 @@ class OnlineWriter:
                 rows,
                 snapshot.content_hash,
                 snapshot.layout,
+                snapshot.tiles,
             )
             live = (*self._generations(view), new)
             self._publish(view, generation, live, drop=outdated(live, _now())[1:], new=new)
@@ -189,6 +198,7 @@ class OnlineWriter:
             live = self._generations(view)
             self._publish(view, token, live, drop=live)
             self._drop_unlisted(view, token)
+            drop_stream(self._client, view)
             self._client.delete(started_key(view), pointer_key(view), fence_key(view))
 
     def _generations(self, view: str) -> tuple[Generation, ...]:
@@ -228,7 +238,8 @@ class OnlineWriter:
                 encoded = encode_keys(keys, [String if key.values.dtype == object else Int64 for key in keys])
                 if not encoded.valid.all():
                     raise InputError(f"{view}: a row has a null key; leave such rows out of the snapshot")
-                writer.write(encoded.keys, snapshot.layout.encode(features, snapshot.as_of))
+                rows = features if isinstance(features, Ragged) else snapshot.layout.encode(features, snapshot.as_of)
+                writer.write(encoded.keys, rows)
                 written += len(encoded.keys)
                 if progress is not None:
                     progress(written)
@@ -262,16 +273,21 @@ def _standing(generations: Sequence[Generation], snapshot: Snapshot) -> Generati
     if served is not None and served.as_of > snapshot.as_of:
         return served
     same = max((each for each in generations if each.as_of == snapshot.as_of), key=lambda each: each.id, default=None)
-    if same is None or (same.content_hash, same.layout) != (snapshot.content_hash, snapshot.layout):
-        return None
-    return same
+    wanted = (snapshot.content_hash, snapshot.layout, snapshot.tiles)
+    return same if same is not None and (same.content_hash, same.layout, same.tiles) == wanted else None
 
 
 def _steps(chunks: Iterable[Chunk]) -> Iterable[Chunk]:
     for keys, features in chunks:
         for start in range(0, len(keys[0]), ROWS_PER_STEP):
-            piece = slice(start, start + ROWS_PER_STEP)
-            yield [_cut(key, piece) for key in keys], {name: _cut(column, piece) for name, column in features.items()}
+            piece = slice(start, min(start + ROWS_PER_STEP, len(keys[0])))
+            yield [_cut(key, piece) for key in keys], _cut_features(features, piece)
+
+
+def _cut_features(features: Mapping[str, Column] | Ragged, piece: slice) -> Mapping[str, Column] | Ragged:
+    if isinstance(features, Ragged):
+        return features.take(piece.start, piece.stop)
+    return {name: _cut(column, piece) for name, column in features.items()}
 
 
 def _cut(column: Column, piece: slice) -> Column:
