@@ -157,7 +157,7 @@ def float_scale(view: FeatureView, feature: Feature, rows: Sequence[Row], as_of:
     numbers = [abs(float(value)) for value in values if isinstance(value, int | float)]
     if aggregation.kind == "variance":
         return math.fsum(number**2 for number in numbers)
-    if aggregation.kind == "skew" and (found := skew(values)) is not None:
+    if aggregation.kind == "skew" and values and (found := skew(values)) is not None:
         return (1 + abs(found)) * math.fsum(numbers) * math.sqrt(len(values) / moment(values, 2))
     if aggregation.kind == "approx_percentile" and values:
         return 0.01 * abs(percentile(values, aggregation.q or 0.0)) * 1e9
