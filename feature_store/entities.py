@@ -10,7 +10,7 @@ from feature_store.checks import STORED_COLUMNS, check_description, check_name, 
 from feature_store.dtypes import KEY_DTYPES, DType
 from feature_store.errors import DefinitionError
 
-_TAKEN: Final = (*STORED_COLUMNS, "tile_start")
+_TAKEN: Final = (*STORED_COLUMNS, "tile_start", "span")
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,15 @@ def retry_commit(commit: Callable[[], Result]) -> Result:
     return commit()
 
 
-def append(table: DeltaTable, frame: pl.DataFrame) -> None:
-    """Append rows in one commit; the newest version of the table is not read first."""
-    write_deltalake(table, frame, mode="append")
+def append(table: DeltaTable, frame: pl.DataFrame, *, add_columns: bool = False) -> None:
+    """Append rows in one commit; the newest version of the table is not read first.
+
+    Args:
+        table: to append to.
+        frame: its columns; with ``add_columns`` it may have others, and lack some, which are null.
+        add_columns: whether columns may differ.
+    """
+    write_deltalake(table, frame, mode="append", schema_mode="merge" if add_columns else None)
 
 
 def overwrite_range(

@@ -1,7 +1,8 @@
 """Where everything lies under the root of the offline store. Nobody else builds these paths.
 
-Sources lie at ``<root>/<asset>``, the tables of a view at ``<root>/views/<namespace>/<view>/vN/{values,tiles,state}``,
-training sets at ``<root>/training/<name>``. The ledger of a table is the table called like it plus ``.ledger``.
+Sources lie at ``<root>/<asset>``, the tables of a view at
+``<root>/views/<namespace>/<view>/vN/{values,tiles,state,stream}``, training sets at ``<root>/training/<name>``. The
+ledger of a table is the table called like it plus ``.ledger``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def view_uri(root: str, full_name: str, part: str) -> str:
     Args:
         root: root of the store.
         full_name: ``namespace/name/vN``.
-        part: ``values``, ``tiles`` or ``state``.
+        part: ``values``, ``tiles``, ``state`` or ``stream`` (the copy of what the stream wrote).
     """
     return f"{root.rstrip('/')}/views/{full_name}/{part}"
 

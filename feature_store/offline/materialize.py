@@ -9,6 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from feature_store.engines.polars.snapshots import snapshot
+from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.offline.all_history import Checkpoints, RunningState, SortedTiles
@@ -74,7 +75,7 @@ def compute_tiles(store: OfflineStore, view: FeatureView, start: datetime, end: 
     # A source partition may be longer than one of the view, and begin before the range.
     whole = from_microseconds(inputs.begin(to_microseconds(start)))
     rows = source.scan(source.between(whole, end))
-    tiles = build_tiles(view, rows, start, end)
+    tiles = build_stream_tiles(view, rows, start, end) if view.is_stream else build_tiles(view, rows, start, end)
     written = store.tiles(view).write(
         tiles.frame,
         start,

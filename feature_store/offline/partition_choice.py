@@ -45,6 +45,11 @@ class Choice:
         absent = np.array([column is None for column in self.columns[feature]] + [False])
         return self.is_read & absent[self.index]
 
+    @property
+    def as_of(self) -> pl.Series:
+        """The as-of per spine row; null without a partition."""
+        return self.of_rows("as_of")
+
     def of_rows(self, column: str) -> pl.Series:
         """Return a column of the ledger per spine row; null without a partition."""
         padded = self.partitions[column].extend_constant(None, 1)
@@ -65,7 +70,7 @@ def choose_partitions(
     Raises:
         FingerprintError: a chosen partition holds a feature computed by another definition.
     """
-    index = _newest(_available(partitions, availability), time)
+    index = newest_available(partitions, time, availability)
     as_ofs = np.append(partitions["as_of"].to_physical().to_numpy(), 0)
     status = np.where(index < 0, Status.NOT_COMPUTED, Status.PRESENT).astype(np.int8)
     if view.ttl is not None:
@@ -83,6 +88,19 @@ def choose_partitions(
         }
         columns[feature.name] = [by_text[text] for text in fingerprints]
     return Choice(partitions, index, status, columns)
+
+
+def newest_available(
+    partitions: pl.DataFrame, time: npt.NDArray[np.int64], availability: Availability
+) -> npt.NDArray[np.int64]:
+    """Return for each T the row of the newest as-of that was available strictly before T; -1: none was.
+
+    Args:
+        partitions: the current state of a ledger, ascending.
+        time: T per row, int64 microseconds.
+        availability: see ``Availability``.
+    """
+    return _newest(_available(partitions, availability), time)
 
 
 def _available(partitions: pl.DataFrame, availability: Availability) -> pl.Series:

@@ -1,12 +1,13 @@
 """The point-in-time join: every spine row gets the features as they were available just before its time.
 
-A cadence view is joined in two vectorised steps: which partition each row may see (from the ledger alone), and an
-equi-join of rows and that partition's entities on typed keys. Only those partitions and columns are read.
+Each view is joined in two vectorised steps: what each row may see, from the ledgers alone, and reading just that. Of a
+cadence or table view that is one partition, joined on typed keys; of a stream view tiles, merged (``stream_join``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,17 +18,19 @@ from feature_store.dtypes import Timestamp, dtype_from_name
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import NotComputedError
 from feature_store.offline.instants import from_microseconds
+from feature_store.offline.opened_views import Opened, open_views
 from feature_store.offline.partition_choice import Availability, Choice, choose_partitions
-from feature_store.offline.reading import OpenTable
-from feature_store.offline.spines import Spine, check_spine
+from feature_store.offline.partition_join import read_partitions
+from feature_store.offline.spines import FOUND, Spine, check_spine
 from feature_store.offline.store import OfflineStore
+from feature_store.offline.stream_choice import OpenStream, StreamChoice, choose_stream
+from feature_store.offline.stream_join import read_stream
 from feature_store.on_read import compute_on_read
 from feature_store.plans import PlanFeature, PlanOutput, PlanView, ServicePlan
 from feature_store.status import Status
 
 Statuses = npt.NDArray[np.int8]
-
-_FOUND = "__found"
+AnyChoice = Choice | StreamChoice
 
 
 def point_in_time_join(
@@ -70,13 +73,8 @@ def point_in_time_join(
     )
 
 
-def open_views(store: OfflineStore, plan: ServicePlan) -> list[OpenTable]:
-    """Return one look at the values of each view of a plan, in its order."""
-    return [store.stored_values(view.view).open() for view in plan.views]
-
-
 def join_opened(
-    tables: Sequence[OpenTable],
+    opened: Sequence[Opened],
     plan: ServicePlan,
     spine: pl.DataFrame,
     time_column: str,
@@ -85,19 +83,17 @@ def join_opened(
     with_status: bool,
     availability: Availability,
 ) -> pl.DataFrame:
-    """Do ``point_in_time_join`` from tables that are already open, one per view of the plan."""
+    """Do ``point_in_time_join`` from tables that are already open, in the order of the plan's views."""
     extra = _extra_names(plan) if with_status else []
     checked = check_spine(plan, spine, time_column, [*(output.name for output in plan.outputs), *extra])
-    choices = [
-        choose_partitions(view, table.partitions, checked.time, availability)
-        for view, table in zip(plan.views, tables, strict=True)
-    ]
+    views = [_choose(view, tables, checked.time, availability) for view, tables in zip(plan.views, opened, strict=True)]
+    choices = [choice for choice, _ in views]
     if not allow_missing:
         _require_computed(plan, choices, checked)
     outputs: dict[str, pl.Series] = {}
     statuses: dict[str, Statuses] = {}
-    for number, (view, table, choice) in enumerate(zip(plan.views, tables, choices, strict=True)):
-        read = _read_view(table, view, choice, checked)
+    for number, (view, (choice, read_rows)) in enumerate(zip(plan.views, views, strict=True)):
+        read = read_rows(checked)
         for output in plan.outputs:
             if output.view == number:
                 outputs[output.name], statuses[output.name] = _output(output, view, choice, read, checked)
@@ -105,15 +101,27 @@ def join_opened(
     if with_status:
         added += [pl.Series(f"{output.name}__status", statuses[output.name], pl.Int8) for output in plan.outputs]
         for view, choice in zip(plan.views, choices, strict=True):
-            added.append(choice.of_rows("as_of").alias(f"{view.prefix}__as_of"))
+            added.append(choice.as_of.alias(f"{view.prefix}__as_of"))
     return spine.with_columns(added)
+
+
+def _choose(
+    view: PlanView, opened: Opened, time: npt.NDArray[np.int64], availability: Availability
+) -> tuple[AnyChoice, Callable[[Spine], pl.DataFrame]]:
+    """Return what each row may see of a view, and what reads it."""
+    if isinstance(opened, OpenStream):
+        assert view.stream is not None
+        stream = choose_stream(view, view.stream, opened, time, availability)
+        return stream, partial(read_stream, opened, view, view.stream, stream)
+    partitions = choose_partitions(view, opened.partitions, time, availability)
+    return partitions, partial(read_partitions, opened, view, partitions)
 
 
 def _extra_names(plan: ServicePlan) -> list[str]:
     return [*(f"{output.name}__status" for output in plan.outputs), *(f"{view.prefix}__as_of" for view in plan.views)]
 
 
-def _require_computed(plan: ServicePlan, choices: list[Choice], spine: Spine) -> None:
+def _require_computed(plan: ServicePlan, choices: list[AnyChoice], spine: Spine) -> None:
     problems: list[str] = []
     for view, choice in zip(plan.views, choices, strict=True):
         nothing = choice.status == Status.NOT_COMPUTED
@@ -133,59 +141,15 @@ def _require_computed(plan: ServicePlan, choices: list[Choice], spine: Spine) ->
         )
 
 
-def _read_view(table: OpenTable, view: PlanView, choice: Choice, spine: Spine) -> pl.DataFrame:
-    """Return the stored features per spine row, and whether the entity was found; null where it was not."""
-    types = {feature.name: _stored_type(feature) for feature in view.features}
-    nulls = [pl.lit(None, dtype).alias(name) for name, dtype in types.items()]
-    has_key = spine.frame.select(pl.all_horizontal(pl.col(key.column).is_not_null() for key in view.keys)).to_series()
-    wanted = np.unique(choice.index[choice.is_read & has_key.to_numpy()])
-    if not len(wanted):
-        return pl.DataFrame({_FOUND: np.zeros(spine.frame.height, np.bool_)}).with_columns(nulls)
-    keys = [key.name for key in view.keys]
-    right = table.scan(choice.partitions[wanted]).select(
-        pl.col("partition_start").alias("__partition"),
-        *(pl.col(key).alias(f"__key_{key}") for key in keys),
-        *(_stored_expression(feature, choice, wanted.tolist()).alias(feature.name) for feature in view.features),
-        pl.lit(value=True).alias(_FOUND),
-    )
-    read_from = pl.select(pl.when(pl.Series(choice.is_read)).then(choice.of_rows("partition_start"))).to_series()
-    left = spine.frame.select(
-        read_from.alias("__partition"), *(pl.col(key.column).alias(f"__key_{key.name}") for key in view.keys)
-    )
-    on = left.columns
-    # Stored rows stream past the spine's keys, so that only those that are asked for are ever held.
-    asked = right.join(left.lazy().drop_nulls().unique(), on=on, how="semi").collect()
-    joined = left.join(asked, on=on, how="left", maintain_order="left").drop(on)
-    return joined.with_columns(pl.col(_FOUND).fill_null(value=False))
-
-
-def _stored_expression(feature: PlanFeature, choice: Choice, wanted: Sequence[int]) -> pl.Expr:
-    """Read a feature from the column that holds it in each partition: another one before it was renamed."""
-    columns = choice.columns[feature.name]
-    names = dict.fromkeys(columns[partition] for partition in wanted)
-    expression = pl.lit(None)
-    for name in names:
-        if name is not None:
-            partitions = [partition for partition in wanted if columns[partition] == name]
-            starts = choice.partitions["partition_start"].gather(partitions)
-            here = pl.col("partition_start").is_in(starts.implode())
-            expression = pl.col(name) if len(names) == 1 else pl.when(here).then(pl.col(name)).otherwise(expression)
-    return expression.cast(_stored_type(feature))
-
-
-def _stored_type(feature: PlanFeature) -> pl.DataType:
-    return polars_dtype(dtype_from_name(feature.dtype))
-
-
 def _output(
-    output: PlanOutput, view: PlanView, choice: Choice, read: pl.DataFrame, spine: Spine
+    output: PlanOutput, view: PlanView, choice: AnyChoice, read: pl.DataFrame, spine: Spine
 ) -> tuple[pl.Series, Statuses]:
     if output.feature is None:
         assert output.on_read is not None
         return _on_read(output, None, spine), np.full(len(spine.time), Status.PRESENT, np.int8)
     feature = next(feature for feature in view.features if feature.name == output.feature)
     status = choice.status.copy()
-    status[choice.is_read & ~read[_FOUND].to_numpy()] = Status.EMPTY
+    status[choice.is_read & ~read[FOUND].to_numpy()] = Status.EMPTY
     status[choice.lacks(feature.name)] = Status.NOT_COMPUTED
     stored = read[feature.name]
     if feature.empty is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from feature_store.dtypes import Int64
 from feature_store.errors import InputError
 from feature_store.offline.instants import INSTANT
 from feature_store.plans import ServicePlan
+
+FOUND: Final = "__found"
+"""In what was read of a view for a spine: whether the entity has a counted event or a row."""
 
 
 @dataclass(frozen=True)

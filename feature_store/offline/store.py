@@ -11,6 +11,7 @@ from urllib.parse import quote
 from feature_store.errors import InputError
 from feature_store.offline.layout import source_uri, view_uri
 from feature_store.offline.partitioned_table import PartitionedTable
+from feature_store.offline.stream_copy import StreamCopy
 from feature_store.offline.tables import SourceTable, StateTable, TileTable, ValueTable
 from feature_store.views import FeatureView
 
@@ -66,3 +67,11 @@ class OfflineStore:
     def stored_values(self, full_name: str) -> PartitionedTable:
         """Return the feature values of a view known by name only, ``namespace/name/vN``, for reading."""
         return PartitionedTable(view_uri(self.root, full_name, "values"), self.storage_options)
+
+    def stored_tiles(self, full_name: str) -> PartitionedTable:
+        """Return the tiles of a view known by name only, for reading."""
+        return PartitionedTable(view_uri(self.root, full_name, "tiles"), self.storage_options)
+
+    def stream_copy(self, full_name: str) -> StreamCopy:
+        """Return the offline copy of what the stream of a view wrote."""
+        return StreamCopy(view_uri(self.root, full_name, "stream"), self.storage_options)

@@ -15,6 +15,7 @@ from feature_store.fingerprints import fingerprint
 from feature_store.offline.delta import StorageOptions
 from feature_store.offline.instants import INSTANT
 from feature_store.offline.partitioned_table import PartitionedTable, Write
+from feature_store.streams.compiler import compile_stream_plan
 from feature_store.views import FeatureView
 
 CHECKPOINT_SPAN: Final = 28 * DAY
@@ -70,24 +71,26 @@ class TileTable(PartitionedTable):
         """Replace the tiles of ``[start, end)``; return their number.
 
         Args:
-            frame: ``partition_start, tile_start``, keys and state columns.
+            frame: ``partition_start, tile_start``, keys and state columns; of a stream view also ``span``.
             start: start of the first partition.
             end: end of the last.
             run_id: of the run that writes.
             inputs_hash: by partition start, hash of the source partitions they were built from.
             excluded: by partition start, source rows without a key.
         """
-        identity = (*self._view.keys, "tile_start")
+        view = self._view
+        identity = ("span", *view.keys, "tile_start") if view.is_stream else (*view.keys, "tile_start")
         return self.write_range(
             frame,
             Write(
                 start=start,
                 end=end,
-                cadence=self._view.cadence,
+                cadence=view.cadence,
                 run_id=run_id,
                 order=identity,
                 unique=identity,
-                fingerprints=tile_fingerprints(self._view),
+                available_after=view.batch_after or 0,
+                fingerprints=tile_fingerprints(view),
                 inputs_hash=inputs_hash,
                 excluded=excluded,
             ),
@@ -204,7 +207,12 @@ class StateTable(PartitionedTable):
 
 
 def tile_fingerprints(view: FeatureView) -> dict[str, str]:
-    """Return a fingerprint by state column: of what determines its contents, whichever features read it."""
+    """Return a fingerprint by state column: of what determines its contents, whichever features read it.
+
+    Of a stream view also the levels of which there are tiles.
+    """
+    if view.is_stream:
+        return compile_stream_plan(view, ()).fingerprints
     keys = [[key, dtype.name] for key, dtype in view.entity.keys.items()]
     columns = sorted({column for aggregation in view.aggregations for column in aggregation.tile_columns()})
     return {column: fingerprint(["tiles", view.source.canonical(), keys, view.tile, column]) for column in columns}

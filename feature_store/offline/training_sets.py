@@ -16,9 +16,10 @@ from feature_store.errors import FingerprintError, InputError, NotComputedError
 from feature_store.offline.instants import INSTANT, from_microseconds, partition_starts, to_microseconds
 from feature_store.offline.layout import training_uri
 from feature_store.offline.manifests import Manifest, append_manifest, read_manifest
+from feature_store.offline.opened_views import newest_versions, open_views, opened_versions
 from feature_store.offline.partition_choice import Availability
 from feature_store.offline.partitioned_table import PartitionedTable, Write
-from feature_store.offline.point_in_time import join_opened, open_views
+from feature_store.offline.point_in_time import join_opened
 from feature_store.offline.reach import floor_to
 from feature_store.offline.spines import read_frame
 from feature_store.offline.store import OfflineStore
@@ -80,7 +81,7 @@ def build_training_set(
     time = rows[time_column].cast(INSTANT).to_physical().to_numpy()
     manifest = Manifest(
         plan=plan,
-        delta_versions={view.view: table.version for view, table in zip(plan.views, tables, strict=True)},
+        delta_versions=opened_versions(plan, tables),
         availability=availability,
         time_column=time_column,
         start=from_microseconds(int(time.min())) if len(time) else None,
@@ -198,7 +199,7 @@ def stale_days(store: OfflineStore, plan: ServicePlan, start: datetime, end: dat
     """
     uri = training_uri(store.root, plan.full_name)
     landed = PartitionedTable(uri, store.storage_options).open().between(start, end)
-    versions = {view.view: store.stored_values(view.view).delta_version() for view in plan.views}
+    versions = newest_versions(store, plan)
     built = {id_: read_manifest(uri, store.storage_options, id_) for id_ in landed["inputs_hash"].unique()}
     current = {id_ for id_, manifest in built.items() if (manifest.plan, manifest.delta_versions) == (plan, versions)}
     fresh = set(landed.filter(pl.col("inputs_hash").is_in(current))["partition_start"])

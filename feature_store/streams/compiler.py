@@ -20,7 +20,6 @@ from feature_store.streams.plan import (
     StreamDerived,
     StreamPlan,
     StreamState,
-    level_name,
 )
 from feature_store.values import default_json
 from feature_store.views import FeatureView
@@ -59,12 +58,6 @@ def stream_states(view: FeatureView) -> tuple[StreamState, ...]:
             fields = tuple(_fields(view.source, column, part, value))
             found[column] = StreamState(column, part, fields, _fingerprint(view, column))
     return tuple(found[column] for column in sorted(found))
-
-
-def stream_fingerprints(view: FeatureView) -> dict[str, str]:
-    """Return what ledgers record of stream tiles: a fingerprint by state column, and each level that is kept."""
-    kept = {level_name(span): level_name(span) for span in view.levels}
-    return {**{state.column: state.fingerprint for state in stream_states(view)}, **kept}
 
 
 def _fields(source: EventSource, column: str, part: str, value: DType | None) -> Iterator[StateField]:

@@ -144,6 +144,12 @@ class StreamPlan:
         """The states by column."""
         return {state.column: state for state in self.states}
 
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """What ledgers record of its tiles: a fingerprint by state column, and each level that is kept."""
+        kept = {level_name(span): level_name(span) for span in self.levels}
+        return {**{state.column: state.fingerprint for state in self.states}, **kept}
+
     @staticmethod
     def from_record(record: dict[str, Any]) -> StreamPlan:
         """Return a plan from what ``dataclasses.asdict`` and JSON made of it."""

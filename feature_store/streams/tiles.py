@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from feature_store.columns import Array, Column
+from feature_store.dtypes import dtype_from_name
 from feature_store.durations import SECOND
 from feature_store.streams.levels import Instants
+from feature_store.streams.plan import StreamState
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,14 @@ class StreamTiles:
         seconds = int(second.max() - second.min()) + 1
         key = (self.row * len(spans) + np.searchsorted(spans, self.span)) * seconds + (second - second.min())
         return None if bool((key[1:] > key[:-1]).all()) else np.argsort(key, kind="stable")
+
+
+def no_tiles(states: Sequence[StreamState]) -> StreamTiles:
+    """Return no tiles, of these states."""
+    none = np.zeros(0, np.int64)
+    fields = {field.name: np.dtype(dtype_from_name(field.dtype).numpy) for state in states for field in state.fields}
+    columns = {name: Column(np.zeros(0, dtype), np.zeros(0, np.bool_)) for name, dtype in fields.items()}
+    return StreamTiles(none, none, none, columns)
 
 
 def concat_tiles(parts: Sequence[StreamTiles]) -> StreamTiles:

@@ -10,6 +10,7 @@ import polars as pl
 from feature_store.columns import Column
 from feature_store.dtypes import dtype_from_name
 from feature_store.engines.polars.columns import to_column
+from feature_store.engines.polars.dtypes import working_dtype
 from feature_store.engines.polars.states import tile_schema
 from feature_store.engines.polars.tiles import Tiles, build_tiles
 from feature_store.streams.plan import StreamState
@@ -42,6 +43,14 @@ def build_stream_tiles(view: FeatureView, rows: pl.LazyFrame, start: datetime, e
         for span, tiles in zip(view.levels, levels, strict=True)
     ]
     return Tiles(pl.concat(frames), levels[0].excluded)
+
+
+def state_dtype(state: StreamState) -> pl.DataType:
+    """Return the type of a state column."""
+    fields = {field.name: working_dtype(dtype_from_name(field.dtype)) for field in state.fields}
+    if state.column in fields:
+        return fields[state.column]
+    return pl.Struct({name.removeprefix(f"{state.column}."): dtype for name, dtype in fields.items()})
 
 
 def tile_states(tiles: pl.DataFrame, states: Iterable[StreamState]) -> dict[str, Column]:

@@ -1,0 +1,177 @@
+"""Who owns which tiles of a stream view for each row of a spine, and which features cannot be known there.
+
+At T, batch tiles own the time before E, the end of the newest partition available before T. From E on, a partition's
+span belongs to the stream where its copy tells everything from the partition's start up to A; elsewhere to the batch
+tiles of later partitions: the same events make the same tiles. A feature whose window reaches time that neither tells
+of, in the states that it needs, is NOT_COMPUTED.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from feature_store.columns import Mask
+from feature_store.expressions.nodes import column_names
+from feature_store.expressions.text import from_canonical
+from feature_store.fingerprints import stored_column
+from feature_store.offline.coverage import Instants, Slots, slots_of
+from feature_store.offline.instants import INSTANT
+from feature_store.offline.partition_choice import Availability, newest_available
+from feature_store.offline.reading import OpenTable
+from feature_store.offline.stream_copy import OpenStreamCopy
+from feature_store.plans import PlanView
+from feature_store.status import Status
+from feature_store.streams.levels import floor_to
+from feature_store.streams.plan import StreamPlan, level_name
+from feature_store.windows import Window
+
+
+@dataclass(frozen=True)
+class OpenStream:
+    """One look at what is kept of a stream view: its batch tiles, and the copy of what the stream wrote."""
+
+    tiles: OpenTable
+    copy: OpenStreamCopy
+
+
+@dataclass(frozen=True)
+class StreamChoice:
+    """What each spine row may see of a stream view.
+
+    Attributes:
+        status: NOT_COMPUTED without any available partition, else PRESENT; int8.
+        head: A per row, int64 microseconds.
+        batch_end: E per row; any instant where there is none.
+        slots: who owns the partitions from E on.
+        writes: the writes of the stream whose tiles are used.
+        lacking: by feature, the rows with an E where it cannot be known.
+    """
+
+    status: np.ndarray[tuple[int], np.dtype[np.int8]]
+    head: Instants
+    batch_end: Instants
+    slots: Slots
+    writes: pl.DataFrame
+    lacking: Mapping[str, Mask]
+
+    @property
+    def is_read(self) -> Mask:
+        """Whether tiles are read for a row."""
+        return self.status == Status.PRESENT
+
+    def lacks(self, feature: str) -> Mask:
+        """Return in which rows a feature cannot be known although a partition is available."""
+        return self.lacking[feature]
+
+    @property
+    def as_of(self) -> pl.Series:
+        """A per row; null without an available partition."""
+        return pl.select(pl.when(pl.Series(self.is_read)).then(pl.Series(self.head).cast(INSTANT))).to_series()
+
+    def is_streams(self, row: Instants, start: Instants) -> Mask:
+        """Return whether a tile of a row that starts at an instant is the stream's, not the batch's."""
+        until, known = self.slots.at(self.slots.stream_until, start)
+        slot_end = floor_to(start, self.slots.cadence) + self.slots.cadence
+        return (start >= self.batch_end[row]) & known & (until >= np.minimum(slot_end, self.head[row]))
+
+
+def choose_stream(
+    view: PlanView, plan: StreamPlan, opened: OpenStream, time: Instants, availability: Availability
+) -> StreamChoice:
+    """Choose for each T what is read of a stream view.
+
+    Args:
+        view: the view as the service reads it.
+        plan: its stream plan.
+        opened: what is kept of it.
+        time: T per row, int64 microseconds.
+        availability: see ``Availability``; of the batch tiles.
+
+    Raises:
+        FingerprintError: tiles were built by another definition of a state.
+    """
+    partitions, head = opened.tiles.partitions, plan.as_of(time)
+    index = newest_available(partitions, time, availability)
+    status = np.where(index < 0, Status.NOT_COMPUTED, Status.PRESENT).astype(np.int8)
+    ends = np.append(partitions["as_of"].to_physical().to_numpy(), 0)
+    reached = _reached(plan, partitions, head[index >= 0])
+    holders = _Holders(view, plan, [*reached["fingerprints"], *opened.copy.writes["fingerprints"]])
+    writes = holders.of(opened.copy.writes, frozenset(plan.fingerprints))
+    covered = writes.select(pl.col("start", "end").to_physical()).to_numpy().reshape(-1, 2)
+    slots = slots_of(plan.cadence, _starts(reached), covered)
+    choice = StreamChoice(status, head, ends[index], slots, writes, {})
+    return replace(choice, lacking=_lacking(plan, choice, reached, holders))
+
+
+def _reached(plan: StreamPlan, partitions: pl.DataFrame, head: Instants) -> pl.DataFrame:
+    """Return the partitions that some window reaches at some A."""
+    if not len(head):
+        return partitions.clear()
+    first = min(window.tail(int(head.min())) for window in plan.windows)
+    as_of, start = pl.col("as_of").to_physical(), pl.col("partition_start").to_physical()
+    return partitions.filter(as_of > first, start < int(head.max()))
+
+
+def _starts(partitions: pl.DataFrame) -> Instants:
+    return partitions["partition_start"].to_physical().to_numpy()
+
+
+class _Holders:
+    """Which partitions and writes hold which states and levels, by the fingerprints that the ledgers list."""
+
+    def __init__(self, view: PlanView, plan: StreamPlan, texts: Iterable[str]) -> None:
+        self._states: dict[str, set[str]] = {}
+        for text in set(texts):
+            stored: dict[str, str] = json.loads(text)
+            of_plan = plan.fingerprints.items()
+            self._states[text] = {name for name, own in of_plan if stored_column(view.view, name, own, stored)}
+
+    def of(self, entries: pl.DataFrame, needed: frozenset[str]) -> pl.DataFrame:
+        """Return the entries that hold everything that is needed."""
+        texts = [text for text, states in self._states.items() if needed <= states]
+        return entries.filter(pl.col("fingerprints").is_in(texts))
+
+
+def _lacking(plan: StreamPlan, choice: StreamChoice, partitions: pl.DataFrame, holders: _Holders) -> dict[str, Mask]:
+    """Return by feature in which rows with an E it cannot be known."""
+    unknown: dict[tuple[Window, frozenset[str]], Mask] = {}
+    lacking: dict[str, Mask] = {}
+    for aggregate in plan.aggregates:
+        needed = frozenset(column for slot in aggregate.slots for column in slot)
+        needed |= {level_name(span) for span in plan.levels if span <= aggregate.hop}
+        key = (aggregate.window, needed)
+        if key not in unknown:
+            tail = floor_to(choice.head - aggregate.over, aggregate.hop)
+            held = choice.slots.mask(_starts(holders.of(partitions, needed)))
+            unknown[key] = choice.is_read & ~_is_known(plan, choice, tail, held)
+        lacking[aggregate.name] = unknown[key]
+    for derived in plan.derived:
+        reads = column_names(from_canonical(json.loads(derived.expression)))
+        lacking[derived.name] = np.logical_or.reduce([lacking[read] for read in reads])
+    return lacking
+
+
+def _is_known(plan: StreamPlan, choice: StreamChoice, tail: Instants, held: Mask) -> Mask:
+    """Return for which rows everything from the tail to A is told of.
+
+    Args:
+        plan: of the view.
+        choice: E, A and the slots.
+        tail: per row.
+        held: the slots of which there are batch tiles with everything needed.
+    """
+    slots, head, end = choice.slots, choice.head, choice.batch_end
+    first = floor_to(tail if plan.history_start is None else np.maximum(tail, plan.history_start), plan.cadence)
+    last = floor_to(head, plan.cadence)
+    batch = slots.all_of(held, first, np.minimum(end, last + np.where(head > last, plan.cadence, 0)))
+    told = held | (slots.stream_until == slots.starts + plan.cadence)
+    later = slots.all_of(told, np.maximum(first, end), last)
+    until, exists = slots.at(slots.stream_until, head)
+    newest = exists & ((until >= head) | slots.at(held, head)[0])
+    is_partial = (head > last) & (last >= end) & (last >= first)
+    return batch & later & (~is_partial | newest)
