@@ -34,10 +34,17 @@ def raw_rows(
     Returns:
         Rows ordered by their time; instants in UTC.
     """
+    return raw_frame(store, view, entities, start, end).to_dicts()
+
+
+def raw_frame(
+    store: OfflineStore, view: FeatureView, entities: Iterable[Keys], start: datetime, end: datetime
+) -> pl.DataFrame:
+    """Return what ``raw_rows`` does as a frame."""
     keys = {key: polars_dtype(dtype) for key, dtype in view.entity.keys.items()}
     wanted = pl.DataFrame(list(entities), schema=keys, orient="row").lazy()
     rows = _scan(store, view, start, end).join(wanted, on=view.keys, how="semi")
-    return rows.collect().sort(time_column(view), maintain_order=True).to_dicts()
+    return rows.collect().sort(time_column(view), maintain_order=True)
 
 
 def recent_entities(store: OfflineStore, view: FeatureView, start: datetime, end: datetime, most: int) -> list[Keys]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
-from feature_assets.parity.raw_rows import Keys, Row, raw_rows
+import polars as pl
+
+from feature_assets.parity.raw_rows import Keys, Row, raw_frame
 from feature_assets.parity.report import Value
+from feature_assets.parity.sampling import Instant
 from feature_store import Feature, FeatureView, Status
 from feature_store.offline.instants import from_microseconds, to_microseconds
 from feature_store.offline.reach import reach_start
@@ -38,12 +42,7 @@ class Recomputed:
 
 
 def recompute(
-    store: OfflineStore,
-    view: FeatureView,
-    entities: Iterable[Keys],
-    as_of: datetime,
-    available_at: datetime,
-    time: datetime,
+    store: OfflineStore, view: FeatureView, entities: Iterable[Keys], instant: Instant, most_rows: int
 ) -> Recomputed:
     """Recompute a view for some entities in plain Python, from the landed rows of its source alone.
 
@@ -51,17 +50,27 @@ def recompute(
         store: the offline store.
         view: a cadence or table view.
         entities: keys without nulls.
-        as_of: the end of a partition.
-        available_at: from when that partition may be used: rows of a table that landed later do not count.
-        time: T, which on-read features depend on.
+        instant: T, and the partition that it is answered from.
+        most_rows: entities with the most rows are left out until all others together have no more than this.
     """
+    start = from_microseconds(reach_start(view, to_microseconds(instant.as_of)))
     wanted = list(entities)
-    start = from_microseconds(reach_start(view, to_microseconds(as_of)))
-    by_keys: dict[Keys, list[Row]] = {keys: [] for keys in wanted}
-    for row in raw_rows(store, view, wanted, start, as_of):
-        by_keys[snapshots.keys_of(view, row)].append(row)
-    values = {keys: entity_values(view, rows, as_of, available_at, time) for keys, rows in by_keys.items()}
-    return Recomputed(view, as_of, by_keys, values)
+    frame = raw_frame(store, view, wanted, start, instant.as_of)
+    frames = {keys: frame.head(0) for keys in wanted} | frame.partition_by(view.keys, as_dict=True)
+    left = _within(frames, most_rows)
+    rows = {keys: own.to_dicts() for keys, own in left.items()}
+    values = {
+        keys: entity_values(view, own, instant.as_of, instant.partition["available_at"], instant.time)
+        for keys, own in rows.items()
+    }
+    return Recomputed(view, instant.as_of, rows, values)
+
+
+def _within(frames: Mapping[Keys, pl.DataFrame], most_rows: int) -> dict[Keys, pl.DataFrame]:
+    """Return entities that together have no more rows than allowed, the smallest first."""
+    smallest_first = sorted(frames.items(), key=lambda item: item[1].height)
+    sums = accumulate(frame.height for _keys, frame in smallest_first)
+    return {keys: frame for (keys, frame), total in zip(smallest_first, sums, strict=True) if total <= most_rows}
 
 
 def entity_values(

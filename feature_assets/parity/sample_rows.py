@@ -20,6 +20,9 @@ from feature_store.offline.instants import from_microseconds, to_microseconds
 Row = dict[str, Any]
 
 ENTITIES: Final = 6
+TABLE_ENTITIES: Final = 40
+"""Of a table each gives one row to a snapshot, however many it has."""
+
 _NULLS: Final = 0.08
 """Share of values that are null."""
 
@@ -39,7 +42,8 @@ def sample_rows(view: FeatureView, as_ofs: Sequence[datetime], rows: int, seed: 
     """
     dice = Random(seed)  # noqa: S311 - made-up data, no secret
     makers = _Makers(view, dice)
-    entities = [{key: makers.key(dtype) for key, dtype in view.entity.keys.items()} for _ in range(ENTITIES)]
+    count = TABLE_ENTITIES if view.is_table else ENTITIES
+    entities = [{key: makers.key(dtype) for key, dtype in view.entity.keys.items()} for _ in range(count)]
     edges = _edges(view, as_ofs)
     return [_row(view, dice, makers, entities, edges) for _ in range(rows)]
 
@@ -47,7 +51,9 @@ def sample_rows(view: FeatureView, as_ofs: Sequence[datetime], rows: int, seed: 
 def _row(view: FeatureView, dice: Random, makers: _Makers, entities: list[Row], edges: list[datetime]) -> Row:
     row = {name: makers.value(dtype) for name, dtype in view.source.columns.items()}
     row |= {key: None if dice.random() < _NULLS / 2 else value for key, value in dice.choice(entities).items()}
-    return row | {name: _time(dice, edges) for name in _times(view)}
+    deleted = getattr(view.source, "deleted", None)
+    ended = {} if deleted is None else {deleted: dice.choice([True, False, False, False, None])}
+    return row | ended | {name: _time(dice, edges) for name in _times(view)}
 
 
 def _times(view: FeatureView) -> list[str]:
@@ -88,7 +94,9 @@ class _Makers:
 
     def key(self, dtype: DType) -> int | str:
         # The same characters cut at other places: keys must not be joined as text.
-        return self._dice.choice([1, 12, 11, 2, -1, 0]) if dtype == Int64 else self._dice.choice(_KEY_TEXTS)
+        if dtype == Int64:
+            return self._dice.randrange(-2, 60)
+        return self._dice.choice(_KEY_TEXTS) + self._dice.choice(["", "", *"0123456789"])
 
     def value(self, dtype: DType) -> Any:
         if self._dice.random() < _NULLS:

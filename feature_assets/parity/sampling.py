@@ -27,11 +27,13 @@ class Sample:
     Attributes:
         entities: per instant.
         instants: the newest, and others at random.
+        rows: raw rows of these entities per instant, at most: plain Python takes its time.
         seed: of the random choice.
     """
 
     entities: int = 6
     instants: int = 3
+    rows: int = 20_000
     seed: int = 0
 
 
@@ -63,8 +65,8 @@ def choose_instants(
     """
     available = store.values(view).ledger.partitions().filter(pl.col("available_at") < now).sort("available_at")
     dice = Random(sample.seed)  # noqa: S311 - a sample, no secret
-    order = list(range(available.height))[::-1]
-    order[1:] = dice.sample(order[1:], len(order) - 1)
+    newest, *earlier = list(range(available.height))[::-1] or [None]
+    order = [] if newest is None else [newest, *dice.sample(earlier, len(earlier))]
     found: list[Instant] = []
     stale = 0
     for place in order:
@@ -91,10 +93,11 @@ def is_stale(store: OfflineStore, view: FeatureView, partition: dict[str, Any]) 
 
 
 def choose_entities(store: OfflineStore, view: FeatureView, instant: Instant, sample: Sample) -> list[Keys]:
-    """Return entities of a partition, and some that have rows just before its as-of, whether it holds them or not."""
+    """Return entities of a partition, and some that have rows within its reach, whether it holds them or not."""
     dice = Random(sample.seed)  # noqa: S311 - a sample, no secret
-    span = timedelta(microseconds=view.cadence)
-    recent = sorted(recent_entities(store, view, instant.as_of - span, instant.as_of, _POOL))
+    reach = to_microseconds(instant.as_of) - reach_start(view, to_microseconds(instant.as_of))
+    end = instant.as_of - timedelta(microseconds=view.cadence) * dice.randrange(max(reach // view.cadence, 1))
+    recent = sorted(recent_entities(store, view, end - timedelta(microseconds=view.cadence), end, _POOL))
     chosen = dice.sample(recent, min(len(recent), sample.entities // 2))
     stored = [keys for keys in _stored_entities(store, view, instant.partition, sample) if keys not in chosen]
     return chosen + dice.sample(stored, min(len(stored), sample.entities - len(chosen)))

@@ -50,7 +50,10 @@ def check_stored(
         if not entities:
             notes.append(f"as-of {instant.as_of.isoformat()} holds nobody, and nobody has rows before it")
             continue
-        recomputed = recompute(store, view, entities, instant.as_of, instant.partition["available_at"], instant.time)
+        recomputed = recompute(store, view, entities, instant, chosen.rows)
+        if len(recomputed.values) < len(entities):
+            left_out = len(entities) - len(recomputed.values)
+            notes.append(f"{left_out} entities left out: they have too many of the {chosen.rows:,} rows that are read")
         offline = offline_values(store, view, entities, instant.time)
         values += _compare(OFFLINE, instant.time, recomputed, offline)
         served = None if online_url is None else _served(online_url, view, entities, instant, problems)
