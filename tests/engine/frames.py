@@ -53,7 +53,16 @@ def assert_snapshot(view: FeatureView, actual: pl.DataFrame, rows: list[dict], a
             assert_value(row[feature.name], wanted, feature.dtype, scale, where)
 
 
+def assert_array(actual, wanted, dtype: DType, scale: float, where: str) -> None:
+    assert (actual is None) == (wanted is None), where
+    for place, slots in enumerate(zip(actual or [], wanted or [], strict=True)):
+        assert_value(*slots, dtype.element, scale, f"{where}, slot {place}")
+
+
 def assert_value(actual, wanted, dtype: DType, scale: float, where: str) -> None:
+    if dtype.is_array:
+        assert_array(actual, wanted, dtype, scale, where)
+        return
     if not dtype.is_float or actual is None or wanted is None:
         assert actual == wanted, where
         return

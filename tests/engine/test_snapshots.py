@@ -21,7 +21,7 @@ from feature_store.errors import InputError
 from feature_store.oracle import snapshots as oracle
 from feature_store.oracle.expressions import microseconds
 from tests.engine.frames import START, assert_snapshot, at, frame
-from tests.engine.views import COLUMNS, EVENT_VIEWS, Daily, Filtered, Hourly, Weekly
+from tests.engine.views import COLUMNS, EVENT_VIEWS, Daily, Filtered, Grown, Hourly, Weekly
 
 END = at(days=28)
 """Tiles are built for four weeks; the values are looked at anywhere in and after them."""
@@ -121,7 +121,11 @@ def test_tiles_of_partitions_are_the_same_however_many_are_built_at_once(case, d
     assert_frame_equal(snapshot(view, mixed, as_of, state), snapshot(view, whole, as_of, state), check_exact=True)
 
 
-@given(view_and_events([Weekly, Filtered]), st.lists(st.integers(0, 28), max_size=4), st.randoms(use_true_random=False))
+@given(
+    view_and_events([Weekly, Filtered, Grown]),
+    st.lists(st.integers(0, 28), max_size=4),
+    st.randoms(use_true_random=False),
+)
 def test_state_grown_in_portions_equals_state_of_everything(case, days, shuffle):
     view, _as_of, rows = case
     tiles = built(view, rows)
@@ -141,7 +145,7 @@ def test_no_tile_without_a_counted_row_and_null_keys_are_counted(case):
     view, _as_of, rows = case
     tiles = build_tiles(view, frame(rows, COLUMNS).lazy(), START, END)
     assert tiles.frame.schema == tile_schema(view)
-    counts = [a.rows_column() for a in view.aggregations]
+    counts = [slot.rows_column() for aggregation in view.aggregations for slot in aggregation.slots()]
     assert tiles.frame.filter(pl.max_horizontal(counts) == 0).is_empty()
     assert not tiles.frame.select("tile_start", *view.keys).is_duplicated().any()
     wanted: dict[datetime, int] = {}

@@ -16,22 +16,33 @@ from feature_store import (
     Team,
     Timestamp,
     Vector,
+    approx_median,
+    approx_n_unique,
+    approx_percentile,
     col,
     count,
+    count_ratio,
     days_since,
+    decayed_sum,
     derive,
     feature_view,
     field,
     first,
+    first_k,
+    histogram,
     last,
+    last_k,
     max_,
     mean,
     min_,
     n_unique,
     one_hot,
     ratio,
+    skew,
     std,
     sum_,
+    top_k,
+    variance,
     when,
 )
 from tests.engine.frames import START
@@ -70,7 +81,7 @@ POSITIVE = col("value") > 0
 
 @feature_view(entity=PAIR, source=SEQUENCED, cadence="1d", freshness="2d", **OPTIONS)
 class Daily:
-    """Every aggregation, daily, over windows whose tails lie on days, half days and weeks."""
+    """The plain aggregations, daily, over windows whose tails lie on days, half days and weeks."""
 
     rows_7d = count(over="7d", hop="1d", description="d")
     rows_36h = count(over="36h", hop="12h", description="d")
@@ -145,7 +156,80 @@ class Filtered:
     last_36h = last(col("value"), over="36h", where=col("flag"), description="d")
 
 
-EVENT_VIEWS = [Daily, Hourly, Weekly, Filtered]
+@feature_view(entity=PAIR, source=SEQUENCED, cadence="1d", freshness="2d", **OPTIONS)
+class Spread:
+    """Moments, sketches, lists, decay and ratios, over windows."""
+
+    variance_7d = variance(col("value"), over="7d", hop="1d", description="d")
+    variance_36h = variance(col("number"), over="36h", hop="12h", default=-1.0, dtype=Float32, description="d")
+    skew_7d = skew(col("value"), over="7d", hop="1d", where=col("flag"), description="d")
+    skew_14d = skew(col("number"), over="14d", hop="7d", default=0.5, dtype=Float32, description="d")
+    median_7d = approx_median(col("value"), over="7d", hop="1d", description="d")
+    low_7d = approx_percentile(col("value"), 0.1, over="7d", hop="1d", default=-1.0, description="d")
+    high_36h = approx_percentile(col("number"), 1, over="36h", hop="12h", where=POSITIVE, description="d")
+    low_14d = approx_percentile(col("narrow"), 0, over="14d", hop="7d", dtype=Float32, description="d")
+    unique_text = approx_n_unique(col("text"), over="7d", hop="1d", description="d")
+    unique_value = approx_n_unique(col("value"), over="36h", hop="12h", default=-1, description="d")
+    unique_flag = approx_n_unique(col("flag"), over="14d", hop="7d", where=POSITIVE, description="d")
+    unique_number = approx_n_unique(col("number"), over="7d", hop="1d", description="d")
+    unique_moment = approx_n_unique(col("moment"), over="7d", hop="1d", description="d")
+    first_texts = first_k(col("text"), 3, over="7d", hop="1d", description="d")
+    last_values = last_k(col("value"), 2, over="7d", hop="1d", dtype=Float32, description="d")
+    last_flags = last_k(col("flag"), 1, over="36h", hop="12h", description="d")
+    last_times = last_k(col("time"), 4, over="14d", hop="7d", where=POSITIVE, description="d")
+    top_values = top_k(col("value"), 3, over="7d", hop="1d", description="d")
+    top_texts = top_k(col("text"), 2, over="36h", hop="12h", where=col("flag"), description="d")
+    top_moments = top_k(col("moment"), 2, over="7d", hop="1d", description="d")
+    decayed_7d = decayed_sum(col("value"), "36h", over="7d", hop="1d", description="d")
+    decayed_number = decayed_sum(
+        col("number"), "1d", over="14d", hop="7d", where=POSITIVE, default=-1, dtype=Float32, description="d"
+    )
+    share_7d = count_ratio(POSITIVE, col("value").is_null(), over="7d", hop="1d", where=col("flag"), description="d")
+    share_36h = count_ratio(POSITIVE, ~col("flag"), over="36h", hop="12h", default=0.25, description="d")
+    spread_ratio = ratio(variance_7d, decayed_7d, description="d")
+
+
+@feature_view(entity=NUMBER, source=PLAIN, cadence="1d", freshness="2d", **OPTIONS)
+class Bucketed:
+    """Every aggregation that can be kept apart by the value of an expression."""
+
+    texts = histogram(col("text"), ["a", "b", ""], over="7d", hop="1d", description="d")
+    rows_7d = count(by=col("flag"), buckets=[True, False], over="7d", hop="1d", where=POSITIVE, description="d")
+    values_7d = count(
+        col("value"), by=col("narrow"), buckets=[0.5, 0, 3], over="7d", hop="1d", default=7, description="d"
+    )
+    sum_7d = sum_(col("value"), by=col("text"), buckets=["a", "é"], over="7d", hop="1d", dtype=Float32, description="d")
+    mean_36h = mean(col("value"), by=col("text").lower(), buckets=["b", "a"], over="36h", hop="12h", description="d")
+    min_14d = min_(col("moment"), by=col("flag"), buckets=[False], over="14d", hop="7d", description="d")
+    max_text = max_(
+        col("text"), by=col("flag"), buckets=[True, False], over="7d", hop="1d", default="", description="d"
+    )
+    std_7d = std(col("value"), by=col("text"), buckets=["a", "b"], over="7d", hop="1d", default=-1.0, description="d")
+    variance_7d = variance(col("narrow"), by=col("flag"), buckets=[True, False], over="7d", hop="1d", description="d")
+    first_7d = first(col("flag"), by=col("text"), buckets=["A", "b", "a"], over="7d", hop="1d", description="d")
+    last_7d = last(col("time"), by=col("moment"), buckets=[START], over="7d", hop="1d", where=POSITIVE, description="d")
+    unique_7d = n_unique(col("text"), by=col("sequence"), buckets=[1, 0, -1], over="7d", hop="1d", description="d")
+
+
+@feature_view(entity=PAIR, source=SEQUENCED, cadence="7d", freshness="14d", **OPTIONS)
+class Grown:
+    """The aggregations of ``Spread`` and ``Bucketed`` over all history."""
+
+    variance_value = variance(col("value"), description="d")
+    skew_value = skew(col("value"), where=POSITIVE, description="d")
+    median = approx_median(col("value"), description="d")
+    unique_text = approx_n_unique(col("text"), description="d")
+    unique_value = approx_n_unique(col("value"), where=POSITIVE, default=-1, description="d")
+    first_values = first_k(col("value"), 3, description="d")
+    last_texts = last_k(col("text"), 2, description="d")
+    top_numbers = top_k(col("number"), 3, where=POSITIVE, description="d")
+    decayed = decayed_sum(col("value"), "3d", description="d")
+    share = count_ratio(col("flag"), POSITIVE, description="d")
+    texts = histogram(col("text"), ["a", ""], description="d")
+    last_by_flag = last(col("value"), by=col("flag"), buckets=[True, False], description="d")
+
+
+EVENT_VIEWS = [Daily, Hourly, Weekly, Filtered, Spread, Bucketed, Grown]
 
 TABLE_COLUMNS = {
     "left": String,

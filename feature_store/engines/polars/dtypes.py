@@ -25,10 +25,12 @@ _SCALARS: Final[dict[DType, pl.DataType]] = {
 def polars_dtype(dtype: DType) -> pl.DataType:
     """Return the Polars type of a feature type.
 
-    >>> from feature_store.dtypes import Vector
-    >>> polars_dtype(Timestamp), polars_dtype(Vector(3))
-    (Datetime(time_unit='us', time_zone='UTC'), Array(Float32, shape=(3,)))
+    >>> from feature_store.dtypes import Array, Vector
+    >>> polars_dtype(Timestamp), polars_dtype(Vector(3)), polars_dtype(Array(Int64, 2))
+    (Datetime(time_unit='us', time_zone='UTC'), Array(Float32, shape=(3,)), Array(Int64, shape=(2,)))
     """
+    if dtype.is_array:
+        return pl.Array(_SCALARS[dtype.element], dtype.length)
     return pl.Array(pl.Float32, dtype.length) if dtype.is_vector else _SCALARS[dtype]
 
 

@@ -8,27 +8,34 @@ from typing import Any
 import polars as pl
 
 from feature_store.aggregations import KINDS, Aggregation
-from feature_store.dtypes import DType, Timestamp
+from feature_store.dtypes import DType
 from feature_store.engines.polars.dtypes import constant, polars_dtype, to_microseconds, working_dtype
 from feature_store.engines.polars.expressions import compile_expression
+from feature_store.engines.polars.slots import merged_column, slot_value
 from feature_store.engines.polars.states import State, aggregation_states
 from feature_store.engines.polars.typed import finite
 from feature_store.features import Feature
 from feature_store.plans import Value
 from feature_store.views import FeatureView
-from feature_store.windows import Window
-
-
-def merged_column(state_column: str, window: Window | None) -> str:
-    """Return the column of a state merged over a window (None: all history) in the frame that ``finish`` takes."""
-    return f"{state_column}@{'all' if window is None else f'{window.over}/{window.hop}'}"
 
 
 def merged_dtype(state: State) -> pl.DataType:
-    """Return the type of a merged state: of ``first`` and ``last`` only the value is left, of ``unique`` the number."""
-    if isinstance(state.dtype, pl.Struct):
-        return next(pl.Series(dtype=field.dtype).dtype for field in state.dtype.fields if field.name == "value")
-    return pl.Int64() if state.part == "unique" else state.dtype
+    """Return the type of a merged state.
+
+    Of ``first`` and ``last`` only the value is left, of ``first_k`` and ``last_k`` the list of values, of ``unique``
+    and ``theta`` the number, of ``decayed`` the sum as it is at the as-of.
+    """
+    if state.part in ("unique", "theta"):
+        return pl.Int64()
+    if state.part in ("first_k", "last_k"):
+        assert isinstance(state.dtype, pl.List)
+        return pl.List(_value_dtype(state.dtype.inner))
+    return _value_dtype(state.dtype) if isinstance(state.dtype, pl.Struct) else state.dtype
+
+
+def _value_dtype(struct: object) -> pl.DataType:
+    assert isinstance(struct, pl.Struct)
+    return next(pl.Series(dtype=field.dtype).dtype for field in struct.fields if field.name == "value")
 
 
 def finish(view: FeatureView, merged: pl.DataFrame) -> pl.DataFrame:
@@ -39,10 +46,10 @@ def finish(view: FeatureView, merged: pl.DataFrame) -> pl.DataFrame:
         merged: keys and one ``merged_column`` per state and window, one row per entity; null where nothing was counted.
 
     Returns:
-        Keys and stored features in their dtypes, sorted by the keys. Vectors are Array(Float32, n).
+        Keys and stored features in their dtypes, sorted by the keys. Vectors and arrays are Array(..., n).
     """
     aggregates = [f for f in view.features if f.aggregation is not None]
-    values = merged.select(*view.keys, *(_aggregate(feature).alias(feature.name) for feature in aggregates))
+    values = merged.select(*view.keys, *(_aggregate(merged, feature).alias(feature.name) for feature in aggregates))
     return add_derived(view, values).sort(*view.keys)
 
 
@@ -73,10 +80,10 @@ def to_dtype(expr: pl.Expr, dtype: DType) -> pl.Expr:
 
 
 def default_expr(feature: Feature) -> pl.Expr | None:
-    """Return the declared default in the feature's dtype; None if there is none."""
+    """Return the declared default in the feature's dtype, of an array that of a slot; None if there is none."""
     if feature.default is None:
         return None
-    return to_dtype(constant(feature.default, feature.dtype), feature.dtype)
+    return to_dtype(constant(feature.default, feature.dtype.element), feature.dtype.element)
 
 
 def empty_values(view: FeatureView) -> dict[str, Value]:
@@ -93,28 +100,33 @@ def empty_values(view: FeatureView) -> dict[str, Value]:
     return {f.name: _json(row.get_column(f.name).to_list()[0], f.dtype) for f in view.stored_features}
 
 
-def _aggregate(feature: Feature) -> pl.Expr:
-    assert feature.aggregation is not None
+def _aggregate(merged: pl.DataFrame, feature: Feature) -> pl.Expr:
     aggregation = feature.aggregation
-    value, counted = _value(aggregation)
-    empty = KINDS[aggregation.kind].empty
-    default = default_expr(feature)
-    if default is None:
-        default = pl.lit(empty, dtype=pl.Int64).cast(polars_dtype(feature.dtype))
-    return pl.when(counted).then(to_dtype(value, feature.dtype)).otherwise(default)
+    assert aggregation is not None
+    if aggregation.k is not None:
+        return _array(_listed(aggregation, feature.dtype))
+    slots = [_slot(feature, *slot_value(merged, slot)) for slot in aggregation.slots()]
+    return _array(slots) if feature.dtype.is_array else slots[0]
 
 
-def _value(aggregation: Aggregation) -> tuple[pl.Expr, pl.Expr]:
-    """Return the value and whether anything was counted."""
-    parts = {
-        part: pl.col(merged_column(column, aggregation.window))
-        for part, column in zip(KINDS[aggregation.kind].states, aggregation.state_columns(), strict=True)
-    }
-    if aggregation.kind == "std":
-        n = parts["n"]
-        return pl.when(n > 1).then((parts["m2"] / (n - 1)).sqrt()), n > 0
-    value = parts["n" if aggregation.kind == "count" else KINDS[aggregation.kind].states[-1]]
-    return value, (parts["n"] > 0 if "n" in parts else value.is_not_null())
+def _slot(feature: Feature, value: pl.Expr, counted: pl.Expr) -> pl.Expr:
+    """Return a value in the feature's dtype, or of one slot of its array; where nothing was counted, the empty one."""
+    assert feature.aggregation is not None
+    dtype = feature.dtype.element
+    empty = default_expr(feature)
+    if empty is None:
+        empty = pl.lit(KINDS[feature.aggregation.kind].empty, dtype=pl.Int64).cast(polars_dtype(dtype))
+    return pl.when(counted).then(to_dtype(value, dtype)).otherwise(empty)
+
+
+def _listed(aggregation: Aggregation, dtype: DType) -> list[pl.Expr]:
+    (column,) = (pl.col(merged_column(name, aggregation.window)) for name in aggregation.state_columns())
+    return [to_dtype(column.list.get(place, null_on_oob=True), dtype.element) for place in range(dtype.length)]
+
+
+def _array(slots: list[pl.Expr]) -> pl.Expr:
+    """Return slots as an array, which is null where all of them are."""
+    return pl.when(pl.any_horizontal(slot.is_not_null() for slot in slots)).then(pl.concat_arr(slots))
 
 
 def _merged_schema(view: FeatureView) -> dict[str, pl.DataType]:
@@ -133,7 +145,10 @@ def _or_null(expr: pl.Expr | None, dtype: DType) -> pl.Expr:
 def _json(value: Any, dtype: DType) -> Value:
     if value is None:
         return None
-    if dtype == Timestamp:
-        assert isinstance(value, datetime)
-        return to_microseconds(value)
-    return [float(element) for element in value] if dtype.is_vector else value
+    if dtype.is_array:
+        return [_scalar_json(slot) for slot in value]
+    return [float(element) for element in value] if dtype.is_vector else _scalar_json(value)
+
+
+def _scalar_json(value: Any) -> Any:
+    return to_microseconds(value) if isinstance(value, datetime) else value

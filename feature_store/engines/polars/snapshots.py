@@ -6,10 +6,15 @@ from datetime import datetime
 
 import polars as pl
 
+from feature_store.engines.polars.decay import value_at
 from feature_store.engines.polars.dtypes import from_microseconds, to_microseconds
-from feature_store.engines.polars.finish import finish, merged_column, merged_dtype
+from feature_store.engines.polars.finish import finish, merged_dtype
 from feature_store.engines.polars.groups import GROUP, heads, number_groups
-from feature_store.engines.polars.states import State, aggregation_states, merge_states, state_schema, view_states
+from feature_store.engines.polars.merging import merge_states
+from feature_store.engines.polars.ordered import values_of
+from feature_store.engines.polars.sketches import n_distinct
+from feature_store.engines.polars.slots import merged_column
+from feature_store.engines.polars.states import State, aggregation_states, state_schema, view_states
 from feature_store.errors import InputError
 from feature_store.views import FeatureView
 from feature_store.windows import Window
@@ -36,7 +41,7 @@ def snapshot(view: FeatureView, tiles: pl.DataFrame, as_of: datetime, state: pl.
         raise InputError(f"{view.full_name} covers all history: give the state that merge_state returns.")
     merged = _merge_windows(view, tiles, to_microseconds(as_of))
     if state is not None and view.has_all_history:
-        history = _read_state(view, state)
+        history = _read_state(view, state, to_microseconds(as_of))
         entities = pl.concat([merged.select(view.keys), history.select(view.keys)]).unique()
         merged = entities.join(merged, on=view.keys, how="left").join(history, on=view.keys, how="left")
     return finish(view, merged)
@@ -91,7 +96,7 @@ def _merge_windows(view: FeatureView, tiles: pl.DataFrame, as_of: int) -> pl.Dat
     counts: list[str] = []
     for window, states in needed.items():
         part = merge_states(frame.filter(start >= tails[window]), states, count_unique=True)
-        part = part.select(GROUP, *(_merged(state, window) for state in states))
+        part = part.select(GROUP, *(_merged(part, state, as_of, window) for state in states))
         merged = merged.join(part, on=GROUP, how="left", maintain_order="left")
         counts += [merged_column(state.column, window) for state in states if state.value is None]
     return merged.filter(pl.any_horizontal(pl.col(column) > 0 for column in counts)).drop(GROUP) if counts else merged
@@ -107,17 +112,26 @@ def _window_states(view: FeatureView, window: Window | None) -> tuple[State, ...
     return tuple(found.values())
 
 
-def _read_state(view: FeatureView, state: pl.DataFrame) -> pl.DataFrame:
-    columns = [
-        pl.col(part.column).list.len().cast(pl.Int64).alias(merged_column(part.column, None))
-        if part.part == "unique"
-        else _merged(part, None)
-        for part in view_states(view, all_history_only=True)
-    ]
-    return state.select(*view.keys, *columns)
+def _read_state(view: FeatureView, state: pl.DataFrame, as_of: int) -> pl.DataFrame:
+    states = view_states(view, all_history_only=True)
+    return state.select(*view.keys, *(_merged(state, part, as_of, None) for part in states))
 
 
-def _merged(state: State, window: Window | None) -> pl.Expr:
-    column = pl.col(state.column)
-    value = column.struct.field("value") if isinstance(state.dtype, pl.Struct) else column
-    return value.cast(merged_dtype(state)).alias(merged_column(state.column, window))
+def _merged(frame: pl.DataFrame, state: State, as_of: int, window: Window | None) -> pl.Series:
+    """Return a merged state as ``finish`` takes it, of ``merged_dtype``."""
+    found = _read(frame, state, as_of)
+    return found.cast(merged_dtype(state)).alias(merged_column(state.column, window))
+
+
+def _read(frame: pl.DataFrame, state: State, as_of: int) -> pl.Series:
+    column = frame.get_column(state.column)
+    if state.part == "theta":
+        return n_distinct(column)
+    if state.part == "decayed":
+        assert state.parameter is not None
+        return value_at(column, as_of, state.parameter)
+    if state.part == "unique" and isinstance(column.dtype, pl.List):
+        return column.list.len()
+    return (
+        frame.select(values_of(state)).to_series() if state.part in ("first", "last", "first_k", "last_k") else column
+    )

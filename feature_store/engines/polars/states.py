@@ -4,28 +4,42 @@ A state column is called ``<part>_<digest>``; states of one digest read the same
 
 - ``n``: non-null inputs, or rows passing the filter where there is no input. Int64, never null.
 - ``sum``: Int64 of integers, Float64 of floats; 0 of nothing.
-- ``mean``, ``m2``: Float64 (m2: sum of squared distances from the mean); null and 0 of nothing.
+- ``mean``, ``m2``, ``m3``: Float64 (m2, m3: sums of squared and cubed distances from the mean); null, 0, 0 of nothing.
 - ``min``, ``max``: null of nothing.
 - ``first``, ``last``: a struct of ``time``, ``sequence`` if the source declares one, and ``value``; null of nothing.
 - ``unique``: the distinct values, sorted; null of nothing.
+- ``first_k``, ``last_k``: lists of up to k such structs, in that order; null of nothing.
+- ``top_k``: a list of up to k values, the largest first; null of nothing.
+- ``bins``, ``bin_counts``: lists of Int32 and Int64, see ``feature_store.percentiles``; null of nothing.
+- ``theta``: bytes, see ``feature_store.theta``; null of nothing.
+- ``decayed``: a struct of the newest ``time`` and the ``value`` of the sum then; null of nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
-from feature_store.aggregations import KINDS, Aggregation
+from feature_store.aggregations import Aggregation, StatePart
 from feature_store.engines.polars.dtypes import TIMESTAMP, working_dtype
-from feature_store.engines.polars.groups import GROUP, by_group, distinct, pick
-from feature_store.errors import InputError
 from feature_store.expressions.nodes import Expression
 from feature_store.expressions.operations import infer_dtype
 from feature_store.features import Feature
 from feature_store.sources import EventSource
 from feature_store.views import FeatureView
+
+_FIXED: Final[Mapping[str, pl.DataType]] = {
+    "n": pl.Int64(),
+    **dict.fromkeys(("mean", "m2", "m3"), pl.Float64()),
+    "bins": pl.List(pl.Int32),
+    "bin_counts": pl.List(pl.Int64),
+    "theta": pl.Binary(),
+    "decayed": pl.Struct({"time": TIMESTAMP, "value": pl.Float64}),
+}
+"""Types of the parts that do not depend on the input's."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,7 @@ class State:
         digest: what it shares with other states of the same input and filter.
         value: the aggregated expression; None: rows.
         where: the filter; None: all rows.
+        parameter: the k of lists, the half-life (microseconds) of ``decayed``.
         dtype: its Polars type.
         where_used: view and feature, for messages.
     """
@@ -47,6 +62,7 @@ class State:
     digest: str
     value: Expression | None
     where: Expression | None
+    parameter: int | None
     dtype: pl.DataType
     where_used: str
 
@@ -64,13 +80,10 @@ def view_states(view: FeatureView, *, all_history_only: bool = False) -> tuple[S
 
 
 def aggregation_states(view: FeatureView, feature: Feature, aggregation: Aggregation) -> list[State]:
-    """Return the states of one aggregation, and the count of rows passing its filter."""
+    """Return the states of one aggregation, slot by slot, each with the count of rows passing its filter."""
     used = f"{view.full_name}.{feature.name}"
-    columns = dict(zip(KINDS[aggregation.kind].states, aggregation.state_columns(), strict=True))
-    states = [
-        _state(view, used, part, column, aggregation.value, aggregation.where) for part, column in columns.items()
-    ]
-    return [*states, _state(view, used, "n", aggregation.rows_column(), None, aggregation.where)]
+    parts = (part for slot in aggregation.slots() for part in (*slot.state_parts(), slot.rows_part()))
+    return [_state(view, used, part) for part in parts]
 
 
 def tile_schema(view: FeatureView) -> dict[str, pl.DataType]:
@@ -86,87 +99,23 @@ def state_schema(view: FeatureView) -> dict[str, pl.DataType]:
     return {**keys, **{state.column: state.dtype for state in view_states(view, all_history_only=True)}}
 
 
-def merge_states(frame: pl.DataFrame, states: Sequence[State], *, count_unique: bool = False) -> pl.DataFrame:
-    """Merge the states of each group.
-
-    Args:
-        frame: state columns and sorted group numbers.
-        states: which to merge; with ``mean`` or ``m2`` comes the ``n`` of their digest.
-        count_unique: give the number of distinct values in the place of their list, which is faster.
-
-    Returns:
-        One row per group, sorted by group.
-
-    Raises:
-        InputError: a sum of integers does not fit Int64.
-    """
-    plain = [state for state in states if state.part in ("n", "sum", "min", "max")]
-    merged = by_group(frame, [merge_plain(state) for state in plain])
-    merged = check_sums(merged, plain)
-    for digest in dict.fromkeys(state.digest for state in states if state.part == "mean"):
-        spread = any(state.part == "m2" and state.digest == digest for state in states)
-        merged = merged.join(_merge_moments(frame, digest, spread=spread), on=GROUP, how="left", maintain_order="left")
-    merged = merged.with_columns(pl.col(state.column).fill_null(0.0) for state in states if state.part == "m2")
-    for state in states:
-        if state.part in ("first", "last"):
-            merged = merged.join(_merge_ordered(frame, state), on=GROUP, how="left", maintain_order="left")
-        if state.part == "unique":
-            part = _merge_unique(frame, state, count=count_unique)
-            merged = merged.join(part, on=GROUP, how="left", maintain_order="left")
-    return merged
-
-
-def merge_plain(state: State) -> pl.Expr:
-    """Return the aggregation that merges a count, sum, minimum or maximum; sums of integers in 128 bits."""
-    column = pl.col(state.column)
-    if state.part == "min":
-        return column.min()
-    if state.part == "max":
-        return column.max()
-    return column.cast(pl.Int128).sum() if state.part == "sum" and state.dtype == pl.Int64 else column.sum()
-
-
-def check_sums(frame: pl.DataFrame, states: Sequence[State]) -> pl.DataFrame:
-    """Return sums of integers, added up in 128 bits, as Int64.
-
-    Raises:
-        InputError: one does not fit.
-    """
-    sums = [state for state in states if state.part == "sum" and state.dtype == pl.Int64]
-    narrow = frame.with_columns(pl.col(state.column).cast(pl.Int64, strict=False) for state in sums)
-    for state in sums:
-        if narrow.get_column(state.column).null_count():
-            raise InputError(
-                f"{state.where_used}: a sum of integers does not fit Int64. "
-                "Sum a float instead: sum_(col(...).cast(Float64), ...)."
-            )
-    return narrow
-
-
-def to_struct(state: State, fields: Sequence[str]) -> pl.Expr:
-    """Return the fields of a ``first`` or ``last`` as its state column."""
-    return pl.struct(fields).cast(state.dtype).alias(state.column)
-
-
-def _state(
-    view: FeatureView, used: str, part: str, column: str, value: Expression | None, where: Expression | None
-) -> State:
-    digest = column.rpartition("_")[2]
-    return State(column, part, digest, value, where, _dtype(view, part, value), used)
+def _state(view: FeatureView, used: str, part: StatePart) -> State:
+    dtype = _dtype(view, part.part, part.value)
+    return State(part.column, part.part, part.digest, part.value, part.where, part.parameter, dtype, used)
 
 
 def _dtype(view: FeatureView, part: str, value: Expression | None) -> pl.DataType:
-    if part == "n":
-        return pl.Int64()
-    if part in ("mean", "m2"):
-        return pl.Float64()
+    if part in _FIXED:
+        return _FIXED[part]
     assert value is not None
     feature_dtype = infer_dtype(value, view.source.columns)
     assert feature_dtype is not None
     dtype = working_dtype(feature_dtype)
-    if part == "unique":
-        return pl.List(dtype)
-    return _ordered_dtype(view, dtype) if part in ("first", "last") else dtype
+    if part in ("first", "last"):
+        return _ordered_dtype(view, dtype)
+    if part in ("first_k", "last_k"):
+        return pl.List(_ordered_dtype(view, dtype))
+    return pl.List(dtype) if part in ("unique", "top_k") else dtype
 
 
 def _ordered_dtype(view: FeatureView, value: pl.DataType) -> pl.DataType:
@@ -175,31 +124,3 @@ def _ordered_dtype(view: FeatureView, value: pl.DataType) -> pl.DataType:
         return pl.Struct({"time": TIMESTAMP, "value": value})
     sequence = working_dtype(view.source.columns[view.source.sequence])
     return pl.Struct({"time": TIMESTAMP, "sequence": sequence, "value": value})
-
-
-def _merge_moments(frame: pl.DataFrame, digest: str, *, spread: bool) -> pl.DataFrame:
-    n, mean, m2 = pl.col(f"n_{digest}"), pl.col(f"mean_{digest}"), pl.col(f"m2_{digest}")
-    counted = frame.filter(n > 0)
-    merged = by_group(counted, [n.sum().alias("__n"), (n * mean).sum().alias("__total")])
-    merged = merged.select(GROUP, (pl.col("__total") / pl.col("__n")).alias(mean.meta.output_name()))
-    if not spread:
-        return merged
-    middle = merged.get_column(mean.meta.output_name())
-    place = counted.select(pl.col(GROUP).rle_id()).to_series()
-    around = counted.with_columns(middle.gather(place).alias("__middle"))
-    spreads = by_group(around, [(m2 + n * (mean - pl.col("__middle")) ** 2).sum().alias(m2.meta.output_name())])
-    return merged.hstack(spreads.drop(GROUP))
-
-
-def _merge_ordered(frame: pl.DataFrame, state: State) -> pl.DataFrame:
-    assert isinstance(state.dtype, pl.Struct)
-    fields = [field.name for field in state.dtype.fields]
-    present = frame.select(GROUP, state.column).filter(pl.col(state.column).is_not_null()).unnest(state.column)
-    return pick(present, fields, last=state.part == "last").select(GROUP, to_struct(state, fields))
-
-
-def _merge_unique(frame: pl.DataFrame, state: State, *, count: bool) -> pl.DataFrame:
-    values = distinct(frame.select(GROUP, state.column).drop_nulls().explode(state.column), state.column)
-    if count:
-        return by_group(values, [pl.len().cast(pl.Int64).alias(state.column)])
-    return by_group(values, [pl.col(state.column)])

@@ -9,17 +9,14 @@ from typing import Final
 
 import polars as pl
 
+from feature_store.engines.polars import decay, moments, sketches
 from feature_store.engines.polars.dtypes import TIMESTAMP, from_microseconds, to_microseconds
 from feature_store.engines.polars.expressions import compile_expression
-from feature_store.engines.polars.groups import GROUP, by_group, distinct, heads, number_groups, pick
+from feature_store.engines.polars.groups import GROUP, by_group, distinct, heads, number_groups
+from feature_store.engines.polars.merging import check_sums, counts_column
+from feature_store.engines.polars.ordered import pick_one, pick_several
 from feature_store.engines.polars.rows import read_rows
-from feature_store.engines.polars.states import (
-    State,
-    check_sums,
-    tile_schema,
-    to_struct,
-    view_states,
-)
+from feature_store.engines.polars.states import State, tile_schema, view_states
 from feature_store.errors import InputError
 from feature_store.expressions.nodes import ColumnRef, column_names
 from feature_store.sources import EventSource
@@ -66,9 +63,7 @@ def build_tiles(
     null_key = pl.any_horizontal(pl.col(key).is_null() for key in view.keys)
     excluded = _count_by_partition(view, prepared.filter(null_key))
     events = prepared.filter(~null_key & _passes_any(states))
-    # Sums of floats depend on the order of their terms, so that is fixed as far as values can tell rows apart.
-    floats = [name for name, dtype in events.schema.items() if dtype == pl.Float64 and name.startswith("__in_")]
-    order = [*view.keys, "__time", *_ties(view), *floats]
+    order = [*view.keys, "__time", *_ties(view), *_summed(events, states)]
     events = number_groups(events.sort(order), [*view.keys, "__tile"])
     return Tiles(_finish(view, _aggregate(view, events, states)), excluded)
 
@@ -122,16 +117,13 @@ def _count_by_partition(view: FeatureView, rows: pl.DataFrame) -> dict[datetime,
 
 
 def _aggregate(view: FeatureView, events: pl.DataFrame, states: tuple[State, ...]) -> pl.DataFrame:
-    simple = [state for state in states if state.part not in ("first", "last", "unique")]
+    simple = [state for state in states if state.part in _REDUCTIONS]
     frame = heads(events).select(*view.keys, "__tile").hstack(by_group(events, [_reduce(state) for state in simple]))
     frame = check_sums(frame, simple)
     for state in states:
-        if state.part in ("first", "last"):
-            frame = frame.join(_pick(view, events, state), on=GROUP, how="left", maintain_order="left")
-        if state.part == "unique":
-            values = distinct(events.select(GROUP, pl.col(_input(state)).alias(state.column)), state.column)
-            lists = by_group(values, [pl.col(state.column)])
-            frame = frame.join(lists, on=GROUP, how="left", maintain_order="left")
+        if state.part in _BUILDS:
+            built = _BUILDS[state.part](_present(view, events, state), state)
+            frame = frame.join(built, on=GROUP, how="left", maintain_order="left")
     return frame
 
 
@@ -140,11 +132,19 @@ def _reduce(state: State) -> pl.Expr:
     return _REDUCTIONS[state.part](column, state).alias(state.column)
 
 
-def _pick(view: FeatureView, events: pl.DataFrame, state: State) -> pl.DataFrame:
-    fields = {"time": "__time", **({"sequence": "__sequence"} if _ties(view) else {}), "value": _input(state)}
-    present = events.select(GROUP, **{field: pl.col(column) for field, column in fields.items()})
-    picked = pick(present.filter(pl.col("value").is_not_null()), list(fields), last=state.part == "last")
-    return picked.select(GROUP, to_struct(state, list(fields)))
+def _present(view: FeatureView, events: pl.DataFrame, state: State) -> pl.DataFrame:
+    """Return group, ``time``, ``sequence`` if there is one, and ``value``, where that is not null."""
+    sequence = {"sequence": "__sequence"} if _ties(view) else {}
+    columns = {"time": "__time", **sequence, "value": _input(state)}
+    present = events.select(GROUP, **{field: pl.col(column) for field, column in columns.items()})
+    return present.filter(pl.col("value").is_not_null())
+
+
+def _summed(events: pl.DataFrame, states: tuple[State, ...]) -> list[str]:
+    """Return the inputs whose order must be fixed: sums of floats depend on the order of their terms."""
+    floats = {name for name, dtype in events.schema.items() if dtype == pl.Float64}
+    summed = {_input(state) for state in states if state.part in ("m3", "decayed")}
+    return sorted(name for name in events.columns if name.startswith("__in_") and name in floats | summed)
 
 
 def _ties(view: FeatureView) -> list[str]:
@@ -167,6 +167,34 @@ _REDUCTIONS: Final[Mapping[str, Callable[[pl.Expr, State], pl.Expr]]] = {
     "mean": lambda column, _state: column.cast(pl.Float64).mean(),
     # Polars computes variances in one stable pass (Welford); ddof=0 leaves m2 / n.
     "m2": lambda column, _state: (column.cast(pl.Float64).var(ddof=0) * column.count()).fill_null(0.0),
+    "m3": lambda column, _state: moments.cubes(column.cast(pl.Float64)),
     "min": lambda column, _state: column.min(),
     "max": lambda column, _state: column.max(),
 }
+"""Parts that are one aggregation of their input."""
+
+
+def _unique(present: pl.DataFrame, state: State) -> pl.DataFrame:
+    return by_group(distinct(present, "value"), [pl.col("value").alias(state.column)])
+
+
+def _decayed(present: pl.DataFrame, state: State) -> pl.DataFrame:
+    assert state.parameter is not None
+    return decay.add_up(present.with_columns(pl.col("value").cast(pl.Float64)), state.column, state.parameter)
+
+
+def _bins(present: pl.DataFrame, state: State) -> pl.DataFrame:
+    values = present.select(GROUP, pl.col("value").cast(pl.Float64))
+    return sketches.build_bins(values, state.column, counts_column(state))
+
+
+_BUILDS: Final[Mapping[str, Callable[[pl.DataFrame, State], pl.DataFrame]]] = {
+    **dict.fromkeys(("first", "last"), pick_one),
+    **dict.fromkeys(("first_k", "last_k", "top_k"), pick_several),
+    "unique": _unique,
+    # The counts of a sketch come with its bins.
+    "bins": _bins,
+    "theta": lambda present, state: sketches.build_theta(present.select(GROUP, "value"), state.column),
+    "decayed": _decayed,
+}
+"""How the other parts are built from ``_present`` rows."""
