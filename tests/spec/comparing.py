@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -47,9 +47,12 @@ def assert_row(
     rows: Sequence[Row],
     as_of: datetime,
     where: str,
+    names: Collection[str] | None = None,
 ) -> None:
-    """Fail where the values of an entity, of some or all features, are not those wanted."""
-    for feature in (feature for feature in view.stored_features if feature.name in row):
+    """Fail where the values of an entity, of some or all stored features, are not those wanted."""
+    for feature in view.stored_features:
+        if names is not None and feature.name not in names:
+            continue
         value, expected = row[feature.name], wanted[feature.name]
         if value == expected and not feature.dtype.element.is_float:
             continue

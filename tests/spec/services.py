@@ -150,12 +150,12 @@ def assert_service_row(
         keys = tuple(request[selection.key_column(key)] for key in view.keys)
         own: list[Row] = [event for event in world.rows if keys_of(view, event) == keys]
         stored = {f.name: names[f.name] for f in view.stored_features if f.name in names}
-        if Status.PRESENT in {row[f"{output}__status"] for output in stored.values()}:
-            found = {name: row[output] for name, output in stored.items()}
-            expected = {name: wanted[output] for name, output in stored.items()}
-            assert_row(view, found, expected, own, row[as_of], where)
-        else:
-            for output in stored.values():
-                assert row[output] == wanted[output], f"{where}: {output}"
+        present = {name for name, output in stored.items() if row[f"{output}__status"] == Status.PRESENT}
+        found = {name: row[output] for name, output in stored.items()}
+        expected = {name: wanted[output] for name, output in stored.items()}
+        if present:
+            assert_row(view, found, expected, own, row[as_of], where, present)
+        for name in stored.keys() - present:
+            assert found[name] == expected[name], f"{where}: {name}"
         for name in names.keys() - stored.keys():
             assert row[names[name]] == wanted[names[name]], f"{where}: {name}"
