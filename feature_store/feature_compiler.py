@@ -69,6 +69,10 @@ def compile_aggregate(scope: ViewScope, name: str, draft: AggregateDraft) -> Fea
             where, f"aggregates, but {scope.source.name} is a table source", "use field(...), or an event source"
         )
     dtype = _result_dtype(scope, name, draft)
+    if draft.k is not None and draft.default is not None:
+        raise DefinitionError(
+            where, f"{draft.kind} with default={draft.default!r}", "leave it out: slots without a value are null"
+        )
     if draft.where is not None:
         _check_condition(scope, name, "where=", draft.where)
     aggregation = Aggregation(

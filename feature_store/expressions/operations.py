@@ -228,7 +228,7 @@ def infer_dtype(expression: Expression, schema: Mapping[str, DType]) -> DType | 
         return _literal_dtype(expression)
     assert isinstance(expression, Operation)
     arguments = [infer_dtype(argument, schema) for argument in expression.arguments]
-    arrays = [dtype for dtype in arguments if dtype is not None and dtype.is_array]
+    arrays: Types = [dtype for dtype in arguments if dtype is not None and dtype.is_array]
     _need(not arrays, f"{expression.name} is not defined for {_spell(arrays[:1])}", "compute with single values")
     return SIGNATURES[expression.name].result(arguments, dict(expression.options))
 
