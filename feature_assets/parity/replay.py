@@ -4,6 +4,9 @@ Log what a model was answered with ``log_rows``; ``replay`` builds the training 
 With ``availability="actual"`` it goes by when the ledger says that partitions were really published, and must agree.
 With ``"promised"`` it goes by the declared delays, as training sets do: where these differ, a promise was broken, and
 a model trained on such rows has seen values that it is not served.
+
+Readers look for a newer generation once a second, so in the second after a late publication a response may still be of
+the one before; the ledger knows only when the newer one could first be read.
 """
 
 from __future__ import annotations
