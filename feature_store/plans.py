@@ -17,7 +17,7 @@ from feature_store.streams.plan import StreamPlan
 
 PLAN_FORMAT: Final = 1
 
-Value = int | float | bool | str | list[float] | None
+Value = int | float | bool | str | list[float] | list[int | float | bool | str | None] | None
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class PlanKey:
 class PlanFeature:
     """A stored feature: what it is called, its type, its fingerprint and the value of an entity without events.
 
-    ``empty`` is a JSON value; a timestamp is integer microseconds UTC.
+    ``empty`` is a JSON value; a timestamp is integer microseconds UTC, an array a list of its slots.
     """
 
     name: str

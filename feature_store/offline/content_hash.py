@@ -65,6 +65,10 @@ def _buffers(column: pl.Series, bounds: Bounds) -> Iterator[_Buffer]:
         yield _fixed(lengths, bounds)
         text = column.drop_nulls().str.join("").item() if len(column) else ""
         yield memoryview((text or "").encode()), _ends(lengths)[bounds]
+    elif isinstance(dtype, pl.Binary):
+        lengths = column.bin.size().fill_null(0).cast(pl.Int64).to_numpy()
+        yield _fixed(lengths, bounds)
+        yield memoryview(b"".join(column.drop_nulls())), _ends(lengths)[bounds]
     else:
         yield _fixed(_numbers(column), bounds)
 

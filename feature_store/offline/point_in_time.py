@@ -158,7 +158,9 @@ def _output(
 
 
 def _fill_empty(stored: pl.Series, feature: PlanFeature, status: Statuses) -> pl.Series:
-    plain = pl.Series([feature.empty], dtype=pl.Int64 if feature.dtype == Timestamp.name else None)
+    dtype = dtype_from_name(feature.dtype)
+    instant = pl.List(pl.Int64) if dtype.is_array else pl.Int64
+    plain = pl.Series([feature.empty], dtype=instant if dtype.element == Timestamp else None)
     empty = pl.lit(plain.cast(stored.dtype)).first()
     return pl.select(pl.when(pl.Series(status == Status.EMPTY)).then(empty).otherwise(stored)).to_series()
 

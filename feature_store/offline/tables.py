@@ -164,11 +164,11 @@ class ValueTable(PartitionedTable):
                 )
 
     def scan(self, start: datetime | None = None, end: datetime | None = None) -> pl.LazyFrame:
-        """Read values as ``PartitionedTable.scan`` does, vectors as arrays."""
+        """Read values as ``PartitionedTable.scan`` does, vectors and arrays as Polars arrays."""
         rows = super().scan(start, end)
-        vectors = {f.name: f.dtype.length for f in self._view.stored_features if f.dtype.is_vector}
-        present = [name for name in vectors if name in rows.collect_schema()] if vectors else []
-        return rows.with_columns(pl.col(name).list.to_array(vectors[name]) for name in present)
+        arrays = {f.name: f.dtype.length for f in self._view.stored_features if f.dtype.shape}
+        present = [name for name in arrays if name in rows.collect_schema()] if arrays else []
+        return rows.with_columns(pl.col(name).list.to_array(arrays[name]) for name in present)
 
 
 class StateTable(PartitionedTable):

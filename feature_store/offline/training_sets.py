@@ -169,8 +169,8 @@ def load_training_set(
         return _dataset(opened.versions(chosen))
     rows = opened.scan(chosen).drop("partition_start")
     dtypes = {output.name: dtype_from_name(output.dtype) for output in load_manifest(store, name).plan.outputs}
-    vectors = {name: dtype.length for name, dtype in dtypes.items() if dtype.is_vector}
-    return rows.with_columns(pl.col(name).list.to_array(length) for name, length in vectors.items())
+    arrays = {name: dtype.length for name, dtype in dtypes.items() if dtype.shape}
+    return rows.with_columns(pl.col(name).list.to_array(length) for name, length in arrays.items())
 
 
 def load_manifest(store: OfflineStore, name: str) -> Manifest:
