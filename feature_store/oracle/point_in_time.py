@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from feature_store.oracle.expressions import Row
 from feature_store.oracle.on_read import on_read_value
 from feature_store.oracle.snapshots import Keys, Values, empty_values
+from feature_store.oracle.streams import StreamHistory, batch_end, read_stream, stream_as_of
 from feature_store.services import FeatureService
 from feature_store.status import Status
 from feature_store.views import FeatureView
@@ -32,6 +33,10 @@ class Partition:
     values: Mapping[Keys, Values]
     features: frozenset[str]
     published_at: datetime | None = None
+
+
+History = Sequence[Partition] | StreamHistory
+"""What was written of a view, and of a stream view what is known of it."""
 
 
 def usable_from(partition: Partition, availability: str) -> datetime | None:
@@ -65,22 +70,14 @@ def status_at(view: FeatureView, stored: str, partition: Partition | None, keys:
     return Status.PRESENT if None not in keys and keys in partition.values else Status.EMPTY
 
 
-def read_view(
+def read_partition(
     view: FeatureView, partition: Partition | None, keys: Keys, time: datetime
 ) -> dict[str, tuple[Any, Status]]:
-    """Return every feature of an entity at T with its status; an on-read feature has the status of what it reads."""
+    """Return every stored feature of an entity at T with its status."""
     empty = empty_values(view)
-    statuses = {name: status_at(view, name, partition, keys, time) for name in empty}
     row = empty if partition is None else partition.values.get(keys, empty)
-    stored = {name: value_at(name, status, row, empty) for name, status in statuses.items()}
-    found: dict[str, tuple[Any, Status]] = {}
-    for feature in view.features:
-        if feature.is_stored:
-            found[feature.name] = stored[feature.name], statuses[feature.name]
-        else:
-            status = statuses[feature.reads[0]] if feature.reads else Status.PRESENT
-            found[feature.name] = on_read_value(feature, stored, time), status
-    return found
+    statuses = {name: status_at(view, name, partition, keys, time) for name in empty}
+    return {name: (value_at(name, status, row, empty), status) for name, status in statuses.items()}
 
 
 def value_at(name: str, status: Status, row: Row, empty: Row) -> Any:
@@ -88,9 +85,34 @@ def value_at(name: str, status: Status, row: Row, empty: Row) -> Any:
     return {Status.PRESENT: row.get(name), Status.EMPTY: empty[name]}.get(status)
 
 
+def with_on_read(
+    view: FeatureView, stored: Mapping[str, tuple[Any, Status]], time: datetime
+) -> dict[str, tuple[Any, Status]]:
+    """Add the on-read features, each with the status of the feature it reads; one of T alone is PRESENT."""
+    values = {name: value for name, (value, _status) in stored.items()}
+    found = dict(stored)
+    for feature in view.features:
+        if not feature.is_stored:
+            status = stored[feature.reads[0]][1] if feature.reads else Status.PRESENT
+            found[feature.name] = on_read_value(feature, values, time), status
+    return found
+
+
+def read_view(
+    view: FeatureView, history: History, keys: Keys, time: datetime, availability: str = "promised"
+) -> tuple[dict[str, tuple[Any, Status]], datetime | None]:
+    """Return every feature of an entity at T with its status, and the as-of of the values."""
+    if isinstance(history, StreamHistory):
+        as_of = None if batch_end(view, history, time) is None else stream_as_of(view, time)
+        return with_on_read(view, read_stream(view, history, keys, time), time), as_of
+    partition = partition_at(history, time, availability)
+    stored = read_partition(view, partition, keys, time)
+    return with_on_read(view, stored, time), None if partition is None else partition.as_of
+
+
 def service_row(
     service: FeatureService,
-    partitions: Mapping[str, Sequence[Partition]],
+    histories: Mapping[str, History],
     row: Row,
     time: datetime,
     availability: str = "promised",
@@ -99,30 +121,21 @@ def service_row(
 
     Args:
         service: the service.
-        partitions: by the view's full name.
+        histories: by the view's full name, what was written of it.
         row: the key columns, as the service names them; a null key is EMPTY.
         time: T, the same for every view of the row.
         availability: ``promised`` or ``actual``.
 
     Returns:
-        Per output its value, ``<output>__status``, and per view ``<prefix>__as_of``.
+        Per output its value and ``<output>__status``; per view ``<prefix>__as_of``.
     """
-    return dict(_service_row(service, partitions, row, time, availability))
-
-
-def _service_row(
-    service: FeatureService,
-    partitions: Mapping[str, Sequence[Partition]],
-    row: Row,
-    time: datetime,
-    availability: str,
-) -> Iterator[tuple[str, Any]]:
+    answer: Values = {}
     for selection in service.features:
         view = selection.view
-        partition = partition_at(partitions[view.full_name], time, availability)
         keys = tuple(row[selection.key_column(key)] for key in view.keys)
-        found = read_view(view, partition, keys, time)
+        found, as_of = read_view(view, histories[view.full_name], keys, time, availability)
         for name in selection.names:
-            output, (value, status) = selection.output_name(name), found[name]
-            yield from ((output, value), (f"{output}__status", status))
-        yield f"{selection.prefix}__as_of", None if partition is None else partition.as_of
+            output = selection.output_name(name)
+            answer[output], answer[f"{output}__status"] = found[name]
+        answer[f"{selection.prefix}__as_of"] = as_of
+    return answer
