@@ -160,6 +160,11 @@ class Aggregation:
         """The number of slots of its value, an array; None: its value is no array."""
         return self.k if self.by is None else len(self.buckets)
 
+    def expressions(self) -> tuple[Expression, ...]:
+        """Return all that it reads of a row."""
+        parts = (self.value, self.denominator, self.where, self.by)
+        return tuple(part for part in parts if part is not None)
+
     def slots(self) -> tuple[Aggregation, ...]:
         """Return aggregations without ``by`` that together give the value: one per bucket, or just this one."""
         if self.by is None:

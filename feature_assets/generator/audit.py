@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import pandera.polars as pa
 import polars as pl
@@ -10,9 +10,16 @@ import polars as pl
 from feature_store import Feature, FeatureView
 from feature_store.engines.polars.dtypes import polars_dtype
 
-_NEVER_NEGATIVE: Final = ("count", "n_unique", "std")
+_NEVER_NEGATIVE: Final = ("count", "n_unique", "approx_n_unique", "std", "variance", "count_ratio")
 _INSTANT: Final = pl.Datetime("us", "UTC")
 _EXAMPLES: Final = 20
+
+
+def _smallest_slots(data: Any) -> pl.LazyFrame:
+    return data.lazyframe.select(pl.col(data.key).arr.min() >= 0)
+
+
+_slots_ge_0: Final = pa.Check(_smallest_slots, error="greater_than_or_equal_to(0)")
 
 
 def value_schema(view: FeatureView) -> pa.DataFrameSchema:
@@ -42,5 +49,6 @@ def audit(view: FeatureView, frame: pl.DataFrame) -> pl.DataFrame:
 def _column(feature: Feature) -> pa.Column:
     kind = None if feature.aggregation is None else feature.aggregation.kind
     negative_default = isinstance(feature.default, int | float) and feature.default < 0
-    checks = [pa.Check.ge(0)] if kind in _NEVER_NEGATIVE and not negative_default else []
+    not_negative = _slots_ge_0 if feature.dtype.is_array else pa.Check.ge(0)
+    checks = [not_negative] if kind in _NEVER_NEGATIVE and not negative_default else []
     return pa.Column(polars_dtype(feature.dtype), checks, nullable=True)

@@ -38,7 +38,7 @@ def source_columns(view: FeatureView, feature: Feature) -> list[str]:
     if feature.reads:
         return list(dict.fromkeys(c for read in feature.reads for c in source_columns(view, view.feature(read))))
     aggregation = feature.aggregation
-    expressions = (feature.expression,) if aggregation is None else (aggregation.value, aggregation.where)
+    expressions = (feature.expression,) if aggregation is None else aggregation.expressions()
     columns = dict.fromkeys(name for e in expressions if e is not None for name in column_names(e))
     if columns or feature.on_read is not None:
         return list(columns)

@@ -19,7 +19,8 @@ def partition_statistics(
     """Return numbers by partition start and feature: ``rows``, ``null_rate`` and what fits the type.
 
     Numbers get ``mean, min, max``; Booleans ``true_rate``; strings ``distinct``; timestamps the days
-    from them to the as-of: ``newest_days, oldest_days``. Vectors get no more. What has no value (all null) is left out.
+    from them to the as-of: ``newest_days, oldest_days``. Of arrays those are over all slots; vectors get no more. What
+    has no value (all null) is left out.
 
     Args:
         view: the view.
@@ -45,8 +46,10 @@ def _by_feature(features: Sequence[Feature], row: Mapping[str, int | float | Non
 
 
 def _expressions(feature: Feature) -> Iterator[tuple[str, pl.Expr]]:
-    value, dtype = pl.col(feature.name), feature.dtype
+    value, dtype = pl.col(feature.name), feature.dtype.element
     yield "null_rate", value.null_count() / pl.len()
+    if feature.dtype.is_array:
+        value = value.explode()
     if dtype.is_numeric:
         yield "mean", value.cast(pl.Float64).mean()
         yield "min", value.min()
@@ -56,6 +59,6 @@ def _expressions(feature: Feature) -> Iterator[tuple[str, pl.Expr]]:
     elif dtype.name == "String":
         yield "distinct", value.drop_nulls().n_unique()
     elif dtype.name == "Timestamp":
-        age = (pl.col("as_of") - value).dt.total_microseconds() / DAY
-        yield "newest_days", age.min()
-        yield "oldest_days", age.max()
+        as_of = pl.col("as_of").first()
+        yield "newest_days", (as_of - value.max()).dt.total_microseconds() / DAY
+        yield "oldest_days", (as_of - value.min()).dt.total_microseconds() / DAY

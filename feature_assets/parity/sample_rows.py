@@ -134,7 +134,8 @@ def _constants(view: FeatureView) -> Iterator[Any]:
     for feature in view.features:
         parts = [feature.expression]
         if feature.aggregation is not None:
-            parts += [feature.aggregation.value, feature.aggregation.where]
+            parts += feature.aggregation.expressions()
+            yield from feature.aggregation.buckets
         for part in parts:
             if part is not None:
                 yield from _constants_of(part)

@@ -23,7 +23,7 @@ def expressions() -> Iterator[Expression]:
         if feature.expression is not None:
             yield feature.expression
         if feature.aggregation is not None:
-            yield from (e for e in (feature.aggregation.value, feature.aggregation.where) if e is not None)
+            yield from feature.aggregation.expressions()
 
 
 def test_there_is_enough_and_not_too_much():
