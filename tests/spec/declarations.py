@@ -18,23 +18,35 @@ from feature_store import (
     Team,
     Timestamp,
     Vector,
+    approx_median,
+    approx_n_unique,
+    approx_percentile,
     col,
     count,
+    count_ratio,
     days_since,
+    decayed_sum,
     derive,
     feature_view,
     field,
     first,
+    first_k,
+    histogram,
     hour_of_day,
     last,
+    last_k,
     max_,
     mean,
     min_,
     n_unique,
     one_hot,
     ratio,
+    skew,
     std,
+    stream_view,
     sum_,
+    top_k,
+    variance,
     when,
 )
 
@@ -115,6 +127,67 @@ class Daily:
     hour = hour_of_day(description="d")
 
 
+@feature_view(source=EVENTS, cadence="1d", available_after="2h", freshness="3d", **OPTIONS)
+class More:
+    """The aggregations of which each keeps more than a number, daily."""
+
+    variance_7d = variance(col("value"), over="7d", hop="1d", default=-1.0, description="d")
+    skew_7d = skew(col("value"), over="7d", hop="1d", description="d")
+    skew_number = skew(col("number"), over="36h", hop="12h", dtype=Float32, description="d")
+    p90_7d = approx_percentile(col("value"), 0.9, over="7d", hop="1d", description="d")
+    median_36h = approx_median(col("number"), over="36h", hop="12h", default=0.5, description="d")
+    texts_7d = approx_n_unique(col("text"), over="7d", hop="1d", description="d")
+    values_36h = approx_n_unique(col("value"), over="36h", hop="12h", where=POSITIVE, default=-1, description="d")
+    first_3 = first_k(col("text"), 3, over="7d", hop="1d", description="d")
+    last_2 = last_k(col("value"), 2, over="7d", hop="1d", where=POSITIVE, description="d")
+    top_2 = top_k(col("value"), 2, over="36h", hop="12h", dtype=Float32, description="d")
+    top_texts = top_k(col("text"), 3, over="7d", hop="1d", description="d")
+    letters = histogram(col("text"), ["a", "b", "z"], over="7d", hop="1d", description="d")
+    decayed = decayed_sum(col("value"), half_life="1d", over="7d", hop="1d", description="d")
+    decayed_number = decayed_sum(col("number"), half_life="90m", over="36h", hop="12h", default=-1, description="d")
+    share = count_ratio(POSITIVE, col("flag"), over="7d", hop="1d", description="d")
+    share_of_a = count_ratio(
+        POSITIVE, col("number") > 0, where=col("text") == "a", over="36h", hop="12h", description="d"
+    )
+    rows_by_flag = count(by=col("flag"), buckets=[True, False], over="7d", hop="1d", description="d")
+    sum_by_text = sum_(
+        col("value"), by=col("text"), buckets=["a", "A", "b"], over="7d", hop="1d", dtype=Float32, description="d"
+    )
+    number_by_text = sum_(
+        col("number"), by=col("text").lower(), buckets=["a", "é"], over="36h", hop="12h", default=3, description="d"
+    )
+    mean_by_number = mean(
+        col("value"), by=col("number"), buckets=[0, 7], where=POSITIVE, over="7d", hop="1d", description="d"
+    )
+    std_by_flag = std(col("value"), by=col("flag"), buckets=[False], over="7d", hop="1d", description="d")
+    last_by_text = last(col("flag"), by=col("text"), buckets=["b", "a"], over="7d", hop="1d", description="d")
+    unique_by_value = n_unique(col("text"), by=col("value"), buckets=[0.0, 0.1], over="7d", hop="1d", description="d")
+
+
+@stream_view(source=EVENTS, cadence="1d", batch_after="2h", available_after="5s", freshness="1m", **OPTIONS)
+class Live:
+    """A value at every T, with hops of a second, five minutes, an hour and a day."""
+
+    rows_10s = count(over="10s", hop="1s", description="d")
+    rows_1h = count(over="1h", hop="5m", where=POSITIVE, description="d")
+    values_36h = count(col("value"), over="36h", hop="1h", description="d")
+    sum_1h = sum_(col("value"), over="1h", hop="5m", dtype=Float32, description="d")
+    sum_36h = sum_(col("value"), over="36h", hop="1h", where=POSITIVE & col("flag"), default=-1, description="d")
+    number_3d = sum_(col("number"), over="3d", hop="1d", default=5, description="d")
+    mean_36h = mean(col("value"), over="36h", hop="1h", default=0.1, dtype=Float32, description="d")
+    std_3d = std(col("value"), over="3d", hop="1d", default=-1.0, description="d")
+    variance_1h = variance(col("value"), over="1h", hop="5m", description="d")
+    min_1h = min_(col("value"), over="1h", hop="5m", description="d")
+    max_text = max_(col("text").lower(), over="3d", hop="1d", default="none", description="d")
+    first_value = first(col("value"), over="1h", hop="5m", description="d")
+    last_value = last(col("value"), over="36h", hop="1h", description="d")
+    last_time = last(col("time"), over="3d", hop="1d", description="d")
+    share = count_ratio(POSITIVE, col("flag"), over="36h", hop="1h", description="d")
+    trend = ratio(sum_36h, sum_1h, description="d")
+    text_vector = derive(one_hot(max_text, ["a", "none"]), description="d")
+    days = days_since(last_time, description="d")
+
+
 @feature_view(source=UNSEQUENCED, cadence="1h", freshness="2h", **OPTIONS)
 class Hourly:
     """Hourly, over windows whose tails lie on minutes, hours and days; without a sequence or a time to live."""
@@ -145,6 +218,13 @@ class Weekly:
     last_moment = last(col("moment"), description="d")
     unique_text = n_unique(col("text"), description="d")
     unique_moment = n_unique(col("moment"), where=POSITIVE, default=-1, description="d")
+    skew_value = skew(col("value"), description="d")
+    approx_text = approx_n_unique(col("text"), description="d")
+    median_value = approx_median(col("value"), description="d")
+    first_2 = first_k(col("value"), 2, description="d")
+    last_2 = last_k(col("text"), 2, where=POSITIVE, description="d")
+    decayed = decayed_sum(col("value"), half_life="7d", description="d")
+    letters = histogram(col("text"), ["a", "b"], description="d")
     rows_7d = count(over="7d", hop="1d", where=col("flag"), description="d")
     last_7d = last(col("number"), over="7d", hop="1d", description="d")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.spec.declarations import START, BareTable, Daily, Hourly, Table, Weekly, at
+from tests.spec.declarations import START, BareTable, Daily, Hourly, Live, More, Table, Weekly, at
 from tests.spec.worlds import Range
 
 DAILY = Range(Daily, START, START, at(9))
 """Over the end of a week, at which the tail of 14 days moves."""
+MORE = Range(More, START, at(5), at(9))
 HOURLY = Range(Hourly, START, at(hours=20), at(hours=27))
 """Over midnight, at which the tail of one day moves."""
 WEEKLY = Range(Weekly, START, START, at(42))
@@ -14,5 +15,14 @@ WEEKLY = Range(Weekly, START, START, at(42))
 TABLE = Range(Table, START, START, at(5))
 BARE = Range(BareTable, START, at(hours=22), at(hours=26))
 
-EVENT_RANGES = [DAILY, HOURLY, WEEKLY]
+LIVE = Range(
+    Live,
+    START,
+    START,
+    at(6),
+    instants=(at(4), at(4, hours=2), at(3, hours=5), at(3, hours=5, microseconds=2_100_000_000), at(5, hours=23.999)),
+)
+"""At bounds of days, hours and five minutes, and at odd seconds."""
+
+EVENT_RANGES = [DAILY, MORE, HOURLY, WEEKLY]
 TABLE_RANGES = [TABLE, BARE]

@@ -118,7 +118,7 @@ def instants(span: Range, written: Sequence[Written]) -> list[datetime]:
     return sorted({instant + tick for instant in found for tick in TICKS})
 
 
-def some_keys(span: Range, world: World, rng: Random) -> dict[str, Any]:
+def some_keys(world: World, rng: Random) -> dict[str, Any]:
     """Return the keys of a request: of a row of the world, of nobody, or null, in both roles."""
     pairs = [(row["left"], row["right"]) for row in world.rows]
     left, right = rng.choice([*pairs, *pairs, UNSEEN, (None, "a")])
@@ -156,6 +156,8 @@ def assert_service_row(
         if present:
             assert_row(view, found, expected, own, row[as_of], where, present)
         for name in stored.keys() - present:
-            assert found[name] == expected[name], f"{where}: {name}"
+            assert found[name] == expected[name], f"{where}: {name}: {found[name]!r} is not {expected[name]!r}"
         for name in names.keys() - stored.keys():
-            assert row[names[name]] == wanted[names[name]], f"{where}: {name}"
+            assert row[names[name]] == wanted[names[name]], (
+                f"{where}: {name}: {row[names[name]]!r}, not {wanted[names[name]]!r}"
+            )

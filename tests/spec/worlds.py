@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from feature_store import FeatureView
 from feature_store.engines.polars.dtypes import polars_dtype
+from feature_store.oracle.expressions import EPOCH
 from feature_store.oracle.windows import tail
 from tests.spec.declarations import at
 
@@ -51,12 +52,14 @@ class Range:
         start: of the first tile partition, which is the source's start.
         first: of the first partition of values.
         end: of the last.
+        instants: the as-ofs around which worlds are made, if not those of the partitions.
     """
 
     view: FeatureView
     start: datetime
     first: datetime
     end: datetime
+    instants: tuple[datetime, ...] | None = None
 
     @property
     def cadence(self) -> timedelta:
@@ -69,9 +72,9 @@ class Range:
         return [self.first + self.cadence * place for place in range((self.end - self.first) // self.cadence)]
 
     @property
-    def as_ofs(self) -> list[datetime]:
-        """As-ofs of the partitions of values."""
-        return [start + self.cadence for start in self.starts]
+    def as_ofs(self) -> Sequence[datetime]:
+        """As-ofs around which worlds are made."""
+        return self.instants or [start + self.cadence for start in self.starts]
 
 
 KEYS: Final = [
@@ -101,10 +104,15 @@ OFFSETS: Final = [
 
 
 def edges(view: FeatureView, as_of: datetime) -> list[datetime]:
-    """Return the instants at which something changes: the as-of, every tail, the ends of partitions around them."""
+    """Return the instants at which something changes: the as-of, every tail, the ends of partitions and tiles there."""
     tails = [tail(window, as_of) for window in view.windows]
     step = timedelta(microseconds=view.cadence)
-    return [as_of, *tails, as_of - step, *(edge + step for edge in tails)]
+    floors = [EPOCH + (as_of - EPOCH) // span * span for span in map(_span, view.levels)]
+    return [as_of, *tails, as_of - step, *(edge + step for edge in tails), *floors]
+
+
+def _span(microseconds: int) -> timedelta:
+    return timedelta(microseconds=microseconds)
 
 
 def event_world(span: Range, number: int, rng: Random) -> World:
@@ -174,15 +182,15 @@ Generate = Callable[[Range, int, Random], World]
 
 
 def batches(span: Range, generate: Generate = event_world, most: int = 8) -> st.SearchStrategy[list[World]]:
-    """Return a strategy of lists of worlds that share a store."""
-    randoms = st.randoms(use_true_random=False)
-    return (
-        st.integers(1, most)
-        .flatmap(
-            lambda count: st.tuples(*(st.builds(generate, st.just(span), st.just(n), randoms) for n in range(count)))
-        )
-        .map(list)
-    )
+    """Return a strategy of lists of worlds that share a store, and at most two as-ofs, as each costs time."""
+
+    def worlds(count: int, as_ofs: list[datetime]) -> st.SearchStrategy[tuple[World, ...]]:
+        near = replace(span, instants=tuple(as_ofs))
+        randoms = st.randoms(use_true_random=False)
+        return st.tuples(*(st.builds(generate, st.just(near), st.just(number), randoms) for number in range(count)))
+
+    as_ofs = st.lists(st.sampled_from(list(span.as_ofs)), min_size=1, max_size=2)
+    return st.tuples(st.integers(1, most), as_ofs).flatmap(lambda pair: worlds(*pair)).map(list)
 
 
 def seeded(span: Range, seeds: Sequence[int], generate: Generate = event_world) -> list[World]:

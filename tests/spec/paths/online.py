@@ -57,7 +57,7 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
         write_plan(root / "plans", plan)
         with FeatureClient(root / "plans", url) as client:
             for time in rng.sample(instants(span, live), INSTANTS):
-                requests = [some_keys(span, world, rng) for world in worlds]
+                requests = [some_keys(world, rng) for world in worlds]
                 answer = _read(client, service.name, requests, time)
                 for world, request, row in zip(worlds, requests, answer.iter_rows(named=True), strict=True):
                     partitions = {span.view.full_name: [partition.of(span, world) for partition in live]}

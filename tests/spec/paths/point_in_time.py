@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from random import Random
 
 import polars as pl
@@ -11,9 +12,10 @@ from polars.testing import assert_frame_equal
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.finish import empty_values
 from feature_store.offline.instants import INSTANT
+from feature_store.offline.partition_choice import Availability
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
-from feature_store.oracle.point_in_time import service_row
+from feature_store.oracle.point_in_time import History, service_row
 from feature_store.services import compile_plan
 from tests.spec.services import assert_service_row, instants, service_of, some_keys, write_with_holes
 from tests.spec.stores import folder
@@ -24,24 +26,47 @@ ROWS_PER_WORLD = 3
 
 def check(span: Range, worlds: Sequence[World], rng: Random) -> None:
     """Fail where a row of a training set is not what the oracle says, or is lost, multiplied or moved."""
-    service = service_of(span.view)
-    availability = rng.choice(["promised", "promised", "actual"])
     with folder() as root:
         store = OfflineStore(str(root))
         written = write_with_holes(store, span, worlds, rng)
         times = instants(span, written)
         asked = [(world, rng.choice(times)) for world in worlds for _ in range(ROWS_PER_WORLD)]
-        asked += asked[: rng.choice([0, 1, 5])]
         rng.shuffle(asked)
-        requests = [{**some_keys(span, world, rng), "time": time, "label": n} for n, (world, time) in enumerate(asked)]
-        spine = _spine(span, requests, rng)
-        plan = compile_plan(service, empty_values)
-        options = {"allow_missing": True, "with_status": True, "availability": availability}
-        joined = point_in_time_join(store, plan, spine, "time", **options)
+        assert_joined(
+            store,
+            span,
+            asked,
+            lambda world: {span.view.full_name: [partition.of(span, world) for partition in written]},
+            rng,
+            availability=rng.choice(["promised", "promised", "actual"]),
+        )
+
+
+def assert_joined(
+    store: OfflineStore,
+    span: Range,
+    asked: Sequence[tuple[World, datetime]],
+    histories: Callable[[World], Mapping[str, History]],
+    rng: Random,
+    availability: Availability = "promised",
+) -> None:
+    """Join a spine of some worlds and times, some of it twice, and compare it with the oracle."""
+    asked = [*asked, *asked[: rng.choice([0, 1, 5])]]
+    service = service_of(span.view)
+    requests = [{**some_keys(world, rng), "time": time, "label": n} for n, (world, time) in enumerate(asked)]
+    spine = _spine(span, requests, rng)
+    joined = point_in_time_join(
+        store,
+        compile_plan(service, empty_values),
+        spine,
+        "time",
+        allow_missing=True,
+        with_status=True,
+        availability=availability,
+    )
     assert_frame_equal(joined.select(spine.columns), spine)
     for (world, time), request, row in zip(asked, requests, joined.iter_rows(named=True), strict=True):
-        partitions = {span.view.full_name: [partition.of(span, world) for partition in written]}
-        wanted = service_row(service, partitions, request, time, availability)
+        wanted = service_row(service, histories(world), request, time, availability)
         assert_service_row(service, world, request, row, wanted)
 
 

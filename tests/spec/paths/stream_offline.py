@@ -1,0 +1,82 @@
+"""Stream views joined at any T, from batch tiles with holes and the copy of what the stream wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from random import Random
+
+import polars as pl
+
+from feature_store.engines.polars.stream_tiles import build_stream_tiles
+from feature_store.offline.materialize import compute_tiles
+from feature_store.offline.store import OfflineStore
+from feature_store.oracle.streams import Span, StreamHistory
+from feature_store.streams.compiler import compile_stream_plan
+from tests.spec.paths.point_in_time import assert_joined
+from tests.spec.stores import RUN, all_partitions, folder, land
+from tests.spec.worlds import MICROSECOND, Range, Row, World, frame_of, rows_of
+
+ROWS_PER_WORLD = 3
+
+
+def check(span: Range, worlds: Sequence[World], rng: Random) -> None:
+    """Fail where a training row of a stream view is not what the oracle says of its T."""
+    with folder() as root:
+        store = OfflineStore(str(root))
+        landed = land_tiles(store, span, worlds, rng)
+        told = stream_spans(store, span, worlds, rng)
+        asked = [(world, rng.choice(instants(span, world))) for world in worlds for _ in range(ROWS_PER_WORLD)]
+        rng.shuffle(asked)
+        assert_joined(
+            store,
+            span,
+            asked,
+            lambda world: {span.view.full_name: StreamHistory(world.rows, landed, told)},
+            rng,
+        )
+
+
+def land_tiles(store: OfflineStore, span: Range, worlds: Sequence[World], rng: Random) -> list[datetime]:
+    """Build batch tiles up to some day, maybe with a hole; return the starts of the partitions."""
+    land(store, span, rows_of(worlds), rng)
+    starts = all_partitions(span, span.start)
+    starts = starts[: rng.choice([0, 3, 4, 5, len(starts)])]
+    if starts and rng.choice([True, False, False]):
+        starts.remove(rng.choice(starts))
+    for start in rng.sample(starts, len(starts)):
+        compute_tiles(store, span.view, start, start + span.cadence, RUN)
+    return starts
+
+
+def stream_spans(store: OfflineStore, span: Range, worlds: Sequence[World], rng: Random) -> list[Span]:
+    """Write what the stream knew after some spans of time, overlapping the batch or not; return the spans."""
+    rows, told = rows_of(worlds), []
+    for sequence in range(rng.choice([0, 1, 2])):
+        start = span.start + rng.choice([timedelta(days=2), timedelta(days=4), timedelta(days=3, hours=5)])
+        end = rng.choice([span.end, start + timedelta(days=1), start + timedelta(hours=2, minutes=30)])
+        append_tiles(store, span, rows, (start, min(end, span.end)), sequence)
+        told.append((start, min(end, span.end)))
+    return told
+
+
+def append_tiles(store: OfflineStore, span: Range, rows: Sequence[Row], told: Span, sequence: int) -> None:
+    """Append, of a span of time, every tile that overlaps it, with what happened in it before the span's end."""
+    start, end = told
+    seen = [row for row in rows if row["time"] < end]
+    tiles = build_stream_tiles(span.view, frame_of(span.view, seen).lazy(), span.start, span.end).frame
+    overlapping = tiles.filter(pl.col("tile_start") + pl.duration(microseconds=pl.col("span")) > start)
+    plan = compile_stream_plan(span.view, list(span.view.fingerprints))
+    copy = store.stream_copy(span.view.full_name)
+    copy.append(overlapping.drop("partition_start"), plan, writer=RUN, sequence=sequence, start=start, end=end)
+
+
+def instants(span: Range, world: World) -> list[datetime]:
+    """Return T around the bounds of the world's as-of, of availability, and of seconds."""
+    lag = timedelta(microseconds=span.view.available_after)
+    batch_after = timedelta(microseconds=span.view.batch_after or 0)
+    second = timedelta(seconds=1)
+    near = [world.as_of + lag, world.as_of + lag + second, world.as_of + batch_after, span.start + batch_after]
+    near += [row["time"] + lag + second for row in world.rows[:2]]
+    near += [world.as_of.replace(hour=0, minute=0, second=0, microsecond=0) + batch_after]
+    return [max(instant + tick, span.start) for instant in near for tick in (timedelta(0), MICROSECOND, -MICROSECOND)]
