@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 from feature_store.expressions.nodes import column_names
 from feature_store.expressions.text import from_canonical
@@ -24,7 +25,7 @@ def restrict_plan(plan: StreamPlan, layouts: Sequence[TileLayout]) -> StreamPlan
     """
     fits = all(layout.levels == plan.levels for layout in layouts)
     held = {state.column for state in plan.states if fits and all(state in layout.states for layout in layouts)}
-    aggregates = tuple(each for each in plan.aggregates if held.issuperset(*each.slots))
+    aggregates = tuple(each for each in plan.aggregates if held.issuperset(chain.from_iterable(each.slots)))
     names = {each.name for each in aggregates}
     derived: list[StreamDerived] = []
     for each in plan.derived:

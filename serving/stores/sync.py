@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,10 +18,12 @@ from feature_store.features import Feature
 from feature_store.fingerprints import stored_column
 from feature_store.offline.instants import from_microseconds, to_microseconds
 from feature_store.offline.ledger import Ledger
+from feature_store.offline.partitioned_table import PartitionedTable
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
 from feature_store.rows import LayoutField, RowLayout
 from feature_store.views import FeatureView
+from serving.stores.stream_sync import BatchTiles
 from serving.stores.writer import Chunk, LoadReport, OnlineWriter, Snapshot
 
 Progress = Callable[[str], None]
@@ -48,7 +50,8 @@ def sync_view(
 ) -> SyncReport:
     """Make the online store hold the newest available partition of a view and every landed one after it.
 
-    Doing it again changes nothing. Older partitions are not loaded: nobody is served from them.
+    Of a stream view these are the tiles that requests count which are served from the partition's end on. Doing it
+    again changes nothing. Older partitions are not loaded: nobody is served from them.
 
     Args:
         store: the offline store.
@@ -61,12 +64,16 @@ def sync_view(
         NotComputedError: no partition has landed.
         FingerprintError: a partition was computed by another definition of a feature.
     """
-    table = store.values(view)
+    table = _table(store, view)
     opened = table.open()
     if opened.partitions.is_empty():
         raise NotComputedError(f"{view.full_name}: no partition has landed: materialise its table first")
     served, wanted = _wanted(opened.partitions, now)
-    loads = {row["as_of"][0]: _load(view, writer, opened, row, table.ledger, progress) for row in wanted.iter_slices(1)}
+    loads: dict[datetime, LoadReport] = {}
+    for row in wanted.iter_slices(1):
+        report = _load(view, writer, opened, row, table.ledger, progress)
+        if report is not None:
+            loads[row["as_of"][0]] = report
     return SyncReport(served, loads)
 
 
@@ -76,12 +83,15 @@ def is_synced(store: OfflineStore, view: FeatureView, writer: OnlineWriter, now:
     Raises:
         FingerprintError: as ``sync_view``.
     """
-    _served, wanted = _wanted(store.values(view).ledger.partitions(), now)
-    live = {(each.as_of, each.content_hash, each.layout) for each in writer.generations(view.full_name)}
-    return all(
-        (to_microseconds(row["as_of"]), row["content_hash"], _layout(_held(view, row))) in live
-        for row in wanted.iter_rows(named=True)
-    )
+    partitions = _table(store, view).ledger.partitions()
+    live = {(g.as_of, g.content_hash, g.layout, g.tiles) for g in writer.generations(view.full_name)}
+    snapshots = [_snapshot(view, partitions, row) for row in _wanted(partitions, now)[1].iter_rows(named=True)]
+    return all((s.as_of, s.content_hash, s.layout, s.tiles) in live for s in snapshots if s is not None)
+
+
+def _table(store: OfflineStore, view: FeatureView) -> PartitionedTable:
+    """Return what is loaded of a view: its values, or of a stream view its tiles."""
+    return store.tiles(view) if view.is_stream else store.values(view)
 
 
 def _wanted(partitions: pl.DataFrame, now: datetime) -> tuple[datetime | None, pl.DataFrame]:
@@ -98,19 +108,20 @@ def _load(
     row: pl.DataFrame,
     ledger: Ledger,
     progress: Progress | None,
-) -> LoadReport:
+) -> LoadReport | None:
+    """Load a partition; None: holes before it leave no feature of a stream view that could be computed."""
     partition = row.row(0, named=True)
-    as_of = to_microseconds(partition["as_of"])
-    available_at = to_microseconds(partition["available_at"])
-    held = _held(view, partition)
-    snapshot = Snapshot(as_of, available_at, _layout(held), partition["content_hash"])
+    snapshot = _snapshot(view, opened.partitions, partition)
+    if snapshot is None:
+        return None
+    of_all = "" if view.is_stream else f" of {partition['rows']}"
 
     def told(written: int) -> None:
         if progress is not None:
-            progress(f"{view.full_name} as of {partition['as_of']}: {written} of {partition['rows']} rows loaded")
+            progress(f"{view.full_name} as of {partition['as_of']}: {written}{of_all} rows loaded")
 
-    report = writer.load(view.full_name, snapshot, _chunks(view, opened, row, held), told)
-    is_live = any(g.id == report.generation and g.as_of == as_of for g in writer.generations(view.full_name))
+    report = writer.load(view.full_name, snapshot, _chunks(view, opened, row), told)
+    is_live = any(g.id == report.generation and g.as_of == snapshot.as_of for g in writer.generations(view.full_name))
     if is_live and partition["generation"] != report.generation:
         ledger.mark_published(partition["as_of"], from_microseconds(report.published_at), report.generation)
     return report
@@ -123,11 +134,21 @@ def _held(view: FeatureView, partition: Mapping[str, Any]) -> list[_Held]:
     return [(feature, column) for feature, column in found if column is not None]
 
 
-def _layout(held: Sequence[_Held]) -> RowLayout:
-    return RowLayout(tuple(LayoutField(f.name, f.dtype, f.fingerprint) for f, _ in held))
+def _snapshot(view: FeatureView, partitions: pl.DataFrame, partition: Mapping[str, Any]) -> Snapshot | None:
+    """Return what is loaded of a partition."""
+    if view.is_stream:
+        return BatchTiles.of(view, partitions, partition).snapshot
+    layout = RowLayout(tuple(LayoutField(f.name, f.dtype, f.fingerprint) for f, _ in _held(view, partition)))
+    as_of, available_at = to_microseconds(partition["as_of"]), to_microseconds(partition["available_at"])
+    return Snapshot(as_of, available_at, layout, partition["content_hash"])
 
 
-def _chunks(view: FeatureView, opened: OpenTable, row: pl.DataFrame, held: Sequence[_Held]) -> Iterator[Chunk]:
+def _chunks(view: FeatureView, opened: OpenTable, row: pl.DataFrame) -> Iterator[Chunk]:
+    partition = row.row(0, named=True)
+    if view.is_stream:
+        yield from BatchTiles.of(view, opened.partitions, partition).chunks(opened)
+        return
+    held = _held(view, partition)
     columns = dict.fromkeys(column for _, column in held)
     frame = opened.scan(row).select(*view.keys, *columns).collect()
     keys = [to_column(frame[key], dtype) for key, dtype in view.entity.keys.items()]

@@ -1,0 +1,76 @@
+"""Which events a stream knows already: ids by entity, packed like tiles, in values that writers alone read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from feature_store.columns import Column, Mask
+from feature_store.dtypes import DType
+from feature_store.durations import SECOND
+from feature_store.engines.polars.columns import to_series
+from feature_store.streams.levels import Instants
+from feature_store.streams.packed import TileLayout
+from feature_store.streams.plan import StateField, StreamState
+from feature_store.streams.tiles import StreamTiles, concat_tiles
+from serving.stores.stream_events import Events
+
+
+@dataclass(frozen=True)
+class KnownEvents:
+    """The ids of the events of some entities that a stream knows.
+
+    Attributes:
+        dtype: of the ids.
+        ids: the state ``id`` at the second of each event, by place of the entity.
+        count: the number of entities.
+    """
+
+    dtype: DType
+    ids: StreamTiles
+    count: int
+
+    @staticmethod
+    def decode(dtype: DType, values: Sequence[bytes | None]) -> KnownEvents:
+        """Read what ``encode`` returned, one value per entity."""
+        return KnownEvents(dtype, _layout(dtype).decode(values).tiles, len(values))
+
+    def encode(self) -> list[bytes]:
+        """Return one value per entity; empty: none of its events is known."""
+        values = _layout(self.dtype).encode(self.ids, np.zeros(self.count, np.int64)).to_list()
+        some = np.bincount(self.ids.row, minlength=self.count) > 0
+        return [value if has else b"" for value, has in zip(values, some.tolist(), strict=True)]
+
+    def unknown(self, events: Events) -> Mask:
+        """Return which events are none that are known, nor repeat one before them; those without an id never are."""
+        assert events.id is not None
+        valid = events.id.valid
+        new = self._frame(events.entity[valid], Column(events.id.values[valid], valid[valid]))
+        first = new.with_columns(index=pl.Series(np.flatnonzero(valid))).unique(["row", "id"], keep="first")
+        fresh = first.join(self._frame(self.ids.row, self.ids.states["id"]), on=["row", "id"], how="anti")
+        chosen = ~valid
+        chosen[fresh["index"].to_numpy()] = True
+        return chosen
+
+    def with_events(self, events: Events) -> KnownEvents:
+        """Return these ids and those of events."""
+        assert events.id is not None
+        valid = events.id.valid
+        seconds = events.time[valid] // SECOND * SECOND
+        states = {"id": Column(events.id.values[valid], valid[valid])}
+        new = StreamTiles(events.entity[valid], np.full(len(seconds), SECOND, np.int64), seconds, states)
+        return replace(self, ids=concat_tiles([self.ids, new]))
+
+    def since(self, kept_from: int | None) -> KnownEvents:
+        """Return the ids of events from an instant on; None: all."""
+        return self if kept_from is None else replace(self, ids=self.ids.take(self.ids.start >= kept_from))
+
+    def _frame(self, row: Instants, ids: Column) -> pl.DataFrame:
+        return pl.DataFrame({"row": pl.Series(row, dtype=pl.Int64), "id": to_series(ids, self.dtype)})
+
+
+def _layout(dtype: DType) -> TileLayout:
+    return TileLayout((SECOND,), (StreamState("id", "id", (StateField("id", dtype.name),), ""),))

@@ -1,0 +1,262 @@
+"""The stream side of a stream view, in this process: events in, absolute tiles of their entities out.
+
+Every append reads the rows of the entities it touches, adds the events' tiles to theirs by the merge of batch tiles,
+and writes the rows back in one step. So tiles hold absolute values, a writer that dies between two appends loses
+nothing, and one that dies within an append has written all of it or nothing; its successor goes on from the rows in the
+store.
+
+A row keeps the tiles from two days before the oldest as-of of a live generation on: batch tiles own what is older. Of
+those it keeps every level for two days back from the newest event (``exact_for``), so that a late event finds all its
+tiles and T may lie that far in the past; and before that what the windows of any later T count. The header says since
+when every level is kept: an event from before that time is left to the batch tiles, and counted as too late.
+
+It needs Polars and the offline engines: readers, and the server above all, do without it.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from feature_store.columns import Mask
+from feature_store.durations import DAY, SECOND
+from feature_store.engines.polars.stream_merge import merge_stream_tiles, tile_frame
+from feature_store.errors import InputError
+from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.offline.store import OfflineStore
+from feature_store.ragged import Ragged, from_list
+from feature_store.streams.compiler import compile_stream_plan
+from feature_store.streams.levels import Instants
+from feature_store.streams.packed import TileLayout
+from feature_store.streams.plan import StreamPlan
+from feature_store.streams.tiles import StreamTiles
+from feature_store.views import FeatureView
+from serving.stores.connection import WRITE_TIMEOUT, connect, told_plainly
+from serving.stores.stream_events import Events, event_tiles, read_events, source_of
+from serving.stores.stream_ids import KnownEvents
+from serving.stores.stream_retention import is_kept
+from serving.stores.stream_rows import StreamRows
+
+KEPT_PAST: Final = 2 * DAY
+"""How long before the oldest live as-of tiles are kept."""
+
+EXACT_FOR: Final = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class AppendReport:
+    """What became of the rows of an append.
+
+    Attributes:
+        events: that count now.
+        null_keys: rows left out for a null key.
+        null_times: rows left out for a null time.
+        too_late: events left to the batch tiles.
+        duplicates: events that were known already.
+        entities: whose rows were written.
+    """
+
+    events: int
+    null_keys: int
+    null_times: int
+    too_late: int
+    duplicates: int
+    entities: int
+
+
+class StreamWriter:
+    """Writes the stream of one view; it alone: a writer that was at work before is stopped.
+
+    Args:
+        url: of a Redis or Valkey server.
+        view: a stream view.
+        since: every event from this instant on will be appended; where the store holds a stream of the view as it is
+            declared now, that one is gone on with, and its own beginning stands. Requests are answered from the first
+            batch tiles whose as-of is not before it.
+        offline: where a copy of every tile is kept for the point-in-time join; None: nowhere.
+        exact_for: how far back from the newest event every level of tiles is kept. The rows of entities with many
+            events per hour are the smaller the shorter it is.
+
+    Raises:
+        InputError: the view is no stream view, or ``since`` has no zone.
+        StoreUnavailableError: the store does not answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        view: FeatureView,
+        *,
+        since: datetime,
+        offline: OfflineStore | None = None,
+        exact_for: timedelta = EXACT_FOR,
+    ) -> None:
+        if not view.is_stream:
+            raise InputError(f"{view.full_name} is no stream view: declare it with @stream_view")
+        self._view = view
+        self._plan: Final[StreamPlan] = compile_stream_plan(view, view.fingerprints)
+        self._layout = TileLayout.of(self._plan)
+        source = source_of(view)
+        self._id_dtype = None if source.event_id is None else source.columns[source.event_id]
+        self._exact_for = exact_for // timedelta(microseconds=1) + self._plan.lag
+        self._copy = None if offline is None else offline.stream_copy(view.full_name)
+        self._name, self._writes = uuid.uuid4().hex, 0
+        self._newest = 0
+        self._url = url
+        self._client = connect(url, WRITE_TIMEOUT)
+        with told_plainly(url):
+            # Tiles from there on are whole.
+            first = -(-to_microseconds(since) // self._plan.levels[-1]) * self._plan.levels[-1]
+            self._rows = StreamRows(self._client, view.full_name, self._layout, first)
+
+    @property
+    def since(self) -> datetime:
+        """The instant from which on the stream holds every event."""
+        return from_microseconds(self._rows.stream.since)
+
+    def close(self) -> None:
+        """Close the connections; what was appended is in the store already."""
+        self._client.close()
+
+    def append(self, rows: pl.DataFrame, *, until: datetime | None = None) -> AppendReport:
+        """Make events count: all of them or, should this raise, none.
+
+        They may come in any order and any portions, best of seconds or minutes: an append is one transaction. Where the
+        source declares an ``event_id``, an event may be appended again; elsewhere it would count again.
+
+        Args:
+            rows: rows of the view's source.
+            until: with these rows, every event before this instant has been appended; without it, those before the
+                newest event. The point-in-time join relies on it, where a copy is kept.
+
+        Raises:
+            InputError: a column is missing or of another type, or a sum of integers does not fit Int64.
+            StreamTakenUpError: another writer took the stream up.
+            StoreUnavailableError: the store does not answer; append the rows again.
+        """
+        given, null_keys, null_times = read_events(self._view, rows)
+        with told_plainly(self._url):
+            held = self._read(given)
+            timely = given.take(given.time >= held.from_when[given.entity])
+            fresh = timely if held.known is None else timely.take(held.known.unknown(timely))
+            if len(fresh.time):
+                self._add(held, given, fresh, until)
+            elif until is not None:
+                self._copy_tiles(held.tiles.take(np.zeros(len(held.tiles), np.bool_)), given.keys, until)
+        return AppendReport(
+            events=len(fresh.time),
+            null_keys=null_keys,
+            null_times=null_times,
+            too_late=len(given.time) - len(timely.time),
+            duplicates=len(timely.time) - len(fresh.time),
+            entities=len(np.unique(fresh.entity)),
+        )
+
+    def prune(self) -> int:
+        """Drop the tiles that batch tiles have come to own, also of entities without new events; return how many.
+
+        Run it now and then, e.g. whenever batch tiles were loaded: appends drop those of the entities they touch.
+        """
+        dropped = 0
+        with told_plainly(self._url):
+            kept_from = self._kept_from()
+            for piece in self._rows.entities():
+                dropped += self._prune(from_list(piece), kept_from)
+        return dropped
+
+    def _read(self, given: Events) -> _Held:
+        """Read what the store holds of the entities of events."""
+        values = self._rows.read(given.encoded)
+        decoded = self._layout.decode(values)
+        complete_since = np.full(len(values), self._rows.stream.since, np.int64)
+        complete_since[decoded.present] = decoded.complete_since
+        return _Held(decoded.tiles, decoded.present, complete_since, self._kept_from(), self._known(given.encoded))
+
+    def _known(self, entities: Ragged) -> KnownEvents | None:
+        """Read which events of entities are known; None: the source declares no ids."""
+        if self._id_dtype is None:
+            return None
+        return KnownEvents.decode(self._id_dtype, self._rows.read_events(entities))
+
+    def _kept_from(self) -> int | None:
+        """Return the start of the first tiles that are kept; None: no batch tiles own any time yet."""
+        oldest = self._rows.oldest_live()
+        return None if oldest is None else (oldest - KEPT_PAST) // self._plan.levels[-1] * self._plan.levels[-1]
+
+    def _add(self, held: _Held, given: Events, fresh: Events, until: datetime | None) -> None:
+        """Add events that are new to the tiles of their entities, in the offline copy and then in the store."""
+        new = event_tiles(self._view, self._plan.states, fresh)
+        tiles, changed = merge_stream_tiles(self._view, self._plan.states, held.tiles, new)
+        self._newest = max(int(fresh.time.max()), self._newest)
+        # The copy comes first: what it has too much after a failure, the same events appended again make right.
+        self._copy_tiles(tiles.take(changed), given.keys, until)
+        newest = min(self._newest, time.time_ns() // 1000) // SECOND * SECOND
+        complete_since = np.maximum(held.complete_since, newest - self._exact_for)
+        kept = tiles.take(is_kept(self._plan, tiles, complete_since, held.kept_from))
+        rows = self._encode(kept, complete_since)
+        known = None if held.known is None else held.known.with_events(fresh).since(held.kept_from).encode()
+        names = given.encoded.to_list()
+        added = [name for name, row, old in zip(names, rows, held.present.tolist(), strict=True) if row and not old]
+        self._rows.write(given.encoded, rows, known, added)
+
+    def _encode(self, tiles: StreamTiles, complete_since: Instants) -> list[bytes]:
+        """Return one value per entity; empty: it has no tiles."""
+        some = np.bincount(tiles.row, minlength=len(complete_since)) > 0
+        values = self._layout.encode(tiles, complete_since).to_list()
+        return [value if has else b"" for value, has in zip(values, some.tolist(), strict=True)]
+
+    def _prune(self, entities: Ragged, kept_from: int | None) -> int:
+        decoded = self._layout.decode(self._rows.read(entities))
+        complete_since = np.full(len(entities), self._rows.stream.since, np.int64)
+        complete_since[decoded.present] = decoded.complete_since
+        kept = is_kept(self._plan, decoded.tiles, complete_since, kept_from)
+        rows = self._encode(decoded.tiles.take(kept), complete_since)
+        known = self._known(entities)
+        self._rows.write(entities, rows, None if known is None else known.since(kept_from).encode(), [])
+        self._rows.forget([name for name, row in zip(entities.to_list(), rows, strict=True) if not row])
+        return int(np.count_nonzero(~kept))
+
+    def _copy_tiles(self, tiles: StreamTiles, keys: pl.DataFrame, until: datetime | None) -> None:
+        if self._copy is None:
+            return
+        since = self._rows.stream.since
+        end = max(since, self._newest // SECOND * SECOND, since if until is None else to_microseconds(until))
+        self._writes += 1
+        self._copy.append(
+            pl.concat([keys[tiles.row], tile_frame(tiles, self._plan.states).drop("row")], how="horizontal"),
+            self._plan,
+            writer=self._name,
+            sequence=self._writes,
+            start=from_microseconds(since),
+            end=from_microseconds(end),
+        )
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What the store holds of some entities.
+
+    Attributes:
+        tiles: by place of the entity.
+        present: whether an entity has a row.
+        complete_since: per entity, the instant since which every level of its tiles is kept.
+        kept_from: the start of the first tiles that are kept at all.
+        known: the events that are known; None: the source declares no ids.
+    """
+
+    tiles: StreamTiles
+    present: Mask
+    complete_since: Instants
+    kept_from: int | None
+    known: KnownEvents | None
+
+    @property
+    def from_when(self) -> Instants:
+        """Per entity, the time of the first event that can be added to all its tiles."""
+        return self.complete_since if self.kept_from is None else np.maximum(self.complete_since, self.kept_from)
