@@ -73,6 +73,9 @@ String: Final = DType("String", "O")
 Timestamp: Final = DType("Timestamp", "<i8")
 """Microseconds since the Unix epoch, UTC."""
 
+Bytes: Final = DType("Bytes", "O")
+"""Of sketches in tiles; no column of a source and no feature is of it."""
+
 KEY_DTYPES: Final = (Int64, String)
 """Types a join key can have."""
 
@@ -120,6 +123,8 @@ def dtype_from_name(name: str) -> DType:
     """
     if name in _SCALARS:
         return _SCALARS[name]
+    if name == Bytes.name:
+        return Bytes
     if match := _VECTOR.fullmatch(name):
         return Vector(int(match[1]))
     match = _ARRAY.fullmatch(name)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import Final
 
-from feature_store.aggregations import KINDS, Aggregation
-from feature_store.dtypes import DType, Float64, Int64, Timestamp
+from feature_store.aggregations import KINDS, StatePart
+from feature_store.dtypes import Bytes, DType, Float64, Int64, Timestamp
 from feature_store.durations import to_microseconds
 from feature_store.expressions.operations import infer_dtype
 from feature_store.expressions.text import to_canonical
@@ -23,6 +24,13 @@ from feature_store.streams.plan import (
 )
 from feature_store.values import default_json
 from feature_store.views import FeatureView
+
+_FIXED: Final[Mapping[str, DType]] = {
+    "n": Int64,
+    **dict.fromkeys(("mean", "m2", "m3", "decayed"), Float64),
+    "theta": Bytes,
+}
+"""Types of the parts that do not depend on the input's."""
 
 
 def compile_stream_plan(view: FeatureView, names: Collection[str]) -> StreamPlan:
@@ -51,30 +59,27 @@ def stream_states(view: FeatureView) -> tuple[StreamState, ...]:
     """Return the state columns of a stream view's tiles, sorted by name."""
     assert isinstance(view.source, EventSource)
     found: dict[str, StreamState] = {}
-    for aggregation in (slot for whole in view.aggregations for slot in _slots(whole)):
-        value = None if aggregation.value is None else infer_dtype(aggregation.value, view.source.columns)
-        parts = dict(zip(aggregation.state_columns(), KINDS[aggregation.kind].states, strict=True))
-        for column, part in {**parts, aggregation.rows_column(): "n"}.items():
-            fields = tuple(_fields(view.source, column, part, value))
-            found[column] = StreamState(column, part, fields, _fingerprint(view, column))
+    for slot in (slot for aggregation in view.aggregations for slot in aggregation.slots()):
+        for part in (*slot.state_parts(), slot.rows_part()):
+            fields = tuple(_fields(view.source, part))
+            parameter = part.parameter if part.part == "decayed" else None
+            found[part.column] = StreamState(part.column, part.part, fields, _fingerprint(view, part.column), parameter)
     return tuple(found[column] for column in sorted(found))
 
 
-def _fields(source: EventSource, column: str, part: str, value: DType | None) -> Iterator[StateField]:
-    if part == "n":
-        yield StateField(column, Int64.name)
-    elif part in ("mean", "m2"):
-        yield StateField(column, Float64.name)
-    else:
-        assert value is not None
-        working = Float64 if value.is_float else value
-        if part in ("first", "last"):
-            yield StateField(f"{column}.time", Timestamp.name)
-            if source.sequence is not None:
-                yield StateField(f"{column}.sequence", source.columns[source.sequence].name)
-            yield StateField(f"{column}.value", working.name)
-        else:
-            yield StateField(column, working.name)
+def _fields(source: EventSource, part: StatePart) -> Iterator[StateField]:
+    column = part.column
+    if part.part in ("first", "last", "decayed"):
+        yield StateField(f"{column}.time", Timestamp.name)
+        if source.sequence is not None and part.part != "decayed":
+            yield StateField(f"{column}.sequence", source.columns[source.sequence].name)
+        column = f"{column}.value"
+    dtype = _FIXED.get(part.part)
+    if dtype is None:
+        assert part.value is not None
+        dtype = infer_dtype(part.value, source.columns)
+        assert dtype is not None
+    yield StateField(column, Float64.name if dtype.is_float else dtype.name)
 
 
 def _fingerprint(view: FeatureView, column: str) -> str:
@@ -82,15 +87,12 @@ def _fingerprint(view: FeatureView, column: str) -> str:
     return fingerprint(["stream tiles", view.source.canonical(), keys, view.cadence, column])
 
 
-def _slots(aggregation: Aggregation) -> tuple[Aggregation, ...]:
-    return (aggregation,)
-
-
 def _row_counts(view: FeatureView) -> tuple[RowCount, ...]:
     counts: dict[RowCount, None] = {}
     for aggregation in view.aggregations:
         assert aggregation.window is not None
-        counts[RowCount(aggregation.rows_column(), aggregation.window.over, aggregation.window.hop)] = None
+        for slot in aggregation.slots():
+            counts[RowCount(slot.rows_column(), aggregation.window.over, aggregation.window.hop)] = None
     return tuple(counts)
 
 
@@ -125,7 +127,7 @@ def _aggregate(feature: Feature) -> StreamAggregate:
         dtype=feature.dtype.name,
         over=aggregation.window.over,
         hop=aggregation.window.hop,
-        slots=tuple(slot.state_columns() for slot in _slots(aggregation)),
+        slots=tuple((*slot.state_columns(), slot.rows_column()) for slot in aggregation.slots()),
         empty=empty,
     )
 

@@ -13,7 +13,7 @@ from feature_store.streams.levels import Instants, counted
 from feature_store.streams.parts import WindowTiles, merge_part
 from feature_store.streams.plan import StreamAggregate, StreamPlan
 from feature_store.streams.tiles import StreamTiles
-from feature_store.streams.values import add_derived, finish_slot
+from feature_store.streams.values import add_derived, finish_slot, to_array
 from feature_store.windows import Window
 
 
@@ -61,9 +61,8 @@ class _Merging:
     merged: dict[tuple[str, Window], Column] = field(default_factory=dict[tuple[str, Window], Column])
 
     def aggregate(self, aggregate: StreamAggregate, dtype: DType) -> Column:
-        element = dtype
-        slots = [finish_slot(aggregate, element, self._parts(aggregate, columns)) for columns in aggregate.slots]
-        return slots[0]
+        slots = [finish_slot(aggregate, dtype.element, self._parts(aggregate, columns)) for columns in aggregate.slots]
+        return to_array(slots) if dtype.is_array else slots[0]
 
     def counted(self) -> Mask:
         mask = np.zeros(len(self.as_of), np.bool_)

@@ -2,8 +2,8 @@
 
 A value is: layout id (u32) and number of tiles (u32), the instant since which it is complete and the first start of its
 tiles (i64 microseconds each); then per tile its level (u8), its start (u32 seconds after the first), a bitmap of nulls
-and the fixed-width fields of its states side by side (a string is its u32 length); then the bytes of the strings of
-all tiles in that order. Everything is little-endian.
+and the fixed-width fields of its states side by side (a string or a sketch is its u32 length); then the bytes of the
+strings and sketches of all tiles in that order. Everything is little-endian.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 from feature_store.columns import Array, Column, Mask
-from feature_store.dtypes import DType, String, dtype_from_name
+from feature_store.dtypes import Bytes, DType, String, dtype_from_name
 from feature_store.durations import SECOND
 from feature_store.errors import InputError
 from feature_store.ragged import (
@@ -42,6 +42,7 @@ from feature_store.streams.tiles import StreamTiles
 _HEADER: Final = np.dtype([("layout", "<u4"), ("count", "<u4"), ("complete_since", "<i8"), ("base", "<i8")])
 _LENGTH: Final = np.dtype("<u4")
 _MOST_SECONDS: Final = 2**32 - 1
+_VARIABLE: Final = (String, Bytes)
 _AGAIN: Final = "load the view's batch tiles again, or restart its stream writer"
 
 
@@ -175,8 +176,8 @@ class TileLayout:
 
     @cached_property
     def _text_places(self) -> list[str]:
-        """The fields of the fixed-width part that hold lengths of strings."""
-        return [f"{place}" for place, (_, dtype) in enumerate(self.fields) if dtype == String]
+        """The fields of the fixed-width part that hold lengths of strings and sketches."""
+        return [f"{place}" for place, (_, dtype) in enumerate(self.fields) if dtype in _VARIABLE]
 
     def _encode_tiles(self, tiles: StreamTiles, base: Instants) -> tuple[Array, list[Ragged]]:
         """Return the fixed-width parts of the tiles, and their strings field by field."""
@@ -190,8 +191,8 @@ class TileLayout:
         fixed["nulls"] = np.packbits(~np.stack([each.valid for each in columns], axis=1), axis=1, bitorder="little")
         tails: list[Ragged] = []
         for place, (column, (_, dtype)) in enumerate(zip(columns, self.fields, strict=True)):
-            if dtype == String:
-                tails.append(encode_utf8(np.where(column.valid, column.values, "")))
+            if dtype in _VARIABLE:
+                tails.append(_encode_objects(column, dtype))
                 fixed[f"{place}"] = tails[-1].lengths
             else:
                 fixed[f"{place}"][column.valid] = column.values[column.valid]
@@ -241,7 +242,9 @@ class TileLayout:
         starts = (ends - lengths.reshape(-1)).reshape(lengths.shape) + shift[entity][:, np.newaxis]
         try:
             return {
-                place: decode_utf8(gather(rows.buffer, starts[:, column], lengths[:, column]))
+                place: _decode_objects(
+                    gather(rows.buffer, starts[:, column], lengths[:, column]), self.fields[int(place)][1]
+                )
                 for column, place in enumerate(places)
             }
         except UnicodeDecodeError as error:
@@ -251,7 +254,7 @@ class TileLayout:
         valid = np.unpackbits(fixed["nulls"], axis=1, count=len(self.fields), bitorder="little").T == 0
         return {
             name: Column(
-                texts[f"{place}"] if dtype == String else np.ascontiguousarray(fixed[f"{place}"]),
+                texts[f"{place}"] if dtype in _VARIABLE else np.ascontiguousarray(fixed[f"{place}"]),
                 np.ascontiguousarray(valid[place]),
             )
             for place, (name, dtype) in enumerate(self.fields)
@@ -274,4 +277,14 @@ def _first_starts(tiles: StreamTiles, per_entity: Instants) -> Instants:
 
 
 def _element(dtype: DType) -> np.dtype[Any]:
-    return _LENGTH if dtype == String else np.dtype(dtype.numpy)
+    return _LENGTH if dtype in _VARIABLE else np.dtype(dtype.numpy)
+
+
+def _encode_objects(column: Column, dtype: DType) -> Ragged:
+    if dtype == String:
+        return encode_utf8(np.where(column.valid, column.values, ""))
+    return from_list(np.where(column.valid, column.values, b"").tolist())
+
+
+def _decode_objects(rows: Ragged, dtype: DType) -> Array:
+    return decode_utf8(rows) if dtype == String else np.array([*rows.to_list(), None], object)[:-1]

@@ -14,8 +14,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from feature_store import theta
 from feature_store.columns import Column, Mask
 from feature_store.errors import InputError
+from feature_store.ragged import from_list
 from feature_store.streams.levels import Instants
 from feature_store.streams.plan import StreamPlan, StreamState
 from feature_store.streams.segments import Segments, sum_integers
@@ -61,7 +63,7 @@ class WindowTiles:
 def merge_part(tiles: WindowTiles, state: StreamState, feature: str) -> Column:
     """Return one state merged over a window, per row; null where nothing was counted, 0 for counts.
 
-    Of ``first`` and ``last`` the value is given.
+    Of ``first`` and ``last`` the value is given, of ``theta`` the number, of ``decayed`` the sum as it is at A.
 
     Args:
         tiles: what the window counts.
@@ -104,19 +106,69 @@ def _mean(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
 
 def _m2(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
     """Merge sums of squared distances: of each tile's own, plus that of its mean from the mean of all."""
-    n, present = tiles.counted(state)
-    segments = tiles.segments(present)
-    n = n[present]
-    means = tiles.field(state.column.replace("m2_", "mean_", 1)).values[present]
-    spread = tiles.field(state.column).values[present]
+    around = _Around.of(tiles, state)
     with np.errstate(over="ignore", invalid="ignore"):
-        distance = means - segments.repeat(_means(segments, n, means))
-        return _by_row(segments, segments.reduce(np.add, spread + n * distance**2))
+        return _by_row(around.segments, around.squares())
+
+
+def _m3(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+    """Merge sums of cubed distances (Pebay 2008), moved to the true mean by how far distances do not cancel out."""
+    around = _Around.of(tiles, state)
+    segments, n, distance = around.segments, around.n, around.distance
+    with np.errstate(over="ignore", invalid="ignore"):
+        own = tiles.field(state.column).values[around.present] + 3.0 * distance * around.spread
+        cubes = segments.reduce(np.add, own + n * distance * distance * distance)
+        total = segments.reduce(np.add, n)
+        off = segments.reduce(np.add, n * distance) / total
+        return _by_row(segments, cubes - 3.0 * off * around.squares() + 2.0 * total * off * off * off)
+
+
+@dataclass(frozen=True)
+class _Around:
+    """Tiles with inputs of one digest, and how far their means lie from the mean of all, row by row."""
+
+    present: Mask
+    segments: Segments
+    n: npt.NDArray[np.int64]
+    distance: npt.NDArray[np.float64]
+    spread: npt.NDArray[np.float64]
+
+    @staticmethod
+    def of(tiles: WindowTiles, state: StreamState) -> _Around:
+        n, present = tiles.counted(state)
+        n, segments = n[present], tiles.segments(present)
+        digest = state.column.rpartition("_")[2]
+        means, spread = (tiles.field(f"{part}_{digest}").values[present] for part in ("mean", "m2"))
+        with np.errstate(over="ignore", invalid="ignore"):
+            distance = means - segments.repeat(_means(segments, n, means))
+        return _Around(present, segments, n, distance, spread)
+
+    def squares(self) -> npt.NDArray[np.float64]:
+        return self.segments.reduce(np.add, self.spread + self.n * self.distance**2)
 
 
 def _means(segments: Segments, n: npt.NDArray[np.int64], means: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     with np.errstate(over="ignore", invalid="ignore"):
         return segments.reduce(np.add, n * means) / segments.reduce(np.add, n)
+
+
+def _decayed(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+    """Bring the sum of every tile, as it was at its newest event, to A, and add up."""
+    assert state.parameter is not None
+    value = tiles.field(f"{state.column}.value")
+    present = value.valid
+    age = tiles.as_of[tiles.row[present]] - tiles.field(f"{state.column}.time").values[present]
+    segments = tiles.segments(present)
+    return _by_row(segments, segments.reduce(np.add, value.values[present] * np.exp2(-(age / state.parameter))))
+
+
+def _theta(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+    """Unite sketches, and give the number of distinct values."""
+    sketches = tiles.field(state.column)
+    segments = tiles.segments(sketches.valid)
+    decoded = theta.decode(from_list(sketches.values[sketches.valid].tolist()))
+    rows = np.repeat(np.arange(len(segments.rows)), segments.lengths)
+    return _by_row(segments, theta.union(decoded, rows).estimates())
 
 
 def _smallest(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
@@ -178,10 +230,13 @@ _PARTS: Final[Mapping[str, Callable[[WindowTiles, StreamState, str], Column]]] =
     "sum": _sum,
     "mean": _mean,
     "m2": _m2,
+    "m3": _m3,
     "min": _smallest,
     "max": _largest,
     "first": _first,
     "last": _last,
+    "decayed": _decayed,
+    "theta": _theta,
 }
 
 STREAM_PARTS: Final = tuple(_PARTS)

@@ -38,14 +38,16 @@ class StreamState:
         column: its name, ``<part>_<digest>``.
         part: its part of a state, see ``feature_store.aggregations.Kind``.
         fields: one of the column's own name; of ``first`` and ``last``: ``<column>.time``, ``<column>.sequence`` where
-            the source declares one, and ``<column>.value``.
+            the source declares one, and ``<column>.value``; of ``decayed``: ``<column>.time`` and ``<column>.value``.
         fingerprint: of what determines its contents.
+        parameter: the half-life (microseconds) of ``decayed``.
     """
 
     column: str
     part: str
     fields: tuple[StateField, ...]
     fingerprint: str
+    parameter: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class StreamAggregate:
         dtype: name of the feature's type.
         over: its window, microseconds.
         hop: step of the window's tail, microseconds.
-        slots: per slot (one; of ``by=`` one per bucket), its state columns in the order of the kind's parts.
+        slots: per slot (one; of ``by=`` one per bucket), its state columns in the order of the kind's parts, and the
+            one that counts the rows that pass its filter.
         empty: JSON value of a slot where nothing was counted: the default, 0 or null; timestamps in microseconds.
     """
 
@@ -169,7 +172,7 @@ class StreamPlan:
 def state_from_record(record: dict[str, Any]) -> StreamState:
     """Return a state from what ``dataclasses.asdict`` and JSON made of it."""
     fields = tuple(StateField(**field) for field in record["fields"])
-    return StreamState(record["column"], record["part"], fields, record["fingerprint"])
+    return StreamState(record["column"], record["part"], fields, record["fingerprint"], record["parameter"])
 
 
 def _aggregate(record: dict[str, Any]) -> StreamAggregate:

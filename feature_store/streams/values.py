@@ -24,9 +24,9 @@ def finish_slot(aggregate: StreamAggregate, dtype: DType, parts: Sequence[Column
     Args:
         aggregate: the feature.
         dtype: type of one slot.
-        parts: merged, in the order of the kind's parts.
+        parts: merged, in the order of the kind's parts, then the number of rows that pass the filter.
     """
-    value, counted = _SLOTS.get(aggregate.kind, _last_part)(parts)
+    value, counted = _SLOTS.get(aggregate.kind, _state)(parts)
     value = to_dtype(value, dtype)
     if aggregate.empty is None:
         return Column(value.values, value.valid & counted)
@@ -65,20 +65,53 @@ def add_derived(
     return values
 
 
-def _last_part(parts: Sequence[Column]) -> tuple[Column, Mask]:
-    return parts[-1], parts[-1].valid
+def to_array(slots: Sequence[Column]) -> Column:
+    """Return slots as an array."""
+    values = np.stack([slot.values for slot in slots], axis=1)
+    return Column(values, np.stack([slot.valid for slot in slots], axis=1))
+
+
+def _state(parts: Sequence[Column]) -> tuple[Column, Mask]:
+    value, _rows = parts
+    return value, value.valid
 
 
 def _count(parts: Sequence[Column]) -> tuple[Column, Mask]:
-    return parts[0], parts[0].values > 0
+    n, *others, _rows = parts
+    return others[-1] if others else n, n.values > 0
+
+
+def _variance(parts: Sequence[Column]) -> tuple[Column, Mask]:
+    n, _mean, m2, _rows = parts
+    several = n.values > 1
+    return Column(m2.values / np.where(several, n.values - 1, 1), several), n.values > 0
 
 
 def _std(parts: Sequence[Column]) -> tuple[Column, Mask]:
-    n, _mean, m2 = parts
-    several = n.values > 1
+    variance, counted = _variance(parts)
     with np.errstate(invalid="ignore"):
-        spread = np.sqrt(m2.values / np.where(several, n.values - 1, 1))
-    return Column(spread, several), n.values > 0
+        return Column(np.sqrt(variance.values), variance.valid), counted
 
 
-_SLOTS: Final[Mapping[str, Slot]] = {"count": _count, "std": _std}
+def _skew(parts: Sequence[Column]) -> tuple[Column, Mask]:
+    n, _mean, m2, m3, smallest, largest, _rows = parts
+    spread = (n.values > 2) & (smallest.values != largest.values)
+    with np.errstate(all="ignore"):
+        skew = np.sqrt(n.values.astype(np.float64)) * m3.values / (m2.values * np.sqrt(m2.values))
+    return Column(np.where(spread, skew, 0.0), spread), n.values > 0
+
+
+def _ratio(parts: Sequence[Column]) -> tuple[Column, Mask]:
+    numerator, denominator, rows = parts
+    some = denominator.values > 0
+    return Column(numerator.values / np.where(some, denominator.values, 1), some), rows.values > 0
+
+
+_SLOTS: Final[Mapping[str, Slot]] = {
+    **dict.fromkeys(("count", "sum", "mean"), _count),
+    "variance": _variance,
+    "std": _std,
+    "skew": _skew,
+    "count_ratio": _ratio,
+}
+"""By kind; of those that are not here, the state is the value."""

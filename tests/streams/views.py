@@ -14,9 +14,12 @@ from feature_store import (
     FeatureView,
     Float32,
     KafkaTopic,
+    approx_n_unique,
     col,
     count,
+    count_ratio,
     days_since,
+    decayed_sum,
     derive,
     first,
     last,
@@ -25,9 +28,11 @@ from feature_store import (
     min_,
     one_hot,
     ratio,
+    skew,
     std,
     stream_view,
     sum_,
+    variance,
     when,
 )
 from feature_store.durations import from_microseconds
@@ -85,6 +90,15 @@ class Live:
     first_text = first(col("text"), over="36h", where=POSITIVE, default="", description="d")
     last_flag = last(col("flag"), over="12d", default=True, description="d")
     last_time = last(col("time"), over="12d", description="d")
+    variance_24h = variance(col("value"), over="24h", description="d")
+    skew_24h = skew(col("value"), over="24h", dtype=Float32, description="d")
+    distinct_12d = approx_n_unique(col("text"), over="12d", where=POSITIVE, description="d")
+    distinct_1h = approx_n_unique(col("value"), over="1h", description="d")
+    decayed_24h = decayed_sum(col("value"), half_life="1h", over="24h", description="d")
+    positive_share = count_ratio(POSITIVE, col("flag"), over="1h", description="d")
+    rows_by_text = count(by=col("text"), buckets=["a", "b"], over="36h", description="d")
+    last_by_flag = last(col("text"), by=col("flag"), buckets=[True, False], over="1h", default="-", description="d")
+    mean_by_text = mean(col("value"), by=col("text"), buckets=["a"], over="12d", dtype=Float32, description="d")
     trend = ratio(sum_36h, sum_1h, description="d")
     half_trend = derive(when(col("trend") > 0.5).then(trend * 2).otherwise(None), description="d", dtype=Float32)
     text_vector = derive(one_hot(max_text, ["a", "none"]), description="d")

@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from feature_store.dtypes import Boolean, DType, Float32, Float64, Int64, String, Timestamp
+from feature_store.dtypes import Boolean, Bytes, DType, Float32, Float64, Int64, String, Timestamp
 
 TIMESTAMP: Final = pl.Datetime("us", "UTC")
 
@@ -19,6 +19,7 @@ _SCALARS: Final[dict[DType, pl.DataType]] = {
     Boolean: pl.Boolean(),
     String: pl.String(),
     Timestamp: TIMESTAMP,
+    Bytes: pl.Binary(),
 }
 
 
