@@ -13,7 +13,7 @@ import polars as pl
 
 from feature_assets.explain.explanation import PartitionFacts, iso
 from feature_assets.parity.reading import view_plan
-from feature_assets.parity.sampling import is_stale
+from feature_assets.parity.sampling import Instant, is_stale
 from feature_store import Feature, FeatureView, Status
 from feature_store.durations import format_duration
 from feature_store.fingerprints import stored_column
@@ -54,7 +54,7 @@ def choose(store: OfflineStore, view: FeatureView, time: datetime) -> Chosen:
         return Chosen(PartitionFacts(Status.NOT_COMPUTED.name, notes=(_why_none(view, partitions),)), {})
     row = partitions.row(index, named=True)
     notes = _notes(view, partitions, row, time)
-    if is_stale(store, view, row):
+    if is_stale(store, view, Instant(time, row["as_of"], row["available_at"], row)):
         notes.append("what it was computed from was written anew since: materialise it again")
     facts = PartitionFacts(
         status=Status(choice.status[0]).name,

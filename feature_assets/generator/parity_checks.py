@@ -1,4 +1,4 @@
-"""The asset check ``parity`` of every table: do the stores hold what a second, independent computation gives?"""
+"""The asset check ``parity`` of every view: do the stores hold what a second, independent computation gives?"""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Final
 
 import dagster as dg
 
-from feature_assets.generator.keys import table_key
+from feature_assets.generator.keys import table_key, tiles_key
 from feature_assets.parity.report import ViewParity
 from feature_assets.parity.sampling import Sample
 from feature_assets.parity.stored import check_stored
@@ -21,9 +21,14 @@ PARITY_JOB: Final = "check_parity"
 _EVERY_MORNING: Final = "40 6 * * *"
 
 
+def check_key(view: FeatureView) -> dg.AssetCheckKey:
+    """Return the check of a view: on its table or, of a stream view, which has none, on its tiles."""
+    return dg.AssetCheckKey(tiles_key(view) if view.is_stream else table_key(view), PARITY)
+
+
 def parity_checks(views: Sequence[FeatureView]) -> dg.AssetChecksDefinition:
     """Return one op that checks the parity of every table, on a sample of entities and instants that changes daily."""
-    by_check = {dg.AssetCheckKey(table_key(view), PARITY): view for view in views}
+    by_check = {check_key(view): view for view in views}
     specs = [
         dg.AssetCheckSpec(
             PARITY,
@@ -50,7 +55,7 @@ def parity_checks(views: Sequence[FeatureView]) -> dg.AssetChecksDefinition:
 
 def parity_schedule(views: Sequence[FeatureView]) -> dg.ScheduleDefinition:
     """Return the schedule that runs all parity checks of a code location every morning."""
-    checks = [dg.AssetCheckKey(table_key(view), PARITY) for view in views]
+    checks = [check_key(view) for view in views]
     job = dg.define_asset_job(PARITY_JOB, selection=dg.AssetSelection.checks(*checks))
     return dg.ScheduleDefinition(
         name=PARITY_JOB, job=job, cron_schedule=_EVERY_MORNING, default_status=dg.DefaultScheduleStatus.RUNNING
@@ -61,7 +66,7 @@ def parity_result(view: FeatureView, parity: ViewParity, sample: Sample) -> dg.A
     """Return a report as Dagster shows it: an error where a value differs, a warning where one could not be read."""
     different = len(parity.different)
     return dg.AssetCheckResult(
-        asset_key=table_key(view),
+        asset_key=check_key(view).asset_key,
         check_name=PARITY,
         passed=parity.is_sound,
         severity=dg.AssetCheckSeverity.ERROR if different else dg.AssetCheckSeverity.WARN,

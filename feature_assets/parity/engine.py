@@ -10,21 +10,18 @@ from typing import Any, Final
 import polars as pl
 
 from feature_assets.parity.compare import compare_entity
+from feature_assets.parity.polars_engine import Keys, Snapshot, polars_engine
 from feature_assets.parity.report import Compared, Place, Value, ViewParity
 from feature_assets.parity.sample_rows import Row, sample_rows
-from feature_store import EventSource, Feature, FeatureView, Status
+from feature_store import Feature, FeatureView, Status
 from feature_store.engines.polars.dtypes import polars_dtype
-from feature_store.engines.polars.snapshots import merge_state, snapshot
-from feature_store.engines.polars.tables import table_snapshot
-from feature_store.engines.polars.tiles import build_tiles
 from feature_store.offline.instants import from_microseconds, to_microseconds
 from feature_store.offline.reach import floor_to
 from feature_store.oracle import snapshots, tables
+from feature_store.oracle.streams import stream_as_of
 
-Keys = tuple[Any, ...]
-Snapshot = Mapping[Keys, Mapping[str, Any]]
 Engine = Callable[[FeatureView, pl.DataFrame, datetime], Snapshot]
-"""Gives the values by keys of the entities with a counted event, from rows of the source, at an as-of."""
+"""Gives the values by keys of the entities with a counted event, from rows of the source, at an as-of (stream: T)."""
 
 ENGINE: Final = "engine"
 
@@ -40,7 +37,7 @@ def assert_parity(view: FeatureView, rows: Sequence[Row], as_ofs: Sequence[datet
     Args:
         view: the view.
         rows: rows of its source: dictionaries of all its declared columns; timestamps with a zone.
-        as_ofs: ends of partitions.
+        as_ofs: ends of partitions; of a stream view any times.
 
     Raises:
         AssertionError: a value differs, and the message shows the offending rows; or there was none to compare.
@@ -58,7 +55,7 @@ def assert_sample_parity(view: FeatureView, seeds: Sequence[int] = SEEDS) -> Non
     """Do ``assert_parity`` on made-up rows, a set of them per seed."""
     as_ofs = default_as_ofs(view)
     for seed in seeds:
-        assert_parity(view, sample_rows(view, as_ofs, ROWS, seed), as_ofs)
+        assert_parity(view, made_up_rows(view, as_ofs, seed), as_ofs)
 
 
 def check_engine(
@@ -73,37 +70,27 @@ def check_engine(
 
 
 def default_as_ofs(view: FeatureView) -> list[datetime]:
-    """Return the ends of three partitions after the view's start, the last one where every window is full."""
+    """Return three instants after the view's start, the last one where every window is full.
+
+    They are ends of partitions; of a stream view also times somewhere within.
+    """
     first = floor_to(to_microseconds(view.start), view.cadence) + view.cadence
     reach = max([window.over for window in view.windows] + [view.row_ttl or 0, 3 * view.cadence])
     last = first - (-reach // view.cadence) * view.cadence
     middle = floor_to((first + last) // 2, view.cadence)
+    if view.is_stream:
+        middle, last = middle + view.available_after, last + view.cadence // 3 + 12_345_678
     return [from_microseconds(at) for at in sorted({middle, last - view.cadence, last})]
 
 
-def polars_engine(view: FeatureView, rows: pl.DataFrame, as_of: datetime) -> Snapshot:
-    """Return a snapshot as the product computes it: tiles, merged up to the as-of."""
-    if view.is_table:
-        available_at = from_microseconds(to_microseconds(as_of) + view.available_after)
-        return _by_keys(view, table_snapshot(view, rows.lazy(), as_of, available_at))
-    tiles = build_tiles(view, rows.lazy(), *_bounds(view, rows, as_of)).frame
-    before = tiles.filter(pl.col("tile_start") < as_of)
-    state = merge_state(view, None, before) if view.has_all_history else None
-    return _by_keys(view, snapshot(view, tiles, as_of, state))
+def made_up_rows(view: FeatureView, instants: Sequence[datetime], seed: int) -> list[Row]:
+    """Return rows around what instants count; see ``sample_rows``."""
+    return sample_rows(view, [as_of_at(view, at) for at in instants], ROWS, seed)
 
 
-def _bounds(view: FeatureView, rows: pl.DataFrame, as_of: datetime) -> tuple[datetime, datetime]:
-    """Return partitions that hold all rows and the as-of."""
-    assert isinstance(view.source, EventSource)
-    times = rows[view.source.event_time].drop_nulls().to_physical().to_list()
-    ends = [*times, to_microseconds(as_of)]
-    start, end = floor_to(min(ends), view.cadence), floor_to(max(ends), view.cadence) + view.cadence
-    return from_microseconds(start), from_microseconds(end)
-
-
-def _by_keys(view: FeatureView, values: pl.DataFrame) -> Snapshot:
-    names = [feature.name for feature in view.stored_features]
-    return {tuple(row[key] for key in view.keys): {n: row[n] for n in names} for row in values.iter_rows(named=True)}
+def as_of_at(view: FeatureView, at: datetime) -> datetime:
+    """Return up to where events count at an instant: an as-of itself, or that of T in a stream view."""
+    return stream_as_of(view, at) if view.is_stream else at
 
 
 def _compare(view: FeatureView, rows: Sequence[Row], as_of: datetime, found: Snapshot) -> Iterator[Compared]:
@@ -120,14 +107,14 @@ def _compare(view: FeatureView, rows: Sequence[Row], as_of: datetime, found: Sna
 
 
 def _scale(view: FeatureView, rows: Sequence[Row], as_of: datetime, feature: Feature) -> float:
-    return snapshots.float_scale(view, feature, list(rows), as_of)
+    return snapshots.float_scale(view, feature, rows, as_of_at(view, as_of))
 
 
 def _specified(view: FeatureView, rows: Sequence[Row], as_of: datetime) -> Snapshot:
     if view.is_table:
         available_at = from_microseconds(to_microseconds(as_of) + view.available_after)
-        return tables.table_snapshot(view, list(rows), as_of, available_at)
-    return snapshots.snapshot(view, list(rows), as_of)
+        return tables.table_snapshot(view, rows, as_of, available_at)
+    return snapshots.snapshot(view, rows, as_of_at(view, as_of))
 
 
 def _values(values: Mapping[str, Any] | None, empty: Mapping[str, Any]) -> dict[str, Value]:

@@ -48,7 +48,7 @@ def recompute(
 
     Args:
         store: the offline store.
-        view: a cadence or table view.
+        view: the view.
         entities: keys without nulls.
         instant: T, and the partition that it is answered from.
         most_rows: entities with the most rows are left out until all others together have no more than this.
@@ -60,8 +60,7 @@ def recompute(
     left = _within(frames, most_rows)
     rows = {keys: own.to_dicts() for keys, own in left.items()}
     values = {
-        keys: entity_values(view, own, instant.as_of, instant.partition["available_at"], instant.time)
-        for keys, own in rows.items()
+        keys: entity_values(view, own, instant.as_of, instant.available_at, instant.time) for keys, own in rows.items()
     }
     return Recomputed(view, instant.as_of, rows, values)
 
@@ -79,16 +78,16 @@ def entity_values(
     """Return every feature of one entity at T from its raw rows.
 
     Args:
-        view: a cadence or table view.
+        view: the view.
         rows: raw rows of the entity.
-        as_of: of the partition that T is answered from.
+        as_of: up to where events count at T.
         available_at: of that partition.
         time: T, which on-read features depend on.
     """
     if view.is_table:
         found = tables.table_snapshot(view, rows, as_of, available_at)
     else:
-        found = snapshots.snapshot(view, rows, as_of)
+        found = snapshots.snapshot(view, rows, as_of)  # of a stream view too: its as-of is anywhere
     status = Status.PRESENT if found else Status.EMPTY
     values = dict(next(iter(found.values()), None) or snapshots.empty_values(view))
     values |= {f.name: on_read_value(f, values, time) for f in view.features if not f.is_stored}

@@ -15,6 +15,7 @@ from feature_store.offline.instants import from_microseconds, to_microseconds
 from feature_store.offline.materialize import stale_partitions, stale_tiles
 from feature_store.offline.reach import floor_to, reach_start
 from feature_store.offline.store import OfflineStore
+from feature_store.oracle.streams import stream_as_of
 
 _POOL: Final = 100
 """Entities of which a sample is drawn."""
@@ -39,20 +40,19 @@ class Sample:
 
 @dataclass(frozen=True)
 class Instant:
-    """A time of a request, and the partition that it is answered from.
+    """A time of a request, and what it is answered from.
 
     Attributes:
         time: T.
-        partition: the ledger's entry.
+        as_of: up to where events count.
+        available_at: of the partition that is read; rows of a table that landed later do not count.
+        partition: the ledger's entry of that partition; of a stream view, of its newest batch tiles.
     """
 
     time: datetime
+    as_of: datetime
+    available_at: datetime
     partition: dict[str, Any]
-
-    @property
-    def as_of(self) -> datetime:
-        """As-of of the partition."""
-        return self.partition["as_of"]
 
 
 def choose_instants(
@@ -60,36 +60,66 @@ def choose_instants(
 ) -> tuple[list[Instant], list[str]]:
     """Return the newest usable instant and others at random (none: there are none), and notes on what was left out.
 
-    Left out are partitions whose inputs were written anew since: their values are due to be computed again, and the
-    raw rows of today say nothing about them.
+    Left out are instants whose inputs were written anew since they were computed: their values are due to be computed
+    again, and the raw rows of today say nothing about them.
     """
-    available = store.values(view).ledger.partitions().filter(pl.col("available_at") < now).sort("available_at")
+    table = store.tiles(view) if view.is_stream else store.values(view)
+    available = table.ledger.partitions().filter(pl.col("available_at") < now).sort("available_at")
+    until = min(now, _recorded_until(store, view)) if view.is_stream else now
     dice = Random(sample.seed)  # noqa: S311 - a sample, no secret
-    newest, *earlier = list(range(available.height))[::-1] or [None]
+    spans = [_span(view, available, place, until) for place in range(available.height)]
+    newest, *earlier = [place for place, (first, last) in enumerate(spans) if first <= last][::-1] or [None]
     order = [] if newest is None else [newest, *dice.sample(earlier, len(earlier))]
     found: list[Instant] = []
     stale = 0
     for place in order:
         if len(found) == sample.instants:
             break
-        partition = available.row(place, named=True)
-        if is_stale(store, view, partition):
+        instant = _instant(view, available.row(place, named=True), _time(dice, *spans[place]))
+        if is_stale(store, view, instant):
             stale += 1
-            continue
-        found.append(Instant(_time(view, dice, available, place, now), partition))
-    notes = [f"{stale} partitions left out: their inputs changed since they were computed"] if stale else []
+        else:
+            found.append(instant)
+    notes = [f"{stale} instants left out: their inputs changed since they were computed"] if stale else []
     return found, notes
 
 
-def is_stale(store: OfflineStore, view: FeatureView, partition: dict[str, Any]) -> bool:
-    """Return whether the inputs of a partition changed since it was computed."""
-    start, as_of = partition["partition_start"], partition["as_of"]
-    if partition["inputs_hash"] is not None and stale_partitions(store, view, start, as_of):
+def _instant(view: FeatureView, partition: dict[str, Any], time: datetime) -> Instant:
+    as_of = stream_as_of(view, time) if view.is_stream else partition["as_of"]
+    return Instant(time, as_of, partition["available_at"], partition)
+
+
+def _span(view: FeatureView, available: pl.DataFrame, place: int, until: datetime) -> tuple[int, int]:
+    """Return the first and the last T at which a partition is the newest available one, and not a cadence too old."""
+    instants: list[datetime] = available["available_at"].to_list()
+    first = to_microseconds(instants[place]) + 1
+    last = min(to_microseconds(instant) for instant in (until, *instants[place + 1 : place + 2]))
+    return first, min(last, first + view.cadence)
+
+
+def _time(dice: Random, first: int, last: int) -> datetime:
+    return from_microseconds(first if dice.random() < 0.3 else dice.randint(first, last))
+
+
+def _recorded_until(store: OfflineStore, view: FeatureView) -> datetime:
+    """Return the last T of a stream view of which raw rows and batch tiles tell everything."""
+    tables = (store.source(view.source.asset), store.tiles(view))
+    ends = [table.ledger.partitions()["as_of"].max() for table in tables]
+    least = min((end for end in ends if isinstance(end, datetime)), default=view.start)
+    return least + timedelta(microseconds=view.available_after)
+
+
+def is_stale(store: OfflineStore, view: FeatureView, instant: Instant) -> bool:
+    """Return whether the inputs of what is read at an instant changed since it was computed."""
+    partition, as_of = instant.partition, to_microseconds(instant.as_of)
+    is_computed = not view.is_stream and partition["inputs_hash"] is not None
+    if is_computed and stale_partitions(store, view, partition["partition_start"], partition["as_of"]):
         return True
     if view.is_table:
         return False
-    first = floor_to(reach_start(view, to_microseconds(as_of)), view.cadence)
-    return bool(stale_tiles(store, view, from_microseconds(first), as_of))
+    first = floor_to(reach_start(view, as_of), view.cadence)
+    last = -floor_to(-as_of, view.cadence)
+    return bool(stale_tiles(store, view, from_microseconds(first), from_microseconds(last)))
 
 
 def choose_entities(store: OfflineStore, view: FeatureView, instant: Instant, sample: Sample) -> list[Keys]:
@@ -99,7 +129,8 @@ def choose_entities(store: OfflineStore, view: FeatureView, instant: Instant, sa
     end = instant.as_of - timedelta(microseconds=view.cadence) * dice.randrange(max(reach // view.cadence, 1))
     recent = sorted(recent_entities(store, view, end - timedelta(microseconds=view.cadence), end, _POOL))
     chosen = dice.sample(recent, min(len(recent), sample.entities // 2))
-    stored = [keys for keys in _stored_entities(store, view, instant.partition, sample) if keys not in chosen]
+    held = recent if view.is_stream else _stored_entities(store, view, instant.partition, sample)
+    stored = [keys for keys in held if keys not in chosen]
     return chosen + dice.sample(stored, min(len(stored), sample.entities - len(chosen)))
 
 
@@ -110,12 +141,3 @@ def _stored_entities(store: OfflineStore, view: FeatureView, partition: dict[str
     one_in = max(partition["rows"] // _POOL, 1)
     chosen = pl.struct(view.keys).hash(sample.seed) % one_in == 0
     return sorted(rows.filter(chosen).select(view.keys).collect().rows())
-
-
-def _time(view: FeatureView, dice: Random, available: pl.DataFrame, place: int, now: datetime) -> datetime:
-    """Return a T at which a partition is the newest available one, and not a day too old: often the first of these."""
-    instants: list[datetime] = available["available_at"].to_list()
-    first = to_microseconds(instants[place]) + 1
-    until = to_microseconds(instants[place + 1] if place + 1 < len(instants) else now)
-    last = max(first, min(until, first + view.cadence))
-    return from_microseconds(first if dice.random() < 0.3 else dice.randint(first, last))

@@ -13,7 +13,7 @@ from feature_assets.parity.reading import Served, Values, offline_values, online
 from feature_assets.parity.recompute import Recomputed, recompute
 from feature_assets.parity.report import Compared, Place, ViewParity
 from feature_assets.parity.sampling import Instant, Sample, choose_entities, choose_instants
-from feature_store import Feature, FeatureView
+from feature_store import Feature, FeatureView, Status
 from feature_store.errors import FingerprintError
 from feature_store.offline.store import OfflineStore
 from serving.stores.errors import StoreError
@@ -55,14 +55,24 @@ def check_stored(
             left_out = len(entities) - len(recomputed.values)
             notes.append(f"{left_out} entities left out: they have too many of the {chosen.rows:,} rows that are read")
         offline = offline_values(store, view, entities, instant.time)
-        values += _compare(OFFLINE, instant.time, recomputed, offline)
+        values += _compare(OFFLINE, instant.time, recomputed, _known(offline))
         served = None if online_url is None else _served(online_url, view, entities, instant, problems)
         if served is not None and served.as_of == instant.as_of:
-            values += _compare(ONLINE, instant.time, recomputed, served.values)
-            values += _copies(view, instant.time, offline, served.values)
+            values += _compare(ONLINE, instant.time, recomputed, _known(served.values))
+            values += _copies(view, instant.time, _known(offline), _known(served.values))
         elif served is not None:
             notes.append(_not_online(instant, served))
+    if instants and not values:
+        problems.append("nothing was compared: see what was left out")
     return ViewParity(view.full_name, values, tuple(notes), tuple(dict.fromkeys(problems)))
+
+
+def _known(values: Mapping[Keys, Values]) -> dict[Keys, Values]:
+    """Leave out what a store says it does not know: of a stream, times that neither it nor batch tiles tell of."""
+    return {
+        keys: {name: value for name, value in own.items() if value.status != Status.NOT_COMPUTED}
+        for keys, own in values.items()
+    }
 
 
 def _served(

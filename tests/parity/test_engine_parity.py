@@ -8,19 +8,19 @@ import pytest
 
 from feature_assets.declarations import load_declarations
 from feature_assets.parity.engine import (
-    ROWS,
     SEEDS,
     assert_parity,
     assert_sample_parity,
     check_engine,
     default_as_ofs,
-    polars_engine,
+    made_up_rows,
 )
-from feature_assets.parity.sample_rows import sample_rows
+from feature_assets.parity.polars_engine import polars_engine
 from feature_store import FeatureView
 from feature_store.engines.polars import tiles
 from feature_store.windows import Window
 from tests.engine import views as engine_views
+from tests.streams.views import STREAM_VIEWS
 
 TEAM_VIEWS = list(load_declarations().views.values())
 ENGINE_VIEWS = [view for view in vars(engine_views).values() if isinstance(view, FeatureView)]
@@ -31,7 +31,7 @@ AS_OF = datetime(2017, 6, 1, tzinfo=UTC)
 
 def checked(view: FeatureView, engine=None, seed=0):
     as_ofs = default_as_ofs(view)
-    return check_engine(view, sample_rows(view, as_ofs, ROWS, seed), as_ofs, engine)
+    return check_engine(view, made_up_rows(view, as_ofs, seed), as_ofs, engine)
 
 
 def purchase(hours_before: float, value: float, household: int = 7) -> dict:
@@ -40,12 +40,12 @@ def purchase(hours_before: float, value: float, household: int = 7) -> dict:
     return {**columns, "purchased_at": time, "household_id": household, "sales_value": value, "quantity": 1}
 
 
-@pytest.mark.parametrize("view", [*TEAM_VIEWS, *ENGINE_VIEWS], ids=lambda view: view.full_name)
+@pytest.mark.parametrize("view", [*TEAM_VIEWS, *ENGINE_VIEWS, *STREAM_VIEWS], ids=lambda view: view.full_name)
 def test_every_view_is_as_specified(view):
     assert_sample_parity(view, seeds=[0])
 
 
-@pytest.mark.parametrize("view", [*TEAM_VIEWS, *ENGINE_VIEWS], ids=lambda view: view.full_name)
+@pytest.mark.parametrize("view", [*TEAM_VIEWS, *ENGINE_VIEWS, *STREAM_VIEWS], ids=lambda view: view.full_name)
 def test_made_up_rows_reach_every_feature(view):
     """A feature that is null or empty for everybody is not tested by such rows."""
     values = [value for seed in SEEDS for value in checked(view, seed=seed).values]
@@ -55,7 +55,7 @@ def test_made_up_rows_reach_every_feature(view):
 
 def test_made_up_rows_are_the_same_for_the_same_seed():
     as_ofs = default_as_ofs(SPEND)
-    first, again, other = (repr(sample_rows(SPEND, as_ofs, 50, seed)) for seed in (3, 3, 4))
+    first, again, other = (repr(made_up_rows(SPEND, as_ofs, seed)) for seed in (3, 3, 4))
     assert first == again != other
 
 
@@ -80,7 +80,7 @@ def test_a_tile_counted_twice_is_found_with_its_row(monkeypatch):
         built = build(*arguments)
         return dataclasses.replace(built, frame=pl.concat([built.frame, built.frame.head(1)]))
 
-    monkeypatch.setattr("feature_assets.parity.engine.build_tiles", doubled)
+    monkeypatch.setattr("feature_assets.parity.polars_engine.build_tiles", doubled)
     with pytest.raises(AssertionError) as raised:
         assert_parity(SPEND, [purchase(1, 2.5)], [AS_OF])
     text = str(raised.value)
@@ -130,3 +130,14 @@ def test_the_report_counts_by_feature():
     assert (tally.path, tally.compared, tally.different, tally.largest) == ("engine", 2, 2, 3.0)
     assert "| engine | units_30d | 2 | 2 | 3 |" in parity.summary_table()
     assert [t.different for t in parity.tallies() if t.feature != "units_30d"] == [0] * 8
+
+
+def test_a_stream_whose_seconds_are_counted_late_is_found():
+    """Tiles of a second that hold what belongs to the second before."""
+    live = STREAM_VIEWS[0]
+
+    def late(view, rows, time):
+        return polars_engine(view, rows.with_columns(pl.col("time") + timedelta(seconds=1)), time)
+
+    assert not checked(live).different
+    assert {"rows_10s", "rows_15m"} <= {c.feature for c in checked(live, late).different}
