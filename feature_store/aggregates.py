@@ -125,7 +125,8 @@ def variance(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
 def skew(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
     """Skewness ``sqrt(n) * M3 / M2^1.5`` (biased), Float64; null for fewer than three values or equal ones.
 
-    Exact to about ``1e-12 * (1 + largest absolute value / standard deviation)`` of its size.
+    It is as exact as the deviation is: ``1e-14 * (1 + largest input / deviation) * (1 + |skewness|) * sqrt(n)``. For a
+    variance that means the square of a deviation that is exact to ``1e-14 * (deviation + largest input)``.
     """
     return _draft("skew", value, options)
 
