@@ -108,6 +108,36 @@ def explain_command(
     explain_feature(name, key, at, show, as_json=json)
 
 
+@app.command("parity")
+def parity_command(
+    name: Annotated[str, typer.Argument(metavar="VIEW", help="The view.")],
+    entities: Annotated[int, typer.Option(min=1, help="How many entities per instant.")] = 6,
+    instants: Annotated[int, typer.Option(min=1, help="How many instants.")] = 3,
+    seed: Annotated[int, typer.Option(help="Another seed, another sample.")] = 0,
+    json: Json = False,
+) -> int:
+    """Recompute a sample of a view in plain Python, and compare both stores with it; exit code 1 if they differ."""
+    from feature_assets.cli.parity import check  # noqa: PLC0415
+    from feature_assets.parity.sampling import Sample  # noqa: PLC0415
+
+    return check(name, Sample(entities=entities, instants=instants, seed=seed), as_json=json)
+
+
+@app.command("replay")
+def replay_command(
+    service: Annotated[str, typer.Argument(help="The service that answered.")],
+    log: Annotated[Path, typer.Option(help="Parquet file of responses: the keys, served_at, values, statuses.")],
+    promised: Annotated[
+        bool, typer.Option("--promised", help="By the promised delays, as training sets go, not by what was served.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Compare a log of responses with what the ledger says was served then; exit code 1 if they differ."""
+    from feature_assets.cli.parity import ReplayOptions, replay_log  # noqa: PLC0415
+
+    return replay_log(service, ReplayOptions(log, "promised" if promised else "actual"), as_json=json)
+
+
 @app.command("apply")
 def apply_command(
     allow_redefined: Annotated[

@@ -79,6 +79,7 @@ def _print_partition(facts: PartitionFacts) -> None:
     _heading("Partition")
     instants = {
         "as-of": facts.as_of,
+        "batch end": facts.batch_end,
         "available at": facts.available_at,
         "landed at": facts.landed_at,
         "published at": facts.published_at,

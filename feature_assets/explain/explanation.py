@@ -20,6 +20,7 @@ class PartitionFacts:
     Attributes:
         status: what a reader is told: ``PRESENT``, ``EMPTY``, ``NOT_COMPUTED`` or ``EXPIRED``.
         as_of: the instant that its values describe; None: no partition is usable.
+        batch_end: of a stream view: batch tiles own the time before it; what follows is of them.
         available_at: from when it may be used.
         landed_at: when it was written last.
         published_at: when it was first served online; None: never.
@@ -33,6 +34,7 @@ class PartitionFacts:
 
     status: str
     as_of: datetime | None = None
+    batch_end: datetime | None = None
     available_at: datetime | None = None
     landed_at: datetime | None = None
     published_at: datetime | None = None

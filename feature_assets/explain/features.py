@@ -12,7 +12,7 @@ import polars as pl
 
 from feature_assets.explain.events import listed_events
 from feature_assets.explain.explanation import Explanation, Listing, Read, Sides, Tile, WindowContents, WindowFacts
-from feature_assets.explain.partitions import Chosen, choose, holds
+from feature_assets.explain.partitions import Chosen, choose
 from feature_assets.explain.sides import read_online, sides_of
 from feature_assets.explain.states import tiles_of
 from feature_assets.explain.table_rows import listed_rows
@@ -20,6 +20,7 @@ from feature_assets.parity.raw_rows import Keys, Row, raw_rows
 from feature_assets.parity.reading import Values, offline_values
 from feature_assets.parity.recompute import entity_values
 from feature_assets.parity.report import Place, Value
+from feature_assets.parity.sampling import recorded_until
 from feature_store import Feature, FeatureView, Status
 from feature_store.durations import DAY, format_duration
 from feature_store.offline.instants import from_microseconds, to_microseconds
@@ -79,9 +80,9 @@ class _Case:
     def explain(self, feature: Feature) -> Explanation:
         sides = self._sides[feature.name]
         facts = replace(self._chosen.facts, status=(sides.offline.status or Status.PRESENT).name)
-        known = holds(self._chosen, self.view, feature)
+        known = self._chosen.holds(feature)
         if facts.as_of is not None and not known:
-            note = f"the partition was computed before {feature.name} was declared: materialise it again"
+            note = f"{feature.name} is not known at T: {_why_lacking(self.view)}"
             facts = replace(facts, notes=(*facts.notes, note))
         return Explanation(
             feature=f"{self.view.full_name}.{feature.name}",
@@ -117,17 +118,23 @@ class _Case:
         as_of = self._chosen.facts.as_of
         offline = offline_values(self.store, self.view, [self._entity], self.time)[self._entity]
         online = read_online(self.online_url, self.view, self._entity, self.time, as_of)
-        recomputed = {} if as_of is None else self._recomputed()
+        recomputed = {} if as_of is None or not self._is_recorded() else self._recomputed()
         return sides_of(self.view, Place("", self.keys, self.time), recomputed, offline, online, self._scale)
 
     def _recomputed(self) -> Values:
         chosen = self._chosen
-        held = [feature for feature in self.view.features if holds(chosen, self.view, feature)]
+        held = [feature for feature in self.view.features if chosen.holds(feature)]
         if chosen.facts.status == Status.EXPIRED.name:
             return {feature.name: Value(None, Status.EXPIRED) for feature in held}
         assert chosen.facts.available_at is not None
         values = entity_values(self.view, self._rows, self._as_of(), chosen.facts.available_at, self.time)
         return {feature.name: values[feature.name] for feature in held}
+
+    def _is_recorded(self) -> bool:
+        """Whether raw rows tell everything up to the as-of: a stream knows of events before they are landed."""
+        return not self.view.is_stream or self.time <= recorded_until(
+            self.view, self.store.source(self.view.source.asset)
+        )
 
     def _scale(self, feature: Feature) -> float:
         return snapshots.float_scale(self.view, feature, self._rows, self._as_of())
@@ -153,6 +160,8 @@ class _Case:
         return WindowContents(window, Listing(tiles[: self.most], len(tiles)), counted, missed, (first, last))
 
     def _tiles(self, feature: Feature, window: WindowFacts) -> list[Tile]:
+        if self._chosen.stream is not None:
+            return self._chosen.stream.tiles(feature, self.keys)
         opened = self.store.tiles(self.view).open()
         first = from_microseconds(to_microseconds(window.tail) // self.view.cadence * self.view.cadence)
         inside = pl.col("tile_start").is_between(window.tail, window.head, closed="left")
@@ -171,8 +180,14 @@ class _Case:
     def _read(self, feature: Feature) -> Read:
         """Explain in short a feature that another one reads."""
         sides = self._sides[feature.name]
-        if feature.aggregation is None or not holds(self._chosen, self.view, feature):
+        if feature.aggregation is None or not self._chosen.holds(feature):
             return Read(feature.name, feature.logic, sides)
         window = self._window(feature)
         counted, _missed = listed_events(self.view, feature, self._rows, window, 0)
         return Read(feature.name, feature.logic, sides, window, counted.total)
+
+
+def _why_lacking(view: FeatureView) -> str:
+    if view.is_stream:
+        return "its window reaches time that neither batch tiles nor the stream tell of"
+    return "the partition was computed before it was declared: materialise it again"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from feature_assets.explain.explanation import PartitionFacts, iso
+from feature_assets.explain.streams import StreamAt, stream_at
 from feature_assets.parity.reading import view_plan
 from feature_assets.parity.sampling import Instant, is_stale
 from feature_store import Feature, FeatureView, Status
@@ -25,19 +25,26 @@ from feature_store.offline.store import OfflineStore
 
 @dataclass(frozen=True)
 class Chosen:
-    """The partition that a request at T is answered from.
+    """What a request at T is answered from.
 
     Attributes:
         facts: what people want to know of it.
-        fingerprints: of the columns that it holds; empty without a partition.
+        lacking: stored features that it does not hold.
+        stream: of a stream view, who owns which tiles.
     """
 
     facts: PartitionFacts
-    fingerprints: Mapping[str, str]
+    lacking: frozenset[str] = frozenset()
+    stream: StreamAt | None = None
+
+    def holds(self, feature: Feature) -> bool:
+        """Whether there is a partition, and it holds a feature, or for an on-read one what it reads."""
+        needed = {feature.name} if feature.is_stored else set(feature.reads)
+        return self.facts.as_of is not None and not needed & self.lacking
 
 
 def choose(store: OfflineStore, view: FeatureView, time: datetime) -> Chosen:
-    """Return the partition of a cadence or table view that a request at T is answered from.
+    """Return what a request at T is answered from.
 
     Args:
         store: the offline store.
@@ -45,13 +52,16 @@ def choose(store: OfflineStore, view: FeatureView, time: datetime) -> Chosen:
         time: T.
 
     Raises:
-        FingerprintError: that partition was computed by another definition.
+        FingerprintError: it was computed by another definition.
     """
+    if view.is_stream:
+        stream = stream_at(store, view, time)
+        return Chosen(stream.facts, stream.lacking, stream)
     partitions = store.values(view).ledger.partitions()
     choice = choose_partitions(view_plan(view).views[0], partitions, np.array([to_microseconds(time)]), "promised")
     index = int(choice.index[0])
     if index < 0:
-        return Chosen(PartitionFacts(Status.NOT_COMPUTED.name, notes=(_why_none(view, partitions),)), {})
+        return Chosen(PartitionFacts(Status.NOT_COMPUTED.name, notes=(_why_none(view, partitions),)))
     row = partitions.row(index, named=True)
     notes = _notes(view, partitions, row, time)
     if is_stale(store, view, Instant(time, row["as_of"], row["available_at"], row)):
@@ -69,20 +79,9 @@ def choose(store: OfflineStore, view: FeatureView, time: datetime) -> Chosen:
         expires_at=None if view.ttl is None else from_microseconds(to_microseconds(row["as_of"]) + view.ttl),
         notes=tuple(notes),
     )
-    return Chosen(facts, json.loads(row["fingerprints"]))
-
-
-def holds(chosen: Chosen, view: FeatureView, feature: Feature) -> bool:
-    """Return whether there is a partition, and it holds a feature, or for an on-read one what it reads.
-
-    Raises:
-        FingerprintError: it holds one that another definition computed.
-    """
-    if chosen.facts.as_of is None:
-        return False
-    names = [feature.name] if feature.is_stored else list(feature.reads)
-    marks = view.fingerprints
-    return all(stored_column(view.full_name, n, marks[n], chosen.fingerprints) is not None for n in names)
+    stored = json.loads(row["fingerprints"])
+    marks = view.fingerprints.items()
+    return Chosen(facts, frozenset(n for n, mark in marks if stored_column(view.full_name, n, mark, stored) is None))
 
 
 def _why_none(view: FeatureView, partitions: pl.DataFrame) -> str:

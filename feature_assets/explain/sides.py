@@ -90,8 +90,9 @@ _DIFFERENT: Final = "DIFFERENT"
 
 def _verdict(recomputed: Value | None, offline: Value, served: Value | None, wrong: list[str]) -> str:
     if recomputed is None:
-        same = served is None or served == offline
-        return "no partition says what to compute" if same else f"{_DIFFERENT}: offline and online"
+        if served is not None and served != offline:
+            return f"{_DIFFERENT}: offline and online"
+        return "nothing to recompute from" + ("" if served is None else "; offline and online are the same")
     if wrong:
         return f"{_DIFFERENT}: {' and '.join(wrong)} not as recomputed"
     return "same: offline as recomputed" if served is None else "same: offline and online as recomputed"

@@ -13,6 +13,7 @@ from feature_assets.parity.raw_rows import Keys, recent_entities
 from feature_store import FeatureView
 from feature_store.offline.instants import from_microseconds, to_microseconds
 from feature_store.offline.materialize import stale_partitions, stale_tiles
+from feature_store.offline.partitioned_table import PartitionedTable
 from feature_store.offline.reach import floor_to, reach_start
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.streams import stream_as_of
@@ -65,7 +66,7 @@ def choose_instants(
     """
     table = store.tiles(view) if view.is_stream else store.values(view)
     available = table.ledger.partitions().filter(pl.col("available_at") < now).sort("available_at")
-    until = min(now, _recorded_until(store, view)) if view.is_stream else now
+    until = min(now, recorded_until(view, store.source(view.source.asset), table)) if view.is_stream else now
     dice = Random(sample.seed)  # noqa: S311 - a sample, no secret
     spans = [_span(view, available, place, until) for place in range(available.height)]
     newest, *earlier = [place for place, (first, last) in enumerate(spans) if first <= last][::-1] or [None]
@@ -101,9 +102,8 @@ def _time(dice: Random, first: int, last: int) -> datetime:
     return from_microseconds(first if dice.random() < 0.3 else dice.randint(first, last))
 
 
-def _recorded_until(store: OfflineStore, view: FeatureView) -> datetime:
-    """Return the last T of a stream view of which raw rows and batch tiles tell everything."""
-    tables = (store.source(view.source.asset), store.tiles(view))
+def recorded_until(view: FeatureView, *tables: PartitionedTable) -> datetime:
+    """Return the last T of a stream view up to whose as-of all of some tables have landed."""
     ends = [table.ledger.partitions()["as_of"].max() for table in tables]
     least = min((end for end in ends if isinstance(end, datetime)), default=view.start)
     return least + timedelta(microseconds=view.available_after)

@@ -1,0 +1,94 @@
+"""``parity`` and ``replay``: do the stores hold what a second computation gives, and what was really served?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from feature_assets.cli.names import find, find_service
+from feature_assets.cli.output import print_json, print_line, print_table
+from feature_assets.cli.plan_folder import compile_service
+from feature_assets.declarations import load_declarations
+from feature_assets.explain.explanation import plain
+from feature_assets.parity.replay import replay
+from feature_assets.parity.report import ViewParity
+from feature_assets.parity.sampling import Sample
+from feature_assets.parity.stored import check_stored
+from feature_assets.raw.clock import now
+from feature_store import FeatureView
+from feature_store.errors import InputError
+from feature_store.offline.partition_choice import Availability
+from feature_store.offline.store import OfflineStore
+from resources.settings import Settings
+from serving.stores.embedded import ensure_embedded
+
+DIFFERENT = 1
+"""Exit code where something differs, or could not be compared."""
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """What is replayed.
+
+    Attributes:
+        log: Parquet file of responses.
+        availability: ``actual`` or ``promised``.
+    """
+
+    log: Path
+    availability: Availability
+
+
+def check(name: str, sample: Sample, *, as_json: bool) -> int:
+    """Print the parity of a view, as the asset check finds it; return the exit code."""
+    view = find(load_declarations(), name)
+    if not isinstance(view, FeatureView):
+        raise InputError(f"{name} is no view: `features list --kind view` lists them")
+    settings = Settings.from_environment()
+    store = OfflineStore(settings.offline_root, settings.storage_options)
+    url = settings.online_url or ensure_embedded(settings.online_folder)
+    parity = check_stored(store, view, url, now(), sample)
+    if as_json:
+        print_json(plain({**vars(parity), "values": None, "tallies": parity.tallies(), "different": parity.different}))
+    else:
+        _print_parity(parity)
+    return 0 if parity.is_sound else DIFFERENT
+
+
+def replay_log(service_name: str, options: ReplayOptions, *, as_json: bool) -> int:
+    """Print where a log of responses differs from what the offline store gives for it; return the exit code."""
+    service = find_service(load_declarations(), service_name)
+    if options.log.suffix != ".parquet" or not options.log.is_file():
+        raise InputError(f"--log {options.log}: there is no Parquet file of that name")
+    settings = Settings.from_environment()
+    store = OfflineStore(settings.offline_root, settings.storage_options)
+    report = replay(store, compile_service(service), pl.read_parquet(options.log), options.availability)
+    different = report.different.to_dicts()
+    if as_json:
+        print_json(plain({"rows": report.entities, "compared": report.compared, "different": different}))
+    else:
+        print_line(f"{report.entities} rows, {report.compared} values compared, {len(different)} different")
+        if different:
+            print_table(list(different[0]), [list(row.values()) for row in different[:_SHOWN]])
+    return DIFFERENT if different else 0
+
+
+def _print_parity(parity: ViewParity) -> None:
+    print_line(f"{parity.view}: {parity.compared} values compared, {len(parity.different)} different")
+    for line in (*parity.problems, *parity.notes):
+        print_line(line)
+    tallies = [[t.path, t.feature, t.compared, t.different, t.largest] for t in parity.tallies()]
+    if tallies:
+        print_line()
+        print_table(["path", "feature", "compared", "different", "largest difference"], tallies)
+    if parity.different:
+        print_line()
+        rows = [
+            [d.place.keys, d.place.at.isoformat(), d.feature, d.place.path, str(d.expected), str(d.found)]
+            for d in parity.different[:_SHOWN]
+        ]
+        print_table(["entity", "T", "feature", "path", "expected", "found"], rows)

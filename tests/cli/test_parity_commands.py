@@ -1,0 +1,75 @@
+"""``features parity`` and ``features replay`` on the small store."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from feature_assets.parity.replay import log_rows
+from feature_store.plans import read_plans
+from serving.client import FeatureClient
+from tests.fixtures.small_store import SmallStore
+
+T = datetime(2018, 1, 2, 6, tzinfo=UTC)
+SMALL = ("--entities=3", "--instants=1")
+
+
+@pytest.fixture
+def log(small_store: SmallStore, tmp_path: Path) -> Path:
+    """What the churn service answered."""
+    plans = Path(small_store.environment["FEATURES_STATE"]) / "plans"
+    with FeatureClient(plans, small_store.environment["FEATURES_ONLINE_URL"]) as client:
+        served = client.get_features("churn/v1", {"household_id": [905, 912, 5]}, time=T)
+    log_rows(read_plans(plans)["churn/v1"], served).write_parquet(tmp_path / "log.parquet")
+    return tmp_path / "log.parquet"
+
+
+def test_parity_counts_by_path_and_feature(filled):
+    found = filled.json("parity", "household_campaign", *SMALL)
+    assert (found["view"], found["different"], found["problems"]) == ("retail/household_campaign/v1", [], [])
+    assert {tally["path"] for tally in found["tallies"]} == {"offline", "online", "online = offline"}
+    shown = filled.text("parity", "household_campaign", *SMALL)
+    assert "values compared, 0 different" in shown
+    assert "largest difference" in shown
+
+
+def test_parity_of_what_was_never_computed_is_exit_code_1(features, monkeypatch):
+    monkeypatch.setenv("FEATURES_ONLINE_URL", "redis://127.0.0.1:1/0")
+    code, out, _err = features("parity", "household_spend")
+    assert code == 1
+    assert "nothing to compare" in out
+
+
+def test_a_log_is_replayed_by_what_was_promised(filled, log):
+    found = filled.json("replay", "churn", "--log", log, "--promised")
+    assert found["rows"] == 3
+    assert (found["compared"] > 30, found["different"]) == (True, [])
+
+
+def test_values_served_before_they_were_published_differ(filled, log):
+    """The small store was loaded today, and pretends to have served in 2018."""
+    code, out, _err = filled("replay", "churn", "--log", log)
+    assert code == 1
+    assert "None (NOT_COMPUTED)" in out
+
+
+def test_a_log_that_was_tampered_with_is_found(filled, log):
+    rows = pl.read_parquet(log).with_columns(pl.col("household_spend__units_30d") + 1)
+    rows.write_parquet(log)
+    code, out, _err = filled("replay", "churn", "--log", log, "--promised", "--json")
+    assert code == 1
+    assert '"household_spend__units_30d"' in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["parity", "churn"], "churn is no view"),
+        (["parity", "household_spent"], "there is no view, feature or service called"),
+        (["replay", "churn", "--log=nowhere.parquet"], "there is no Parquet file of that name"),
+        (["replay", "curn", "--log=nowhere.parquet"], "did you mean churn"),
+    ],
+)
+def test_errors_say_what_to_do(filled, arguments, message):
+    assert message in filled.refused(*arguments)
