@@ -75,6 +75,18 @@ class FeatureView:
         return self.batch_after is not None
 
     @property
+    def partition_delay(self) -> int:
+        """How long after a partition's end what is computed of it may be used, microseconds."""
+        return self.available_after if self.batch_after is None else self.batch_after
+
+    @property
+    def partition_freshness(self) -> int:
+        """The largest age of the end of the newest available partition: the strictest SLA of what is computed of it."""
+        if self.batch_after is not None:
+            return self.cadence + self.batch_after
+        return min(feature.freshness for feature in self.stored_features)
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Names of the entity's keys."""
         return tuple(self.entity.keys)

@@ -24,7 +24,7 @@ def follow(view: FeatureView) -> dg.AutomationCondition[Any]:
 
 def load_when_landed(view: FeatureView) -> dg.AutomationCondition[Any]:
     """Return the condition of the online store: load the newest partition, and the one that is served until then."""
-    return _follow_within(_whole_partitions(view, view.available_after), "load what landed")
+    return _follow_within(_whole_partitions(view, view.partition_delay), "load what landed")
 
 
 def _whole_partitions(view: FeatureView, span: int) -> timedelta:

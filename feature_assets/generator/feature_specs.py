@@ -18,6 +18,8 @@ from feature_store.fingerprints import fingerprint
 
 KINDS: Final = {"polars", "delta"}
 
+_AT_ENDS: Final = "Values at the ends of partitions, to look at. Requests and training sets merge tiles, at any time."
+
 
 def tiles_spec(view: FeatureView, end: datetime | None) -> dg.AssetSpec:
     """Return the asset of a view's tiles."""
@@ -26,12 +28,12 @@ def tiles_spec(view: FeatureView, end: datetime | None) -> dg.AssetSpec:
         # Tiles and source have the same time windows: each partition reads the same one upstream.
         deps=[dg.AssetDep(source_key(view), partition_mapping=dg.TimeWindowPartitionMapping())],
         description=f"Partial aggregates of {view.name}, mergeable: one row per {view.entity.name} and "
-        f"{format_duration(view.tile)} of event time. Windows are merged from these.",
+        f"{_tile_spans(view)} of event time. Windows are merged from these.",
         partitions_def=tile_partitions(view, end),
         automation_condition=follow(view),
         code_version=view.tiles_fingerprint,
         kinds=KINDS,
-        metadata={"tile": format_duration(view.tile), "source": view.source.name},
+        metadata={"tile": _tile_spans(view), "source": view.source.name},
         **_common(view),
     )
 
@@ -43,10 +45,10 @@ def table_spec(view: FeatureView, end: datetime | None) -> dg.AssetSpec:
     return dg.AssetSpec(
         table_key(view),
         deps=[dg.AssetDep(upstream, partition_mapping=lookback(view))],
-        description=view.description,
+        description=f"{view.description}\n\n{_AT_ENDS}" if view.is_stream else view.description,
         partitions_def=value_partitions(view, end),
         automation_condition=follow(view),
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=microseconds(view.freshness)),
+        freshness_policy=_freshness(view, view.freshness),
         code_version=fingerprint(sorted(view.fingerprints.items())),
         kinds=KINDS,
         metadata={
@@ -54,6 +56,7 @@ def table_spec(view: FeatureView, end: datetime | None) -> dg.AssetSpec:
             "cadence": format_duration(view.cadence),
             "available_after": format_duration(view.available_after),
             "freshness": format_duration(view.freshness),
+            **({} if view.batch_after is None else {"batch_after": format_duration(view.batch_after)}),
             "ttl": "never" if view.ttl is None else format_duration(view.ttl),
             "readers": ", ".join(view.readers) or "none",
             "features": dg.MetadataValue.md(_feature_list(view)),
@@ -74,7 +77,7 @@ def feature_spec(view: FeatureView, feature: Feature, end: datetime | None) -> d
         deps=[table_key(view)],
         description=feature.description,
         partitions_def=value_partitions(view, end),
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=microseconds(feature.freshness)),
+        freshness_policy=_freshness(view, feature.freshness),
         code_version=feature.fingerprint,
         kinds=KINDS,
         metadata={**_feature_metadata(view, feature), "dagster/table_name": table_name(view)},
@@ -93,6 +96,17 @@ def on_read_spec(view: FeatureView, feature: Feature) -> dg.AssetSpec:
         kinds={"on-read"},
         metadata=_feature_metadata(view, feature),
         **_common(view),
+    )
+
+
+def _tile_spans(view: FeatureView) -> str:
+    return ", ".join(map(format_duration, view.levels))
+
+
+def _freshness(view: FeatureView, declared: int) -> dg.FreshnessPolicy:
+    """Return how old the newest partition may be; the SLA of a stream view is that of its stream."""
+    return dg.FreshnessPolicy.time_window(
+        fail_window=microseconds(view.partition_freshness if view.is_stream else declared)
     )
 
 

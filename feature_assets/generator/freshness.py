@@ -24,7 +24,8 @@ class Freshness:
         as_of: its newest available as-of; None: nothing is available.
         expected: the oldest as-of that its newest may have without breach; None: its first partition is not due yet.
         age: since ``as_of``, or since the view's first as-of if nothing is available.
-        sla: the strictest of the view's features: the largest age that is allowed.
+        sla: the strictest of the view's features: the largest age that is allowed; of a stream view that of the batch
+            tiles, since what watches the stream itself watches the online store.
     """
 
     view: FeatureView
@@ -43,7 +44,8 @@ class Freshness:
         """The features whose own SLA is breached."""
         if not self.is_breached:
             return []
-        return [f.name for f in self.view.stored_features if self.age > timedelta(microseconds=f.freshness)]
+        spans = {f.name: self.view.partition_freshness if self.view.is_stream else f.freshness for f in self.view}
+        return [f.name for f in self.view.stored_features if self.age > timedelta(microseconds=spans[f.name])]
 
 
 def freshness_of(store: OfflineStore, view: FeatureView, now: datetime) -> Freshness:
@@ -54,13 +56,14 @@ def freshness_of(store: OfflineStore, view: FeatureView, now: datetime) -> Fresh
         view: the view.
         now: the instant at which to judge, with a zone.
     """
-    available = store.values(view).ledger.partitions().filter(pl.col("available_at") <= now)
+    served = store.tiles(view) if view.is_stream else store.values(view)
+    available = served.ledger.partitions().filter(pl.col("available_at") <= now)
     return judge(view, available["as_of"].to_list(), now)
 
 
 def judge(view: FeatureView, available: list[datetime], now: datetime) -> Freshness:
     """Judge a view by the as-ofs that are available."""
-    sla = min(feature.freshness for feature in view.stored_features)
+    sla = view.partition_freshness
     first = to_microseconds(view.start) + view.cadence
     due = -(-(to_microseconds(now) - sla) // view.cadence) * view.cadence
     newest = max(available, default=None)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from feature_assets.generator.conditions import load_when_landed
-from feature_assets.generator.keys import group_name, online_key, table_key
+from feature_assets.generator.keys import group_name, online_key, table_key, tiles_key
 from feature_assets.generator.partitions import microseconds, value_partitions
 from feature_store import FeatureView
 from resources.offline import OfflineStoreResource
@@ -18,11 +18,13 @@ def online_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDef
     key = online_key(view)
     spec = dg.AssetSpec(
         key,
-        deps=[dg.AssetDep(table_key(view), partition_mapping=dg.TimeWindowPartitionMapping())],
-        description=f"The newest values of {view.name}, online. Readers switch to a partition at its available-at.",
+        deps=[dg.AssetDep(_loaded_key(view), partition_mapping=dg.TimeWindowPartitionMapping())],
+        description=_description(view),
         partitions_def=value_partitions(view, end),
         automation_condition=load_when_landed(view),
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=microseconds(view.freshness)),
+        freshness_policy=dg.FreshnessPolicy.time_window(
+            fail_window=microseconds(view.partition_freshness if view.is_stream else view.freshness)
+        ),
         group_name=group_name(view),
         owners=[f"team:{view.owner}"],
         kinds={"valkey"},
@@ -46,6 +48,19 @@ def online_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDef
         return dg.MaterializeResult(asset_key=key)
 
     return load
+
+
+def _loaded_key(view: FeatureView) -> dg.AssetKey:
+    return tiles_key(view) if view.is_stream else table_key(view)
+
+
+def _description(view: FeatureView) -> str:
+    if view.is_stream:
+        return (
+            f"The batch tiles of {view.name}, online. From a partition's available-at on they own the time before its "
+            "end; the stream owns what comes after."
+        )
+    return f"The newest values of {view.name}, online. Readers switch to a partition at its available-at."
 
 
 def _starts(view: FeatureView, context: dg.AssetExecutionContext) -> dict[str, datetime]:

@@ -17,6 +17,7 @@ from feature_store.offline.instants import INSTANT, from_microseconds, partition
 from feature_store.offline.reach import Inputs, floor_to, inputs_of, reach_start
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
+from feature_store.offline.stream_values import stream_snapshots
 from feature_store.offline.tables import tile_fingerprints
 from feature_store.views import FeatureView
 
@@ -110,9 +111,7 @@ def compute_values(
     purpose = f"{view.full_name}: computing values up to as-of {end}"
     inputs.require(reach_start(view, as_ofs[0]), as_ofs[-1], purpose)
     running = RunningState(store, view, inputs, as_ofs[0]) if view.has_all_history else None
-    values = (
-        _table_values(view, opened, inputs, as_ofs) if view.is_table else _window_values(view, opened, as_ofs, running)
-    )
+    values = _values(view, opened, inputs, as_ofs, running)
     frames: list[pl.DataFrame] = []
     for start_of, as_of, frame in zip(starts, as_ofs, values, strict=True):
         partition = pl.lit(start_of, INSTANT).alias("partition_start")
@@ -163,6 +162,14 @@ def stale_tiles(store: OfflineStore, view: FeatureView, start: datetime, end: da
     inputs = _source_inputs(view, store.source(view.source.asset).open())
     landed = _landed_inputs(store.tiles(view).ledger.partitions())
     return [at for at in starts if landed.get(at) != _tile_inputs_hash(view, inputs, at)]
+
+
+def _values(
+    view: FeatureView, opened: OpenTable, inputs: Inputs, as_ofs: list[int], running: RunningState | None
+) -> Iterator[pl.DataFrame]:
+    if view.is_table:
+        return _table_values(view, opened, inputs, as_ofs)
+    return stream_snapshots(view, opened, as_ofs) if view.is_stream else _window_values(view, opened, as_ofs, running)
 
 
 def _window_values(

@@ -1,5 +1,6 @@
 """A small project: two teams, three views (daily over windows and all history, hourly, table), one service."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from feature_store import (
@@ -10,6 +11,7 @@ from feature_store import (
     Float32,
     Float64,
     Int64,
+    KafkaTopic,
     String,
     TableSource,
     Team,
@@ -24,6 +26,7 @@ from feature_store import (
     mean,
     n_unique,
     ratio,
+    stream_view,
     sum_,
 )
 
@@ -44,6 +47,9 @@ purchases = EventSource(
     start=START,
     description="Rows of receipts",
     allowed_lateness="2d",
+)
+live_purchases = replace(
+    purchases, name="live_purchases", description="Rows of receipts, live too", stream=KafkaTopic("receipts")
 )
 recent_purchases = EventSource(
     "recent_purchases",
@@ -124,6 +130,26 @@ class HouseholdPrices:
     """What a household pays. Owned by another team."""
 
     dearest_7d = sum_(col("sales_value"), over="7d", description="Sales value, last 7 days, USD")
+
+
+@stream_view(
+    entity=household,
+    source=live_purchases,
+    namespace="retail",
+    version=1,
+    owner="growth",
+    cadence="1d",
+    batch_after="2h",
+    available_after="5s",
+    freshness="1m",
+)
+class HouseholdActivity:
+    """What a household is doing right now."""
+
+    lines_15m = count(over="15m", description="Rows of receipts, last 15 minutes")
+    spend_24h = sum_(col("sales_value"), over="24h", description="Sales value, last 24 hours, USD")
+    last_seen = last(col("purchased_at"), over="14d", description="When the household last bought anything")
+    days_unseen = days_since(last_seen, description="Grows while nothing is bought")
 
 
 churn = FeatureService(
