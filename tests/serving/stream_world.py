@@ -15,7 +15,7 @@ from feature_store import FeatureService, FeatureView
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
-from feature_store.offline.instants import INSTANT
+from feature_store.offline.instants import INSTANT, to_microseconds
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.snapshots import derived_value, float_scale, is_present, keys_of
@@ -23,7 +23,9 @@ from feature_store.oracle.streams import stream_as_of, stream_values
 from feature_store.plans import write_plan
 from feature_store.services import compile_plan
 from feature_store.status import Status
-from serving.client import FeatureClient
+from serving.assembly import Assembly
+from serving.requests import read_keys, select_features
+from serving.stores.reader import OnlineReader
 from serving.stores.stream_writer import AppendReport, StreamWriter
 from serving.stores.sync import sync_view
 from serving.stores.writer import OnlineWriter
@@ -110,8 +112,14 @@ class OnlineWorld:
 
     def read(self, keys: Sequence[Sequence[Any]], time: datetime, features: list[str] | None = None) -> FeatureVectors:
         columns = {key: [each[place] for each in keys] for place, key in enumerate(self.view.keys)}
-        with FeatureClient(self.folder / "plans", self.url) as client:
-            return client.get_features("live_model", columns, time=time, features=features)
+        plan = self.plan if features is None else select_features(self.plan, features)
+        assembly = Assembly(plan)
+        question = assembly.ask(read_keys(plan, columns))
+        # A reader of its own: what one knows of the store it looks at again about once a second only.
+        reader = OnlineReader(self.url)
+        read = reader.read(question.wanted, to_microseconds(time))
+        reader.close()
+        return assembly.answer(question, read, to_microseconds(time))
 
     def value(self, feature: str, time: datetime, keys: Sequence[Any] = KEYS[0]) -> tuple[Any, str]:
         """Return the value and the status of one feature of one entity."""

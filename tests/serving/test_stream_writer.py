@@ -1,0 +1,273 @@
+"""The stream writer: what becomes of events that are late, repeated or wrong, and of a writer that dies."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+import redis
+
+from feature_store import Int64, col, max_, stream_view
+from feature_store.errors import InputError
+from serving.stores.errors import StoreUnavailableError, StreamTakenUpError
+from serving.stores.stream_rows import StreamRows
+from serving.stores.stream_writer import AppendReport, StreamWriter
+from serving.stores.writer import OnlineWriter
+from tests.engine.frames import at
+from tests.engine.views import COLUMNS, Daily
+from tests.serving.stream_world import KEYS, OnlineWorld, event, events, random_events
+from tests.serving.told_apart import SOURCE, USER, Told, told, told_world
+from tests.streams.views import Live
+
+
+@pytest.fixture
+def world(tmp_path: Path, valkey: str) -> OnlineWorld:
+    """Users whose events have ids; the batch tiles of five days, without any event."""
+    world = told_world(tmp_path, valkey)
+    world.land(0, 5)
+    world.sync(at(days=6))
+    return world
+
+
+def rows_1h(world: OnlineWorld, time: datetime, user: int = 1):
+    return world.value("rows_1h", time, (user,))[0]
+
+
+def test_an_event_with_an_id_counts_once_however_often_it_is_delivered(world: OnlineWorld) -> None:
+    writer = world.writer(at(days=5))
+    hour = at(days=5, hours=4)
+    first = [told(hour, "a", 1, 2.0), told(hour, "b", 1, 3.0), told(hour, "a", 1, 2.0), told(hour, "a", 2, 5.0)]
+    report = world.append(writer, first)
+    assert (report.events, report.duplicates, report.entities) == (3, 1, 2)
+    again = world.append(writer, [*first, told(hour, None, 1, 7.0), told(hour, None, 1, 7.0)])
+    assert (again.events, again.duplicates) == (2, 4), "events without an id always count"
+    assert world.append(writer, first) == AppendReport(0, 0, 0, 0, 4, 0)
+    time = hour + timedelta(minutes=5)
+    assert world.value("amount_2d", time, (1,)) == (19.0, "PRESENT")
+    assert world.value("amount_2d", time, (2,)) == (5.0, "PRESENT")
+    restarted = world.writer(at(days=9))
+    assert world.append(restarted, first).duplicates == 4, "ids are known to its successor"
+    assert rows_1h(world, time) == 4
+
+
+def test_ids_that_are_whole_numbers_tell_events_apart_too(tmp_path: Path, valkey: str) -> None:
+    source = replace(SOURCE, columns={**SOURCE.columns, "id": Int64})
+    world = OnlineWorld(tmp_path, valkey, replace(Told, source=source), dict(source.columns))
+    world.land(0, 5)
+    world.sync(at(days=6))
+    writer, hour = world.writer(at(days=5)), at(days=5, hours=4)
+    rows = [told(hour, number) for number in (0, -(2**63), 0, None, None)]
+    assert world.append(writer, rows).duplicates == 1
+    assert world.append(writer, rows).duplicates == 3
+    assert rows_1h(world, hour + timedelta(minutes=1)) == 6
+
+
+def test_rows_without_a_key_or_a_time_are_left_out_and_counted(world: OnlineWorld) -> None:
+    writer = world.writer(at(days=5))
+    hour = at(days=5, hours=4)
+    rows = [told(hour, "a", None), told(None, "b"), told(None, "c", None), told(hour, "d")]
+    assert world.append(writer, rows) == AppendReport(1, 2, 1, 0, 0, 1)
+    assert world.append(writer, rows[:3]) == AppendReport(0, 2, 1, 0, 0, 0)
+    assert rows_1h(world, hour + timedelta(minutes=1)) == 1
+
+
+def test_events_from_before_the_stream_are_left_to_the_batch(world: OnlineWorld) -> None:
+    writer = world.writer(at(days=5))
+    report = world.append(writer, [told(at(days=5, microseconds=-1), "a"), told(at(days=5), "b")])
+    assert (report.events, report.too_late) == (1, 1)
+    assert world.value("amount_2d", at(days=5, hours=3), (1,)) == (1.0, "PRESENT")
+
+
+def test_late_events_change_the_tiles_they_belong_to(world: OnlineWorld) -> None:
+    writer = world.writer(at(days=5), exact_for=timedelta(hours=6))
+    rows = [told(at(days=5, hours=hour), f"{hour}") for hour in (4, 9, 10)]
+    for row in rows:
+        world.append(writer, [row])
+    late = told(at(days=5, hours=4.01), "late")
+    assert world.append(writer, [late]).too_late == 0, "ten hours less six are four"
+    world.rows = [*rows, late]
+    for hours in (4.05, 5, 5.02, 9.5, 10, 12):
+        world.check([(1,)], at(days=5, hours=hours))
+    assert world.append(writer, [told(at(days=5, hours=3.99), "too late")]).too_late == 1
+    world.check([(1,)], at(days=5, hours=12))
+
+
+def test_a_time_of_which_the_small_tiles_are_gone_is_not_computed_instead_of_wrong(world: OnlineWorld) -> None:
+    writer = world.writer(at(days=5), exact_for=timedelta(hours=1))
+    world.append(writer, [told(at(days=5, hours=4), "a"), told(at(days=5, hours=4), "b", 2)])
+    world.append(writer, [told(at(days=5, hours=9), "c")])
+    read = world.read([(1,), (2,), (3,)], at(days=5, hours=7.99), ["told__rows_1h"])
+    assert read.status_names("told__rows_1h") == ["NOT_COMPUTED", "PRESENT", "EMPTY"]
+    assert read.to_dict()["told__rows_1h"] == [None, 0, 0]
+    world.rows = [told(at(days=5, hours=4), "a"), told(at(days=5, hours=9), "c")]
+    for hours in (8, 8.5, 9.1, 10, 30):
+        world.check([(1,)], at(days=5, hours=hours))
+
+
+def test_a_clock_that_runs_ahead_does_not_prune_the_present(world: OnlineWorld) -> None:
+    writer = world.writer(at(days=5), exact_for=timedelta(hours=1))
+    far = datetime.now(UTC) + timedelta(days=10)
+    soon = datetime.now(UTC)
+    world.append(writer, [told(far, "far"), told(soon, "soon")])
+    assert world.value("rows_1h", soon + timedelta(minutes=2), (1,)) == (1, "PRESENT")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_tiles_do_not_depend_on_how_events_are_delivered(tmp_path: Path, valkey: str, seed: int) -> None:
+    rng = random.Random(seed)
+    world = OnlineWorld(tmp_path, valkey)
+    world.rows = random_events(rng, 60, 2)
+    for row in world.rows:
+        row["time"] += timedelta(days=13)
+    world.land(0, 13)
+    world.sync(at(days=13, hours=3))
+    times = [at(days=13 + rng.uniform(0.1, 3)) for _ in range(4)]
+    exact = [f"live__{f.name}" for f in Live.stored_features if not f.dtype.is_float]
+    served = []
+    for pieces in (1, 5):
+        order = world.rows.copy()
+        rng.shuffle(order)
+        with redis.Redis.from_url(valkey) as client:
+            client.delete(*client.keys("fs:*stream*"))
+        writer = world.writer(at(days=13))
+        for piece in range(pieces):
+            world.append(writer, order[piece::pieces])
+        served.append([world.read(KEYS, time, exact).to_dict() for time in times])
+    assert served[0] == served[1]
+
+
+def test_a_writer_that_another_took_over_from_writes_nothing(world: OnlineWorld) -> None:
+    hour = at(days=5, hours=4)
+    first = world.writer(at(days=5))
+    world.append(first, [told(hour, "a")])
+    second = world.writer(at(days=7))
+    assert second.since == at(days=5), "the stream that is there goes on"
+    with pytest.raises(StreamTakenUpError, match="another stream writer took this view up"):
+        world.append(first, [told(hour, "b"), told(hour, "c", 2)])
+    assert rows_1h(world, hour + timedelta(minutes=1)) == 1
+    world.append(second, [told(hour, "b"), told(hour, "c", 2)])
+    assert rows_1h(world, hour + timedelta(minutes=1)) == 2
+    assert rows_1h(world, hour + timedelta(minutes=1), 2) == 1
+
+
+def test_what_a_killed_writer_acknowledged_is_there_and_its_successor_goes_on(world: OnlineWorld) -> None:
+    command = [sys.executable, "-m", "tests.serving.writer_process", world.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as process:
+        assert process.stdout is not None
+        acknowledged = [int(process.stdout.readline()) for _ in range(12)]
+        process.kill()
+        acknowledged += [int(line) for line in process.stdout.read().split()]
+
+    def seen_of(user: int) -> float:
+        return world.value("amount_2d", at(days=5, hours=3), (user,))[0]
+
+    seen = {user: seen_of(user) for user in (1, 2)}
+    assert seen[1] == seen[2], "an append is there for all its entities or for none"
+    assert seen[1] in (len(acknowledged), len(acknowledged) + 1), "the last one may not have been told of"
+    # The source delivers again from wherever it likes: ids keep events from counting twice.
+    rows = [told(at(days=5) + timedelta(seconds=number), f"{number}", user) for number in range(40) for user in (1, 2)]
+    world.append(world.writer(at(days=5)), rows)
+    assert {seen_of(user) for user in (1, 2)} == {max(40, seen[1])}
+
+
+def test_an_append_that_fails_changes_nothing(world: OnlineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, hour = world.writer(at(days=5), copy=True), at(days=5, hours=4)
+    world.append(writer, [told(hour, "a")])
+
+    def refuse(*_: object) -> None:
+        raise redis.ConnectionError("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StreamRows, "write", refuse)
+        with pytest.raises(StoreUnavailableError):
+            world.append(writer, [told(hour, "b"), told(hour, "c", 2)])
+    assert rows_1h(world, hour + timedelta(minutes=1)) == 1
+    world.append(writer, [told(hour, "b"), told(hour, "c", 2)])
+    assert rows_1h(world, hour + timedelta(minutes=1)) == 2
+    writer.append(events([], world.columns), until=at(days=6))
+    world.check_equals_join([(1,), (2,), (3,)], hour + timedelta(minutes=1))
+
+
+def test_rows_keep_two_days_before_the_oldest_live_batch_and_pruning_forgets_the_idle(world: OnlineWorld) -> None:
+    writer = world.writer(at(days=5), exact_for=timedelta(hours=1))
+    world.rows = [told(at(days=5, hours=1), "a"), told(at(days=9, hours=1), "b", 2)]
+    world.append(writer, world.rows)
+    assert writer.prune() == 0
+    for day in range(5, 9):
+        world.land(day, day + 1)
+        world.sync(at(days=day + 1, hours=3))
+    # The generations of days 8 and 9 are live: what is older than the sixth belongs to the batch for good.
+    assert writer.prune() > 0
+    assert writer.prune() == 0
+    world.check([(1,), (2,), (3,)], at(days=9, hours=4))
+    assert world.append(writer, [told(at(days=5, hours=23), "late", 3)]).too_late == 1
+    with redis.Redis.from_url(world.url) as client:
+        assert [client.scard(key) for key in client.scan_iter(b"fs:*:stream-entities:*")] == [1]
+        assert len(list(client.scan_iter(b"\x02*"))) == 1
+    world.append(writer, [told(at(days=9, hours=2), "c", 1)])
+    world.rows.append(told(at(days=9, hours=2), "c", 1))
+    world.check([(1,), (2,), (3,)], at(days=9, hours=4))
+
+
+def test_a_view_that_was_changed_starts_a_stream_of_its_own(tmp_path: Path, world: OnlineWorld) -> None:
+    hour = at(days=5, hours=4)
+    world.append(world.writer(at(days=5)), [told(hour, "a", 1, 4.0)])
+    options = {"namespace": "streams", "version": 1, "owner": "engine", "cadence": "1d", "batch_after": "2h"}
+    declare = stream_view(entity=USER, source=SOURCE, available_after="0s", freshness="1m", **options)
+    largest = max_(col("amount"), over="2d", description="d")
+    view = declare(type("Told", (), {"__doc__": "Changed.", "largest": largest}))
+    changed = OnlineWorld(tmp_path / "changed", world.url, view, dict(SOURCE.columns))
+    # The old tiles are still there, and hold no largest amount.
+    assert changed.value("largest", hour + timedelta(minutes=1), (1,)) == (None, "NOT_COMPUTED")
+    writer = changed.writer(at(days=6))
+    assert writer.since == at(days=6)
+    assert rows_1h(world, at(days=6, hours=4)) is None, "the new stream does not count rows"
+    changed.land(0, 6)
+    changed.sync(at(days=6, hours=3))
+    changed.append(writer, [told(at(days=6, hours=3), "b", 1, 4.0)])
+    assert changed.value("largest", at(days=6, hours=4), (1,)) == (4.0, "PRESENT")
+    with redis.Redis.from_url(world.url) as client:
+        assert len(list(client.scan_iter(b"\x02*"))) == 1, "the rows of the former stream are gone"
+
+
+def test_dropping_a_view_drops_its_stream_and_stops_its_writer(world: OnlineWorld) -> None:
+    writer = world.writer(at(days=5))
+    world.append(writer, [told(at(days=5, hours=4), "a")])
+    online = OnlineWriter(world.url)
+    online.drop_view(Told.full_name)
+    online.close()
+    with redis.Redis.from_url(world.url) as client:
+        assert list(client.scan_iter(b"*")) == [b"fs:generation"]
+    with pytest.raises(StreamTakenUpError):
+        world.append(writer, [told(at(days=5, hours=5), "b")])
+
+
+def test_wrong_rows_and_wrong_views_are_refused(world: OnlineWorld, valkey: str) -> None:
+    writer = world.writer(at(days=5))
+    with pytest.raises(InputError, match="lack the column 'id'"):
+        writer.append(pl.DataFrame({"user": [1], "time": [at()]}))
+    naive = pl.DataFrame({"user": [1], "amount": [1.0], "id": ["a"], "time": [at().replace(tzinfo=None)]})
+    with pytest.raises(InputError, match="without a time zone"):
+        writer.append(naive)
+    with pytest.raises(InputError, match="no stream view"):
+        StreamWriter(valkey, Daily, since=at())
+    with pytest.raises(StoreUnavailableError):
+        StreamWriter("redis://127.0.0.1:1/0", Told, since=at())
+
+
+def test_events_of_keys_that_collide_as_text_stay_apart(tmp_path: Path, valkey: str) -> None:
+    world = OnlineWorld(tmp_path, valkey)
+    world.land(0, 5)
+    world.sync(at(days=6))
+    writer = world.writer(at(days=5))
+    keys = [("1", "12"), ("11", "2"), ("", "112"), ("é", ""), ("", "é")]
+    rows = [event(at(days=5, hours=4), key, number=place) for place, key in enumerate(keys)]
+    writer.append(events(rows, COLUMNS))
+    read = world.read(keys, at(days=5, hours=4.1), ["live__number_12d"])
+    assert read.to_dict()["live__number_12d"] == [0, 1, 2, 3, 4]

@@ -1,0 +1,24 @@
+"""Appends events one by one and says so, until somebody kills it: ``python -m tests.serving.writer_process URL``."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+
+import polars as pl
+
+from serving.stores.stream_writer import StreamWriter
+from tests.engine.frames import at, frame
+from tests.serving.told_apart import COLUMNS, Told, told
+
+
+def main(url: str) -> None:
+    writer = StreamWriter(url, Told, since=at(days=5))
+    for number in range(100_000):
+        rows = [told(at(days=5) + timedelta(seconds=number), f"{number}", user) for user in (1, 2)]
+        writer.append(frame(rows, COLUMNS).cast({"user": pl.Int64}))
+        print(number, flush=True)  # noqa: T201 - how the test knows what was acknowledged
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
