@@ -264,3 +264,9 @@ def test_many_events_at_the_same_instants_equal_the_oracle():
         as_of = at(days=14)
         values = snapshot(view, tiles, as_of, history(view, tiles, as_of))
         assert_snapshot(view, values, rows, as_of, oracle.snapshot(view, rows, as_of))
+
+
+def test_means_of_large_integers_do_not_depend_on_the_order_of_rows_of_one_instant():
+    rows = [plain_row(time=at(days=1), number=number) for number in (2**62, 1, -(2**62), 3)]
+    first, second = (built(Daily, [rows[place] for place in order]) for order in ((0, 1, 2, 3), (0, 2, 1, 3)))
+    assert_frame_equal(first, second, check_exact=True)

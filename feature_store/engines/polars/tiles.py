@@ -62,7 +62,7 @@ def build_tiles(
     prepared = _prepare(view, states, rows, (start, end), view.tile if span is None else span)
     null_key = pl.any_horizontal(pl.col(key).is_null() for key in view.keys)
     excluded = _count_by_partition(view, prepared.filter(null_key))
-    events = prepared.filter(~null_key & _passes_any(states))
+    events = _once(view, prepared.filter(~null_key)).filter(_passes_any(states))
     order = [*view.keys, "__time", *_ties(view), *_summed(events, states)]
     events = number_groups(events.sort(order), [*view.keys, "__tile"])
     return Tiles(_finish(view, _aggregate(view, events, states)), excluded)
@@ -71,20 +71,37 @@ def build_tiles(
 def _prepare(
     view: FeatureView, states: tuple[State, ...], rows: pl.LazyFrame, within: tuple[datetime, datetime], span: int
 ) -> pl.DataFrame:
-    """Return keys, ``__time``, ``__sequence``, ``__tile`` and the distinct inputs, null where the filter fails."""
+    """Return keys, ``__time``, ``__sequence``, ``__id``, ``__tile`` and the inputs, null where the filter fails."""
     source = view.source
     assert isinstance(source, EventSource)
     inputs = {_input(state): _masked(view, state) for state in states}
     parts = [part for state in states for part in (state.value, state.where) if part is not None]
     used = [name for part in parts for name in column_names(part)]
-    order = [source.event_time, *([source.sequence] if source.sequence else [])]
+    order = [name for name in (source.event_time, source.sequence, source.event_id) if name is not None]
     time = pl.col(source.event_time)
     typed = read_rows(source, rows, [*view.keys, *order, *used]).filter(time >= within[0], time < within[1])
     # No name of a key starts with an underscore, so these cannot hide one.
     added = {"__time": time, "__tile": floor_time(time, span), **inputs}
     if source.sequence is not None:
         added["__sequence"] = compile_expression(ColumnRef(source.sequence), source.columns)
+    if source.event_id is not None:
+        added["__id"] = pl.col(source.event_id)
     return typed.with_columns(**added).select(*view.keys, *added).collect()
+
+
+def _once(view: FeatureView, events: pl.DataFrame) -> pl.DataFrame:
+    """Return events without those that repeat the id of an earlier one of their entity in the same partition.
+
+    A partition's tiles are made of its own rows alone, whichever partitions are built with it.
+    """
+    if "__id" not in events.columns:
+        return events
+    told_apart = events.filter(pl.col("__id").is_not_null()).sort("__time", *_ties(view), maintain_order=True)
+    partition = floor_time(pl.col("__time"), view.cadence).alias("__partition")
+    first = told_apart.with_columns(partition).unique(
+        [*view.keys, "__id", "__partition"], keep="first", maintain_order=True
+    )
+    return pl.concat([events.filter(pl.col("__id").is_null()), first.drop("__partition")])
 
 
 def floor_time(time: pl.Expr, span: int) -> pl.Expr:
@@ -143,7 +160,7 @@ def _present(view: FeatureView, events: pl.DataFrame, state: State) -> pl.DataFr
 def _summed(events: pl.DataFrame, states: tuple[State, ...]) -> list[str]:
     """Return the inputs whose order must be fixed: sums of floats depend on the order of their terms."""
     floats = {name for name, dtype in events.schema.items() if dtype == pl.Float64}
-    summed = {_input(state) for state in states if state.part in ("m3", "decayed")}
+    summed = {_input(state) for state in states if state.part in ("mean", "m2", "m3", "decayed")}
     return sorted(name for name in events.columns if name.startswith("__in_") and name in floats | summed)
 
 
