@@ -30,11 +30,15 @@ def microseconds(instant: datetime) -> int:
 
 
 def as_type(value: Any, dtype: DType) -> Any:
-    """Return a value as a column of that type holds it: clean floats, integers within Int64, instants in UTC."""
+    """Return a value as a column of that type holds it: clean floats, integers within Int64, instants in UTC.
+
+    An array whose slots are all null is null.
+    """
     if value is None or dtype.is_vector:
         return value
     if dtype.is_array:
-        return [as_type(slot, dtype.element) for slot in value]
+        slots = [as_type(slot, dtype.element) for slot in value]
+        return None if all(slot is None for slot in slots) else slots
     if dtype == Int64:
         return value if -(2**63) <= value < 2**63 else None
     if isinstance(value, datetime):

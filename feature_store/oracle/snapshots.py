@@ -98,13 +98,32 @@ def counted(view: FeatureView, aggregation: Aggregation, rows: Sequence[Row], as
     source = event_source(view)
     passing = [
         row
-        for row in rows
+        for row in told_apart(view, rows)
         if in_window(aggregation.window, row[source.event_time], as_of)
         and (aggregation.where is None or evaluate(aggregation.where, row, source.columns) is True)
     ]
     if aggregation.by is None:
         return passing
     return [row for bucket in aggregation.buckets for row in in_bucket(view, aggregation, passing, bucket)]
+
+
+def told_apart(view: FeatureView, rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of an entity but for those that repeat, in their partition, the ``event_id`` of an earlier one."""
+    source = event_source(view)
+    if source.event_id is None:
+        return list(rows)
+    found: dict[Any, Row] = {}
+    for place, row in enumerate(sorted(rows, key=lambda row: time_order(source, row))):
+        partition = microseconds(row[source.event_time]) // view.cadence
+        name = row[source.event_id]
+        found.setdefault((partition, name) if name is not None else place, row)
+    return list(found.values())
+
+
+def time_order(source: EventSource, row: Row) -> tuple[Any, ...]:
+    """Return what orders events: their time, then their sequence, where there is one, null before all others."""
+    sequence = None if source.sequence is None else row[source.sequence]
+    return (row[source.event_time], *((False,) if sequence is None else (True, sequence)))
 
 
 def in_bucket(view: FeatureView, aggregation: Aggregation, rows: Sequence[Row], bucket: Any) -> list[Row]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from tests.spec.paths import online, point_in_time, snapshots, stream_offline, tables, tiles
+from tests.spec.paths import online, point_in_time, snapshots, stream_offline, stream_online, tables, tiles
 from tests.spec.ranges import EVENT_RANGES, LIVE, TABLE_RANGES
 from tests.spec.worlds import Generate, Range, World, event_world, table_world
 
@@ -37,6 +37,7 @@ PATHS: Final = {
     "tables": Path(tables.check, TABLE_RANGES),
     "point-in-time": Path(point_in_time.check, [*EVENT_RANGES, *TABLE_RANGES]),
     "stream-offline": Path(stream_offline.check, [LIVE]),
+    "stream-online": Path(stream_online.check, [LIVE], needs_server=True, batch=200),
     "online": Path(online.check, [*EVENT_RANGES, *TABLE_RANGES], needs_server=True, batch=200),
 }
 """Paths by name."""

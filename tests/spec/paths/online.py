@@ -58,24 +58,26 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
         with FeatureClient(root / "plans", url) as client:
             for time in rng.sample(instants(span, live), INSTANTS):
                 requests = [some_keys(world, rng) for world in worlds]
-                answer = _read(client, service.name, requests, time)
+                answer = read(client, service.name, requests, time)
                 for world, request, row in zip(worlds, requests, answer.iter_rows(named=True), strict=True):
                     partitions = {span.view.full_name: [partition.of(span, world) for partition in live]}
                     wanted = service_row(service, partitions, request, time)
                     assert_service_row(service, world, request, row, wanted)
                 if time > live[0].available_at:
-                    trained = _train(store, plan, requests, time)
+                    trained = train(store, plan, requests, time)
                     assert_frame_equal(answer.select(trained.columns), trained, check_exact=True)
 
 
-def _read(client: FeatureClient, service: str, requests: list[dict], time: datetime) -> pl.DataFrame:
+def read(client: FeatureClient, service: str, requests: list[dict], time: datetime) -> pl.DataFrame:
+    """Ask online, and return the answer with its statuses and as-ofs."""
     keys = {name: [request[name] for request in requests] for name in requests[0]}
     vectors = client.get_features(service, keys, time=time)
     as_ofs = [pl.lit(as_of, pl.Int64).cast(INSTANT).alias(f"{name}__as_of") for name, as_of in vectors.as_of.items()]
     return vectors.to_polars().with_columns(as_ofs)
 
 
-def _train(store: OfflineStore, plan: ServicePlan, requests: list[dict], time: datetime) -> pl.DataFrame:
+def train(store: OfflineStore, plan: ServicePlan, requests: list[dict], time: datetime) -> pl.DataFrame:
+    """Ask offline, and return the answer in the form of ``read``, less the as-ofs' names."""
     schema = {name: polars_dtype(dtype) for name, dtype in plan.keys.items()}
     spine = pl.DataFrame(requests, schema=schema).with_columns(pl.lit(time, INSTANT).alias("time"))
     joined = point_in_time_join(store, plan, spine, "time", allow_missing=True, with_status=True)

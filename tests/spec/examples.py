@@ -1,0 +1,447 @@
+"""The rules by example: a few rows, what is asked of them, and the answer in plain numbers.
+
+Every example is of one subject, in a world of its own, so that all of them run in one store; those of events are asked
+as of ``AS_OF``, those of tables too. What an answer must be is written here by hand, not computed by the oracle.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+from feature_store import (
+    FeatureView,
+    Float32,
+    String,
+    approx_median,
+    approx_n_unique,
+    approx_percentile,
+    col,
+    count,
+    count_ratio,
+    days_since,
+    decayed_sum,
+    derive,
+    feature_view,
+    first,
+    first_k,
+    histogram,
+    last,
+    last_k,
+    max_,
+    mean,
+    min_,
+    n_unique,
+    one_hot,
+    ratio,
+    skew,
+    std,
+    stream_view,
+    sum_,
+    top_k,
+    variance,
+)
+from feature_store import field as table_field
+from feature_store.drafts import FeatureDraft
+from tests.spec.declarations import COLUMNS, EVENTS, OPTIONS, TABLE_COLUMNS, TABLE_ROWS, at
+from tests.spec.worlds import MICROSECOND, Row
+
+AS_OF: Final = at(9)
+END: Final = at(10)
+WEEK: Final = {"over": "7d", "hop": "1d", "description": "d"}
+"""A window whose tail at ``AS_OF`` is ``at(2)``."""
+HOUR: Final = {"over": "1h", "description": "d"}
+"""A window with a hop of five minutes."""
+SUBJECT: Final = {"left": "a", "right": "b"}
+
+Drafts = Callable[[], Mapping[str, FeatureDraft]]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One rule on a few rows.
+
+    Attributes:
+        rule: its name in ``tests.spec.rules``.
+        rows: of the source; of the subject, if a row says nothing else.
+        drafts: gives the features that are asked for, in a class body of its own each time.
+        answer: by feature, at ``AS_OF``.
+        at: answers at other T, of examples of streams.
+        streams: whether a stream view can declare the features.
+        is_empty: whether the subject is EMPTY.
+    """
+
+    rule: str
+    rows: Sequence[Row]
+    drafts: Drafts
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    at: Mapping[datetime, Mapping[str, Any]] = field(default_factory=dict)
+    streams: bool = True
+    is_empty: bool = False
+
+
+def row(time: datetime, **values: Any) -> Row:
+    """Return a row of events of the subject."""
+    return {**dict.fromkeys(COLUMNS), **SUBJECT, "time": time, **values}
+
+
+def numbers(
+    *values: float | int | None, column: str = "value", start: datetime = AS_OF - timedelta(days=1)
+) -> list[Row]:
+    """Return a row per value, an hour apart."""
+    return [row(start + timedelta(hours=place), **{column: value}) for place, value in enumerate(values)]
+
+
+def _derived() -> Mapping[str, FeatureDraft]:
+    narrow = sum_(col("value"), dtype=Float32, **WEEK)
+    missing = sum_(col("number"), default=-1, **WEEK)
+    return {
+        "narrow": narrow,
+        "missing": missing,
+        "doubled": derive(narrow * 2, description="d"),
+        "over_missing": ratio(narrow, missing, description="d"),
+        "over_zero": ratio(narrow, missing + 1, description="d"),
+        "vector": derive(one_hot((missing + 1).cast(String), ["1", "0"]), description="d"),
+    }
+
+
+def _of_nobody() -> Mapping[str, FeatureDraft]:
+    default = mean(col("value"), default=-1.0, **WEEK)
+    return {
+        "rows_of_nobody": count(**WEEK),
+        "default_of_nobody": default,
+        "derived_of_nobody": derive(default * 2, description="d"),
+        "last_of_nobody": last(col("text"), **WEEK),
+    }
+
+
+def _read_later() -> Mapping[str, FeatureDraft]:
+    last_time = last(col("time"), **WEEK)
+    return {"last_time": last_time, "days": days_since(last_time, description="d")}
+
+
+EVENT_EXAMPLES: Final = [
+    Example(
+        "window.tail",
+        [row(at(2) - MICROSECOND, number=1), row(at(2), number=2)],
+        lambda: {"from_tail": sum_(col("number"), **WEEK)},
+        {"from_tail": 2},
+    ),
+    Example(
+        "window.as_of",
+        [row(AS_OF - MICROSECOND, number=1), row(AS_OF, number=2)],
+        lambda: {"to_as_of": sum_(col("number"), **WEEK)},
+        {"to_as_of": 1},
+    ),
+    Example(
+        "window.hop",
+        [row(at(0), number=4), row(at(1), number=2), row(at(3), number=1)],
+        lambda: {"by_weeks": sum_(col("number"), over="7d", hop="7d", description="d")},
+        {"by_weeks": 7},
+        streams=False,
+    ),
+    Example(
+        "window.all_history",
+        [row(at(0), number=1), row(at(4), number=2), row(AS_OF, number=4)],
+        lambda: {"ever": sum_(col("number"), description="d")},
+        {"ever": 3},
+        streams=False,
+    ),
+    Example(
+        "input.null",
+        numbers(1.0, None, 2.0),
+        lambda: {
+            "null_rows": count(**WEEK),
+            "null_values": count(col("value"), **WEEK),
+            "null_mean": mean(col("value"), **WEEK),
+        },
+        {"null_rows": 3, "null_values": 2, "null_mean": 1.5},
+    ),
+    Example(
+        "input.not_finite",
+        numbers(1.0, math.nan, math.inf, -math.inf, -0.0),
+        lambda: {
+            "finite": count(col("value"), **WEEK),
+            "finite_sum": sum_(col("value"), **WEEK),
+            "finite_min": min_(col("value"), **WEEK),
+        },
+        {"finite": 2, "finite_sum": 1.0, "finite_min": 0.0},
+    ),
+    Example(
+        "input.filter",
+        [row(at(8), flag=True), row(at(8), flag=False), row(at(8), flag=None)],
+        lambda: {"flagged": count(where=col("flag"), **WEEK), "unflagged": count(where=~col("flag"), **WEEK)},
+        {"flagged": 1, "unflagged": 1},
+    ),
+    Example(
+        "input.null_key",
+        [row(at(8)), row(at(8), left=None), row(at(8), right=None)],
+        lambda: {"with_keys": count(**WEEK)},
+        {"with_keys": 1},
+    ),
+    Example(
+        "input.duplicates",
+        [row(at(8), number=3), row(at(8), number=3)],
+        lambda: {"twice": sum_(col("number"), **WEEK)},
+        {"twice": 6},
+    ),
+    Example(
+        "keys.typed",
+        [row(at(8), left="1", right="12"), row(at(8), left="11", right="2"), row(at(8))],
+        lambda: {"own_rows": count(**WEEK)},
+        {"own_rows": 1},
+    ),
+    Example(
+        "value.sum",
+        numbers(2**53, 1, column="number"),
+        lambda: {"exact_sum": sum_(col("number"), **WEEK)},
+        {"exact_sum": 2**53 + 1},
+    ),
+    Example(
+        "value.rounding",
+        numbers(16777216.0, *[0.4] * 5),
+        lambda: {"narrow_sum": sum_(col("value"), dtype=Float32, **WEEK)},
+        {"narrow_sum": 16777218.0},
+    ),
+    Example(
+        "value.empty",
+        [row(at(8))],
+        lambda: {
+            "empty_count": count(col("value"), **WEEK),
+            "empty_sum": sum_(col("number"), **WEEK),
+            "empty_unique": approx_n_unique(col("text"), **WEEK),
+            "empty_mean": mean(col("value"), **WEEK),
+            "empty_last": last(col("text"), **WEEK),
+        },
+        {"empty_count": 0, "empty_sum": 0, "empty_unique": 0, "empty_mean": None, "empty_last": None},
+    ),
+    Example(
+        "value.default",
+        [row(at(8), text="a")],
+        lambda: {
+            "default_sum": sum_(col("number"), default=-1, **WEEK),
+            "default_mean": mean(col("value"), default=0.1, dtype=Float32, **WEEK),
+            "no_default": last(col("text"), default="none", **WEEK),
+        },
+        {"default_sum": -1, "default_mean": 0.10000000149011612, "no_default": "a"},
+    ),
+    Example(
+        "value.ties",
+        [
+            row(at(8), sequence=1, text="b"),
+            row(at(8), sequence=None, text="z"),
+            row(at(8), sequence=1, text="c"),
+            row(at(8), sequence=0, text="y"),
+            row(at(8), sequence=2, text=None),
+        ],
+        lambda: {"first_text": first(col("text"), **WEEK), "last_text": last(col("text"), **WEEK)},
+        {"first_text": "z", "last_text": "c"},
+    ),
+    Example(
+        "value.extremes",
+        numbers(3.0, -2.0, 5.0),
+        lambda: {"smallest": min_(col("value"), **WEEK), "largest": max_(col("value"), **WEEK)},
+        {"smallest": -2.0, "largest": 5.0},
+    ),
+    Example(
+        "value.distinct",
+        [row(at(8), text=text) for text in ("a", "A", "a", None)],
+        lambda: {"texts": n_unique(col("text"), **WEEK)},
+        {"texts": 2},
+        streams=False,
+    ),
+    Example(
+        "value.spread",
+        [*numbers(1.0, 3.0), *numbers(7, column="number")],
+        lambda: {
+            "variance_of_2": variance(col("value"), **WEEK),
+            "std_of_1": std(col("number"), **WEEK),
+            "skew_of_2": skew(col("value"), **WEEK),
+        },
+        {"variance_of_2": 2.0, "std_of_1": None, "skew_of_2": None},
+    ),
+    Example(
+        "value.skew",
+        numbers(0.0, 0.0, 3.0),
+        lambda: {"skew_of_3": skew(col("value"), **WEEK)},
+        {"skew_of_3": pytest.approx(math.sqrt(0.5))},
+    ),
+    Example(
+        "value.approximate",
+        [row(at(8), value=float(value), text=str(value % 7)) for value in range(1, 101)],
+        lambda: {
+            "p90": approx_percentile(col("value"), 0.9, **WEEK),
+            "median": approx_median(col("value"), **WEEK),
+            "seven": approx_n_unique(col("text"), **WEEK),
+        },
+        {"p90": pytest.approx(90.0, rel=0.01), "median": pytest.approx(50.0, rel=0.01), "seven": 7},
+    ),
+    Example(
+        "value.lists",
+        [row(at(8), sequence=place, value=value) for place, value in enumerate([2.0, 5.0, 5.0, None, 1.0])],
+        lambda: {
+            "earliest": first_k(col("value"), 2, **WEEK),
+            "latest": last_k(col("value"), 3, **WEEK),
+            "top": top_k(col("value"), 5, **WEEK),
+        },
+        {"earliest": [2.0, 5.0], "latest": [1.0, 5.0, 5.0], "top": [5.0, 5.0, 2.0, 1.0, None]},
+    ),
+    Example(
+        "value.by",
+        [row(at(8), text=text, value=value) for text, value in (("a", 1.0), ("b", 2.0), ("a", 4.0), (None, 8.0))],
+        lambda: {
+            "sums": sum_(col("value"), by=col("text"), buckets=["b", "a", "c"], **WEEK),
+            "means": mean(col("value"), by=col("text"), buckets=["c", "a"], **WEEK),
+            "nothing": last(col("value"), by=col("text"), buckets=["c"], **WEEK),
+            "letters": histogram(col("text"), ["a", "b", "c"], **WEEK),
+        },
+        {"sums": [2.0, 5.0, 0.0], "means": [None, 2.5], "nothing": None, "letters": [2, 1, 0]},
+    ),
+    Example(
+        "value.decay",
+        [row(AS_OF - timedelta(days=2), value=8.0), row(AS_OF - timedelta(days=1), value=2.0)],
+        lambda: {"fading": decayed_sum(col("value"), half_life="1d", **WEEK)},
+        {"fading": 3.0},
+    ),
+    Example(
+        "value.ratio",
+        [row(at(8), flag=flag, value=value) for flag, value in ((True, 1.0), (True, -1.0), (None, 1.0), (False, 1.0))],
+        lambda: {
+            "positive_share": count_ratio(col("flag") & (col("value") > 0), col("flag"), **WEEK),
+            "of_nothing": count_ratio(col("flag"), col("number") > 0, **WEEK),
+        },
+        {"positive_share": 0.5, "of_nothing": None},
+    ),
+    Example(
+        "value.derived",
+        numbers(0.1, 0.2),
+        _derived,
+        {
+            "narrow": 0.30000001192092896,
+            "missing": -1,
+            "doubled": 2 * 0.30000001192092896,
+            "over_missing": -0.30000001192092896,
+            "over_zero": None,
+            "vector": [0.0, 1.0],
+        },
+    ),
+    Example(
+        "status.empty",
+        [row(at(1), number=1), row(AS_OF, number=2)],
+        _of_nobody,
+        {"rows_of_nobody": 0, "default_of_nobody": -1.0, "derived_of_nobody": -2.0, "last_of_nobody": None},
+        is_empty=True,
+    ),
+    Example(
+        "on_read",
+        [row(AS_OF - timedelta(hours=36), text="a")],
+        _read_later,
+        {"last_time": AS_OF - timedelta(hours=36)},
+    ),
+]
+
+STREAM_EXAMPLES: Final = [
+    Example(
+        "window.hop",
+        [row(at(8, hours=4) - MICROSECOND, number=1), row(at(8, hours=4), number=2), row(at(8, hours=5), number=4)],
+        lambda: {"by_five_minutes": sum_(col("number"), **HOUR)},
+        at={
+            at(8, hours=5) + timedelta(minutes=4, seconds=59): {"by_five_minutes": 6},
+            at(8, hours=5) + timedelta(minutes=5): {"by_five_minutes": 4},
+        },
+    ),
+    Example(
+        "stream.second",
+        [row(at(8, hours=5) - MICROSECOND, number=1), row(at(8, hours=5), number=2)],
+        lambda: {"whole_seconds": sum_(col("number"), **HOUR)},
+        at={
+            at(8, hours=5): {"whole_seconds": 1},
+            at(8, hours=5) + timedelta(seconds=1) - MICROSECOND: {"whole_seconds": 1},
+            at(8, hours=5) + timedelta(seconds=1): {"whole_seconds": 3},
+        },
+    ),
+    Example(
+        "stream.falls",
+        [row(at(8, hours=5), number=1)],
+        lambda: {"falling": sum_(col("number"), over="10s", hop="1s", description="d"), "still": count(**WEEK)},
+        at={
+            at(8, hours=5) + timedelta(seconds=10): {"falling": 1, "still": 1},
+            at(8, hours=5) + timedelta(seconds=11): {"falling": 0, "still": 1},
+        },
+    ),
+]
+"""Asked at times between the bounds of partitions."""
+
+
+def table_row(**values: Any) -> Row:
+    """Return a row of the table of the subject, which holds at ``AS_OF``."""
+    known = {**SUBJECT, "time": at(8), "landed_at": at(8), "number": 1}
+    return {**dict.fromkeys(TABLE_COLUMNS), **known, **values}
+
+
+@dataclass(frozen=True)
+class TableExample:
+    """One rule on a few rows of ``Rows``; the answer is the value of ``number``, None where the subject is EMPTY."""
+
+    rule: str
+    rows: Sequence[Row]
+    answer: int | None
+    also: Mapping[str, Any] = field(default_factory=dict)
+
+
+AVAILABLE_AT: Final = AS_OF + timedelta(hours=2)
+
+TABLE_EXAMPLES: Final = [
+    TableExample("window.as_of", [table_row(time=AS_OF - MICROSECOND, number=2), table_row(time=AS_OF)], 2),
+    TableExample("table.latest", [table_row(number=2), table_row(time=at(7), number=3)], 2),
+    TableExample("value.ties", [table_row(sequence=2, number=3), table_row(sequence=1, number=9)], 3),
+    TableExample("input.duplicates", [table_row(number=4), table_row(number=4)], 4),
+    TableExample("input.null_key", [table_row(number=2), table_row(left=None, time=at(8, hours=1))], 2),
+    TableExample("keys.typed", [table_row(left="1", right="12", number=5), table_row(number=2)], 2),
+    TableExample("table.deleted", [table_row(), table_row(time=at(8, hours=1), is_deleted=True)], None),
+    TableExample("table.valid_to", [table_row(valid_to=AS_OF)], 1),
+    TableExample("table.valid_to", [table_row(valid_to=AS_OF - MICROSECOND)], None),
+    TableExample("table.row_ttl", [table_row(time=AS_OF - timedelta(days=3))], 1),
+    TableExample("table.row_ttl", [table_row(time=AS_OF - timedelta(days=3) - MICROSECOND)], None),
+    TableExample("table.landed", [table_row(landed_at=AVAILABLE_AT), table_row(landed_at=None, number=9)], 1),
+    TableExample("table.landed", [table_row(landed_at=AVAILABLE_AT + MICROSECOND)], None),
+    TableExample("input.null", [table_row(number=None)], 7),
+    TableExample("value.default", [table_row(number=None)], 7),
+    TableExample("input.not_finite", [table_row(value=math.nan)], 1, {"value": None, "half": 0.5}),
+    TableExample("value.rounding", [table_row(value=0.2)], 1, {"half": 0.10000000149011612}),
+    TableExample("value.derived", [table_row(number=None, value=math.inf)], 7, {"total": 7.5}),
+    TableExample("status.empty", [table_row(time=AS_OF)], None),
+]
+
+
+@feature_view(source=TABLE_ROWS, cadence="1d", available_after="2h", freshness="2d", row_ttl="3d", **OPTIONS)
+class Rows:
+    """What the examples of tables are asked."""
+
+    number = table_field(default=7, description="d")
+    value = table_field(description="d")
+    half = table_field(col("value") / 2, dtype=Float32, default=0.5, description="d")
+    total = derive(col("number") + col("half"), description="d")
+
+
+def view_of(examples: Sequence[Example], *, is_stream: bool) -> FeatureView:
+    """Declare all features of some examples in one view."""
+    features: dict[str, Any] = {}
+    for example in examples:
+        features |= example.drafts()
+    name = "StreamExamples" if is_stream else "Examples"
+    body = type(name, (), {"__doc__": "Every example of events.", **features})
+    if is_stream:
+        options = {"cadence": "1d", "batch_after": "1h", "available_after": "0s", "freshness": "1m"}
+        return stream_view(source=EVENTS, **options, **OPTIONS)(body)
+    return feature_view(source=EVENTS, cadence="1d", freshness="2d", **OPTIONS)(body)
+
+
+def numbered(examples: Sequence[Example | TableExample]) -> list[Row]:
+    """Return the rows of all examples, each in the world of its place."""
+    return [{**row, "world": world} for world, example in enumerate(examples) for row in example.rows]

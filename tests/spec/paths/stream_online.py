@@ -1,0 +1,85 @@
+"""Stream views read online at any T: batch tiles of a generation, and a stream whose events come in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from random import Random
+from unittest.mock import patch
+
+import redis
+from polars.testing import assert_frame_equal
+
+from feature_store.engines.polars.finish import empty_values
+from feature_store.offline.materialize import compute_tiles
+from feature_store.offline.store import OfflineStore
+from feature_store.oracle.expressions import microseconds
+from feature_store.oracle.point_in_time import service_row
+from feature_store.oracle.streams import StreamHistory
+from feature_store.plans import write_plan
+from feature_store.services import compile_plan
+from serving.client import FeatureClient
+from serving.stores.stream_writer import StreamWriter
+from serving.stores.sync import sync_view
+from serving.stores.writer import OnlineWriter
+from tests.spec.paths.online import read, train
+from tests.spec.paths.stream_offline import instants
+from tests.spec.services import assert_service_row, service_of, some_keys
+from tests.spec.stores import RUN, folder, land
+from tests.spec.worlds import MICROSECOND, Range, World, frame_of, rows_of
+
+INSTANTS = 6
+"""How many T a batch is read at."""
+
+
+def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
+    """Fail where an answer is not what the oracle says of its T, or not bit for bit the row of a training set."""
+    with redis.Redis.from_url(url) as server:
+        server.flushdb()
+    service, view = service_of(span.view), span.view
+    end = span.start + timedelta(days=rng.choice([3, 4]))
+    with folder() as root:
+        store = OfflineStore(str(root / "offline"))
+        land(store, span, rows_of(worlds), rng)
+        compute_tiles(store, view, span.start, end, RUN)
+        available_at = end + timedelta(microseconds=view.batch_after or 0)
+        load(url, store, span, available_at)
+        stream(url, store, span, worlds, rng)
+        write_plan(root / "plans", compile_plan(service, empty_values))
+        near = sorted({T for world in worlds for T in instants(span, world) if available_at < T})
+        landed = [start for start in _days(span) if start < end]
+        with FeatureClient(root / "plans", url) as client:
+            for time in rng.sample(near, min(INSTANTS, len(near))):
+                requests = [some_keys(world, rng) for world in worlds]
+                answer = read(client, service.name, requests, time)
+                for world, request, row in zip(worlds, requests, answer.iter_rows(named=True), strict=True):
+                    history = StreamHistory(world.rows, landed, [(span.start, span.end + timedelta(days=1))])
+                    wanted = service_row(service, {view.full_name: history}, request, time)
+                    assert_service_row(service, world, request, row, wanted)
+                trained = train(store, compile_plan(service, empty_values), requests, time)
+                assert_frame_equal(answer.select(trained.columns), trained, check_exact=True)
+
+
+def load(url: str, store: OfflineStore, span: Range, available_at: datetime) -> None:
+    """Load the batch tiles as of the newest partition's end."""
+    writer = OnlineWriter(url)
+    with patch("serving.stores.writer._now", lambda: microseconds(available_at + MICROSECOND)):
+        sync_view(store, span.view, writer, available_at + MICROSECOND)
+    writer.close()
+
+
+def stream(url: str, store: OfflineStore, span: Range, worlds: Sequence[World], rng: Random) -> None:
+    """Append all events in portions of any order, and keep the copy that the point-in-time join reads."""
+    rows = rows_of(worlds)
+    rng.shuffle(rows)
+    cuts = sorted({0, len(rows), *(rng.choice(range(len(rows) + 1)) for _ in range(2))})
+    writer = StreamWriter(url, span.view, since=span.start, offline=store, exact_for=timedelta(days=9))
+    for first, last in pairwise(cuts):
+        writer.append(frame_of(span.view, rows[first:last], rng))
+    writer.append(frame_of(span.view, []), until=span.end + timedelta(days=1))
+    writer.close()
+
+
+def _days(span: Range) -> list[datetime]:
+    return [span.start + span.cadence * place for place in range((span.end - span.start) // span.cadence)]
