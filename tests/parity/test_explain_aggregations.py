@@ -1,0 +1,110 @@
+"""Explaining aggregations with several states or none that people can read: buckets, ratios, sketches, lists."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from feature_assets.explain import explain
+from feature_store import (
+    Entity,
+    EventSource,
+    Float64,
+    Int64,
+    String,
+    Team,
+    Timestamp,
+    approx_median,
+    approx_n_unique,
+    col,
+    count,
+    count_ratio,
+    feature_view,
+    last_k,
+    sum_,
+)
+from feature_store.offline.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.store import OfflineStore
+from tests.engine.frames import frame
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+AS_OF = START + timedelta(days=3)
+COLUMNS = {"driver_id": Int64, "fare": Float64, "city": String, "ended_at": Timestamp}
+
+Team("explained", slack_channel="#explained", email="explained@example.com")
+driver = Entity("driver", keys={"driver_id": Int64}, description="A driver")
+trips = EventSource(
+    "trips", asset="raw/trips", event_time="ended_at", columns=COLUMNS, start=START, description="Trips"
+)
+
+
+@feature_view(
+    entity=driver, source=trips, namespace="rides", version=1, owner="explained", cadence="1d", freshness="2d"
+)
+class Rides:
+    """Rides of a driver."""
+
+    by_city = count(by=col("city"), buckets=["Bern", "Genf"], over="2d", description="Trips by city")
+    fares = sum_(col("fare"), by=col("city"), buckets=["Bern", "Genf"], over="2d", description="Fares by city")
+    dear = count_ratio(col("fare") > 20, col("fare") > 0, over="2d", description="Share of dear trips")
+    typical = approx_median(col("fare"), over="2d", description="Median fare")
+    cities = approx_n_unique(col("city"), over="2d", description="Distinct cities")
+    latest = last_k(col("fare"), 2, over="2d", description="The last two fares")
+
+
+def trip(hours: float, fare: float | None, city: str | None) -> dict:
+    return {"driver_id": 7, "fare": fare, "city": city, "ended_at": AS_OF - timedelta(hours=hours)}
+
+
+ROWS = [trip(1, 30.0, "Bern"), trip(2, 10.0, "Genf"), trip(3, 5.0, "Bern"), trip(4, 8.0, "Rom"), trip(5, None, "Genf")]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> OfflineStore:
+    store = OfflineStore(str(tmp_path_factory.mktemp("rides") / "offline"))
+    store.source("raw/trips").write(frame(ROWS, COLUMNS), START, AS_OF, time_column="ended_at", run_id="r")
+    compute_tiles(store, Rides, START, AS_OF, "r")
+    start = AS_OF - timedelta(days=1)
+    write_values(store, Rides, compute_values(store, Rides, start, AS_OF), start, AS_OF, "r")
+    return store
+
+
+def explained(store: OfflineStore, feature: str):
+    return explain(store, Rides, Rides.feature(feature), {"driver_id": 7}, AS_OF + timedelta(hours=1), None)
+
+
+@pytest.mark.parametrize("feature", [feature.name for feature in Rides])
+def test_all_kinds_are_recomputed_and_written_as_json(store, feature):
+    found = explained(store, feature)
+    assert found.sides.agree, found.sides
+    assert found.to_record()["contents"]["tiles"]["total"] == 1
+
+
+def test_a_slot_per_bucket_and_events_in_no_bucket(store):
+    found = explained(store, "by_city")
+    assert found.sides.offline.value == [2, 2]
+    (tile,) = found.contents.tiles.shown
+    assert tile.state == {"Bern: n": 2, "Bern: rows": 2, "Genf: n": 2, "Genf: rows": 2}
+    (reason,) = found.contents.missed
+    assert reason == "in no bucket (city is none of them)"
+    assert [event.columns["city"] for event in found.contents.missed[reason].shown] == ["Rom"]
+
+
+def test_null_inputs_just_miss(store):
+    missed = explained(store, "fares").contents.missed
+    assert {reason: listing.total for reason, listing in missed.items()} == {
+        "in no bucket (city is none of them)": 1,
+        "null input": 1,
+    }
+
+
+def test_a_ratio_shows_both_counts(store):
+    found = explained(store, "dear")
+    (tile,) = found.contents.tiles.shown
+    assert (tile.state["numerator"], tile.state["denominator"]) == (1, 4)
+    assert found.sides.offline.value == 0.25
+    assert found.contents.counted.shown[0].columns == {"fare": 30.0}
+
+
+def test_a_sketch_shows_its_size(store):
+    (tile,) = explained(store, "cities").contents.tiles.shown
+    assert tile.state["theta"].endswith(" bytes")
