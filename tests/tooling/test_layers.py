@@ -14,8 +14,9 @@ from resources.settings import project_root
 PACKAGES = ("feature_store", "serving", "resources", "feature_assets", "sensors")
 UPWARDS = "Nothing imports upwards"
 CLIENTS = "feature_store knows no orchestrator, store client or web framework"
-FRAMES = "Polars, Delta Lake and Arrow only in engines and offline"
+FRAMES = "Polars, Delta Lake, Arrow and DataSketches only in engines and offline"
 MODEL = "Within feature_store, the model knows no engine and no storage"
+ORACLE = "The oracle is plain Python: no arrays, no engine, none of their code"
 DAGSTER = "serving never imports Dagster"
 READER = "The production server reads only"
 
@@ -26,6 +27,8 @@ PLANTED = [
     ("feature_store/offline/store.py", "import redis", CLIENTS),
     ("feature_store/errors.py", "import polars", FRAMES),
     ("feature_store/errors.py", "import feature_store.offline.store", MODEL),
+    ("feature_store/theta.py", "import datasketches", FRAMES),
+    ("feature_store/oracle/windows.py", "import numpy", ORACLE),
     ("serving/__init__.py", "import dagster", DAGSTER),
     ("serving/server/__init__.py", "import serving.stores.writer", READER),
     ("serving/server/__init__.py", "import polars", READER),
