@@ -28,7 +28,7 @@ export STOP
 unexport PYTHONPATH PYTHONHOME
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
-.PHONY: help setup demo dev test test-full lint definitions format bench pins clean
+.PHONY: help setup demo dev test test-full mutants lint definitions format bench pins clean
 
 help: ## Show what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: lint definitions ## Lint, check the definitions, run the tests
 
 test-full: lint definitions ## The same with the tests that take minutes
 	$(BIN)/python -m pytest -n $(WORKERS) -m "full or not full"
+
+mutants: setup ## Plant mistakes one by one; the specification must notice each
+	$(BIN)/python -m tests.mutants
 
 lint: setup ## Check style, types and who imports whom
 	$(BIN)/ruff check .

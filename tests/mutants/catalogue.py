@@ -1,0 +1,213 @@
+"""Mistakes that could be made in the product, and the path of the specification that must notice each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+POLARS = "feature_store/engines/polars"
+OFFLINE = "feature_store/offline"
+STREAMS = "feature_store/streams"
+STORES = "serving/stores"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A mistake.
+
+    Attributes:
+        name: what is wrong.
+        file: where it is planted.
+        old: text of the file, which occurs exactly once.
+        new: what it is replaced by.
+        path: of the specification (``python -m tests.spec.run``).
+        view: the view that shows it, in snake case.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    path: str
+    view: str
+
+
+MUTANTS: Final[Sequence[Mutant]] = (
+    Mutant(
+        "the event at the as-of counts",
+        f"{POLARS}/snapshots.py",
+        "(start < from_microseconds(as_of))",
+        "(start <= from_microseconds(as_of))",
+        "tiles",
+        "daily",
+    ),
+    Mutant(
+        "the event at the tail does not count",
+        f"{POLARS}/snapshots.py",
+        "frame.filter(start >= tails[window])",
+        "frame.filter(start > tails[window])",
+        "tiles",
+        "daily",
+    ),
+    Mutant(
+        "the row at its valid_to does not hold",
+        f"{POLARS}/tables.py",
+        "(at <= pl.col(source.valid_to))",
+        "(at < pl.col(source.valid_to))",
+        "tables",
+        "table",
+    ),
+    Mutant(
+        "the hop is twice as long",
+        "feature_store/windows.py",
+        "return (as_of - self.over) // self.hop * self.hop",
+        "return (as_of - self.over) // (2 * self.hop) * (2 * self.hop)",
+        "tiles",
+        "daily",
+    ),
+    Mutant(
+        "a repeated row is dropped",
+        f"{POLARS}/tiles.py",
+        "return typed.with_columns(**added).select(*view.keys, *added).collect()",
+        "return typed.with_columns(**added).select(*view.keys, *added).unique().collect()",
+        "tiles",
+        "daily",
+    ),
+    Mutant(
+        "a tie goes the other way",
+        f"{POLARS}/ordered.py",
+        'picked = pick(present, fields, last=state.part == "last")',
+        'picked = pick(present, [*fields[:1], *reversed(fields[1:])], last=state.part == "last")',
+        "tiles",
+        "daily",
+    ),
+    Mutant(
+        "values expire at their ttl, offline",
+        f"{OFFLINE}/partition_choice.py",
+        "(time - as_ofs[index] > view.ttl)",
+        "(time - as_ofs[index] >= view.ttl)",
+        "point-in-time",
+        "daily",
+    ),
+    Mutant(
+        "values expire at their ttl, online",
+        "serving/view_reading.py",
+        "time - generation.as_of > self._ttl",
+        "time - generation.as_of >= self._ttl",
+        "online",
+        "daily",
+    ),
+    Mutant(
+        "null is counted",
+        f"{POLARS}/tiles.py",
+        "(column.sum() if state.value is None else column.count())",
+        "(column.sum() if state.value is None else column.len())",
+        "tiles",
+        "daily",
+    ),
+    Mutant(
+        "available-at is ignored",
+        f"{OFFLINE}/partition_choice.py",
+        'return partitions["available_at"]',
+        'return partitions["as_of"]',
+        "point-in-time",
+        "daily",
+    ),
+    Mutant(
+        "a value is usable at its available-at",
+        f"{OFFLINE}/partition_choice.py",
+        'time, side="left") - 1]',
+        'time, side="right") - 1]',
+        "point-in-time",
+        "daily",
+    ),
+    Mutant(
+        "EMPTY stands for NOT_COMPUTED",
+        f"{OFFLINE}/partition_choice.py",
+        "status = np.where(index < 0, Status.NOT_COMPUTED, Status.PRESENT)",
+        "status = np.where(index < 0, Status.EMPTY, Status.PRESENT)",
+        "point-in-time",
+        "daily",
+    ),
+    Mutant(
+        "a tile is counted twice",
+        f"{POLARS}/snapshots.py",
+        "merged = _merge(view, pl.concat([touched, added]), states)",
+        "merged = _merge(view, pl.concat([touched, added, added]), states)",
+        "tiles",
+        "weekly",
+    ),
+    Mutant(
+        "a stale generation is read",
+        f"{STORES}/generations.py",
+        "return max((each for each in generations if each.available_at < time)",
+        "return min((each for each in generations if each.available_at < time)",
+        "online",
+        "daily",
+    ),
+    Mutant(
+        "Float32 is rounded before summing",
+        f"{POLARS}/tiles.py",
+        "(column.cast(pl.Int128) if state.dtype == pl.Int64 else column).sum()",
+        "(column.cast(pl.Int128) if state.dtype == pl.Int64 else column.cast(pl.Float32).cast(pl.Float64)).sum()",
+        "tiles",
+        "daily",
+    ),
+    Mutant(
+        "the default comes after the derived features",
+        f"{POLARS}/finish.py",
+        "    return add_derived(view, values).sort(*view.keys)\n\n\ndef add_derived",
+        "    plain = {f.name: f for f in aggregates if f.default is not None and not f.dtype.is_array}\n"
+        "    late = values.with_columns(\n"
+        "        pl.when(pl.col(name) != default_expr(f)).then(pl.col(name)).alias(name) for name, f in plain.items()\n"
+        "    )\n"
+        "    found = add_derived(view, late).drop(plain)\n"
+        "    found = found.join(values.select(*view.keys, *plain), on=view.keys, nulls_equal=True)\n"
+        "    return found.select(*view.keys, *(f.name for f in view.stored_features)).sort(*view.keys)\n\n\n"
+        "def add_derived",
+        "tiles",
+        "daily",
+    ),
+    Mutant(
+        "squares are divided by n",
+        f"{POLARS}/slots.py",
+        ".then(m2 / (n - 1))",
+        ".then(m2 / n)",
+        "tiles",
+        "daily",
+    ),
+    Mutant(
+        "a filter that is null passes",
+        f"{POLARS}/tiles.py",
+        "return pl.lit(True) if where is None else where\n",
+        "return pl.lit(True) if where is None else where.fill_null(True)\n",
+        "tiles",
+        "daily",
+    ),
+    Mutant(
+        "the head of a stream view is not floored",
+        f"{STREAMS}/plan.py",
+        "return floor_to(time, SECOND) - self.lag",
+        "return time - self.lag",
+        "stream-offline",
+        "live",
+    ),
+    Mutant(
+        "the lag of a stream view is ignored",
+        f"{STREAMS}/plan.py",
+        "return floor_to(time, SECOND) - self.lag",
+        "return floor_to(time, SECOND)",
+        "stream-offline",
+        "live",
+    ),
+    Mutant(
+        "tiles of batch and stream count both",
+        "serving/stream_reading.py",
+        "live.tiles.take(live.tiles.start >= generation.as_of)",
+        "live.tiles",
+        "stream-online",
+        "live",
+    ),
+)
+"""Each is planted alone."""
