@@ -10,7 +10,7 @@ from typing import Any
 from feature_store.aggregations import Aggregation
 from feature_store.features import Feature
 from feature_store.oracle.aggregates import Event, aggregate, moment, percentile, skew
-from feature_store.oracle.expressions import EPOCH, Row, as_type, evaluate
+from feature_store.oracle.expressions import EPOCH, Row, as_type, evaluate, microseconds
 from feature_store.oracle.windows import in_window
 from feature_store.sources import EventSource
 from feature_store.views import FeatureView
@@ -108,7 +108,7 @@ def counted(view: FeatureView, aggregation: Aggregation, rows: Sequence[Row], as
 
 
 def told_apart(view: FeatureView, rows: Sequence[Row]) -> list[Row]:
-    """Return the rows of an entity but for those that repeat, in their partition, the ``event_id`` of an earlier one."""
+    """Return an entity's rows but for those that repeat the ``event_id`` of an earlier one in their partition."""
     source = event_source(view)
     if source.event_id is None:
         return list(rows)
