@@ -11,7 +11,7 @@ from feature_store import EventSource, Feature, FeatureView
 from feature_store.expressions.nodes import column_names
 from feature_store.expressions.text import to_text
 from feature_store.oracle.expressions import evaluate
-from feature_store.oracle.snapshots import input_value
+from feature_store.oracle.snapshots import input_value, told_apart
 
 Row = Mapping[str, Any]
 
@@ -28,7 +28,9 @@ def listed_events(
         window: its bounds.
         most: events of each listing that are shown.
     """
-    events = [event for row in rows if (event := _event(view, feature, row, window)) is not None]
+    own = list(rows)
+    once = {id(row) for row in told_apart(view, own)}
+    events = [_event(view, feature, row, window, repeats=id(row) not in once) for row in own]
     counted = sorted((e for e in events if not e.reason), key=lambda event: event.time, reverse=True)
     missed: dict[str, list[Event]] = {}
     for event in sorted((e for e in events if e.reason), key=lambda event: _distance(event, window)):
@@ -36,18 +38,15 @@ def listed_events(
     return Listing(counted[:most], len(counted)), {r: Listing(m[:most], len(m)) for r, m in missed.items()}
 
 
-def _event(view: FeatureView, feature: Feature, row: Row, window: WindowFacts) -> Event | None:
+def _event(view: FeatureView, feature: Feature, row: Row, window: WindowFacts, *, repeats: bool) -> Event:
     source, aggregation = view.source, feature.aggregation
     assert isinstance(source, EventSource)
     assert aggregation is not None
-    time: datetime | None = row[source.event_time]
-    if time is None:
-        return None
+    time: datetime = row[source.event_time]
     value = input_value(view, aggregation, row)
-    off_by = _off_by(time, window)
-    return Event(
-        time, value, _columns(source, feature, row), off_by or _reason(source, feature, row, value), _span(time, window)
-    )
+    repeated = f"repeats the {source.event_id} of an earlier event" if repeats else ""
+    reason = _off_by(time, window) or repeated or _reason(source, feature, row, value)
+    return Event(time, value, _columns(source, feature, row), reason, _span(time, window))
 
 
 def _reason(source: EventSource, feature: Feature, row: Row, value: Any) -> str:
@@ -84,11 +83,11 @@ def _distance(event: Event, window: WindowFacts) -> timedelta:
 
 
 def _columns(source: EventSource, feature: Feature, row: Row) -> dict[str, Any]:
-    """Return what the feature reads of a row, and what orders rows of one instant."""
+    """Return what the feature reads of a row, what orders rows of one instant, and what tells them apart."""
     aggregation = feature.aggregation
     assert aggregation is not None
     expressions = (aggregation.value, aggregation.denominator, aggregation.where, aggregation.by)
     parts = [part for part in expressions if part is not None]
     names = [name for part in parts for name in column_names(part)]
-    order = [source.sequence] if source.sequence is not None else []
+    order = [name for name in (source.sequence, source.event_id) if name is not None]
     return {name: row[name] for name in dict.fromkeys([*order, *names]) if name != source.event_time}

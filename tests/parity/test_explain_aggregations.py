@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from feature_assets.explain import explain
+from feature_assets.explain.events import listed_events
+from feature_assets.explain.explanation import WindowFacts
 from feature_store import (
     Entity,
     EventSource,
@@ -49,6 +51,26 @@ class Rides:
     typical = approx_median(col("fare"), over="2d", description="Median fare")
     cities = approx_n_unique(col("city"), over="2d", description="Distinct cities")
     latest = last_k(col("fare"), 2, over="2d", description="The last two fares")
+
+
+delivered = EventSource(
+    "delivered",
+    asset="raw/delivered",
+    event_time="ended_at",
+    event_id="trip_id",
+    columns={**COLUMNS, "trip_id": String},
+    start=START,
+    description="Trips, some of them delivered twice",
+)
+
+
+@feature_view(
+    entity=driver, source=delivered, namespace="rides", version=1, owner="explained", cadence="1d", freshness="2d"
+)
+class Deliveries:
+    """Trips that a stream may deliver twice."""
+
+    fares = sum_(col("fare"), over="2d", description="Fares")
 
 
 def trip(hours: float, fare: float | None, city: str | None) -> dict:
@@ -108,3 +130,12 @@ def test_a_ratio_shows_both_counts(store):
 def test_a_sketch_shows_its_size(store):
     (tile,) = explained(store, "cities").contents.tiles.shown
     assert tile.state["theta"].endswith(" bytes")
+
+
+def test_an_event_that_was_delivered_twice_counts_once():
+    window = WindowFacts(AS_OF - timedelta(days=2), AS_OF, "2d", "1h")
+    rows = [{**trip(2, 5.0, None), "trip_id": "a"}, {**trip(1, 7.0, None), "trip_id": "a"}]
+    counted, missed = listed_events(Deliveries, Deliveries.feature("fares"), rows, window, 10)
+    assert [event.value for event in counted.shown] == [5.0]
+    (repeated,) = missed["repeats the trip_id of an earlier event"].shown
+    assert (repeated.value, repeated.columns["trip_id"]) == (7.0, "a")
