@@ -1,0 +1,12 @@
+"""Names of the paths by which values come about, as the page names them."""
+
+SNAPSHOT_PATHS = ("one run", "chunks", "partition by partition")
+PATH_NAMES = (
+    "tiles",
+    *SNAPSHOT_PATHS,
+    "table view",
+    "stream offline",
+    "stream online",
+    "point-in-time join",
+    "online read",
+)
