@@ -345,7 +345,7 @@ EVENT_EXAMPLES: Final = [
         is_empty=True,
     ),
     Example(
-        "on_read",
+        "read.on_read",
         [row(AS_OF - timedelta(hours=36), text="a")],
         _read_later,
         {"last_time": AS_OF - timedelta(hours=36)},

@@ -10,11 +10,45 @@ from tests.spec.worlds import Range
 SPANS = TABLE_RANGES
 
 
+@pytest.mark.spec(
+    "table view",
+    "window.as_of",
+    "input.null_key",
+    "input.duplicates",
+    "input.not_finite",
+    "keys.typed",
+    "value.default",
+    "value.derived",
+    "value.rounding",
+    "table.latest",
+    "table.deleted",
+    "table.valid_to",
+    "table.row_ttl",
+    "table.landed",
+    "status.empty",
+)
 @pytest.mark.parametrize("span", SPANS, ids=lambda span: span.view.name)
 def test_worlds_that_are_invented(span: Range) -> None:
     holds_on_invented_worlds(check, span, share=1)
 
 
+@pytest.mark.spec(
+    "table view",
+    "window.as_of",
+    "input.null_key",
+    "input.duplicates",
+    "input.not_finite",
+    "keys.typed",
+    "value.default",
+    "value.derived",
+    "value.rounding",
+    "table.latest",
+    "table.deleted",
+    "table.valid_to",
+    "table.row_ttl",
+    "table.landed",
+    "status.empty",
+)
 @pytest.mark.parametrize("span", SPANS, ids=lambda span: span.view.name)
 def test_worlds_of_fixed_seeds(span: Range) -> None:
     holds_on_seeded_worlds(check, span, share=5)
