@@ -6,7 +6,7 @@ from typing import Final
 
 import dagster as dg
 
-from feature_assets.generator.keys import table_key, tiles_key
+from feature_assets.generator.keys import table_key
 from feature_assets.parity.report import ViewParity
 from feature_assets.parity.sampling import Sample
 from feature_assets.parity.stored import check_stored
@@ -22,8 +22,8 @@ _EVERY_MORNING: Final = "40 6 * * *"
 
 
 def check_key(view: FeatureView) -> dg.AssetCheckKey:
-    """Return the check of a view: on its table or, of a stream view, which has none, on its tiles."""
-    return dg.AssetCheckKey(tiles_key(view) if view.is_stream else table_key(view), PARITY)
+    """Return the check of a view."""
+    return dg.AssetCheckKey(table_key(view), PARITY)
 
 
 def parity_checks(views: Sequence[FeatureView]) -> dg.AssetChecksDefinition:
