@@ -13,7 +13,8 @@ from feature_assets.raw.landing import LANDINGS
 from feature_store.offline.store import OfflineStore
 from feature_store.views import FeatureView
 
-HOURLY_DAYS = 3
+RECENT_DAYS = 3
+"""Days of values of views whose past nobody looks at for long: hourly ones, and stream views."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Backfill:
         store: the offline store.
         views: the views.
         now: the present instant.
-        days: days of values of daily views; hourly views get three days, or fewer if ``days`` is less.
+        days: days of values of daily views; hourly and stream views get three days, or fewer if ``days`` is less.
     """
 
     runs: RunPool
@@ -52,4 +53,4 @@ class Backfill:
         self.runs.run_all((value_run(self.store, view, self._values(view)) for view in self.views), stage)
 
     def _values(self, view: FeatureView) -> Span:
-        return value_span(view, self.now, self.days, HOURLY_DAYS)
+        return value_span(view, self.now, self.days, RECENT_DAYS)

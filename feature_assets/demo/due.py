@@ -41,10 +41,11 @@ def complete_until(cadence: int, now: datetime) -> datetime:
     return from_microseconds(floor_to(to_microseconds(now), cadence))
 
 
-def value_span(view: FeatureView, now: datetime, days: int, hourly_days: int) -> Span:
+def value_span(view: FeatureView, now: datetime, days: int, recent_days: int) -> Span:
     """Return the partitions of values that the demo backfills."""
     end = complete_until(view.cadence, now)
-    reach = timedelta(days=days if view.cadence >= DAY else min(days, hourly_days))
+    is_recent = view.is_stream or view.cadence < DAY
+    reach = timedelta(days=min(days, recent_days) if is_recent else days)
     return Span(max(view.start, end - reach), end, view.cadence)
 
 

@@ -101,7 +101,7 @@ def ask_over_http(base: str, plan: ServicePlan, keys: dict[str, list[int | str]]
 
 def _load_run(view: FeatureView, now: datetime) -> RangeRun:
     newest = complete_until(view.cadence, now) - timedelta(microseconds=view.cadence)
-    waiting = timedelta(microseconds=view.available_after)
+    waiting = timedelta(microseconds=view.partition_delay)
     served = complete_until(view.cadence, now - waiting) - timedelta(microseconds=view.cadence)
     keys = partition_key(served, view.cadence), partition_key(newest, view.cadence)
     return RangeRun(view.name, location_of(view), (f"online/{view.full_name}",), *keys, 1)

@@ -48,7 +48,7 @@ def test_what_is_over_is_due_and_nothing_else(now: datetime, view: FeatureView, 
     assert values.end <= now < values.end + cadence
     assert values.end == complete_until(view.cadence, now)
     assert all(start >= view.start for start in values.starts)
-    wanted = timedelta(days=days if view.cadence >= DAY else min(days, 3)) // cadence
+    wanted = timedelta(days=days if view.cadence >= DAY and not view.is_stream else min(days, 3)) // cadence
     assert len(values.starts) == min(wanted, (values.end - view.start) // cadence)
     if not view.is_table and values.starts:
         tiles = tile_span(view, values)
@@ -80,7 +80,7 @@ def test_just_after_midnight_yesterday_is_served_until_the_promised_time(small_s
         assert is_synced(small_store.offline, view, writer, MIDNIGHT + timedelta(seconds=20))
     writer.close()
     plans = Path(small_store.environment["FEATURES_STATE"]) / "plans"
-    delays = {timedelta(microseconds=view.available_after) for view in VIEWS.values()}
+    delays = {timedelta(microseconds=view.partition_delay) for view in VIEWS.values()}
     assert delays == {timedelta(minutes=10), timedelta(hours=2), timedelta(hours=3)}
     moments = [timedelta(seconds=20), *delays, *(delay + INSTANT for delay in delays), timedelta(hours=5)]
     with FeatureClient(plans, valkey) as client:
@@ -89,7 +89,7 @@ def test_just_after_midnight_yesterday_is_served_until_the_promised_time(small_s
                 served = client.get_features(plan.full_name, ENTITIES[plan.full_name], time=MIDNIGHT + moment)
                 for view in plan.views:
                     declared = VIEWS[view.view]
-                    is_available = moment > timedelta(microseconds=declared.available_after)
+                    is_available = moment > timedelta(microseconds=declared.partition_delay)
                     wanted = to_microseconds(MIDNIGHT) - (0 if is_available else declared.cadence)
                     assert served.as_of[view.prefix] == wanted, (view.view, moment)
                 report = check_parity(small_store.offline, plan, served)
