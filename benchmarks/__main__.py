@@ -14,10 +14,12 @@ from benchmarks.http.benchmark import http
 from benchmarks.materialise import materialise
 from benchmarks.measure import Result, table
 from benchmarks.point_in_time import point_in_time
+from benchmarks.stream_read import stream_read
 
 BENCHMARKS: dict[str, Callable[[Callable[[int], int], int], Result]] = {
     "bulk_load": lambda scaled, rounds: bulk_load(scaled(500_000), 10, rounds),
     "batch_read": lambda scaled, rounds: batch_read(scaled(200_000), 1_000, 10, 200, rounds),
+    "stream_read": lambda scaled, rounds: stream_read(scaled(20_000), 1_000, 100, rounds),
     "http_one": lambda scaled, rounds: http(scaled(200_000), 1, 10, 2, rounds),
     "http_many": lambda scaled, rounds: http(scaled(50_000), 100, 50, 2, rounds),
     "point_in_time": lambda scaled, rounds: point_in_time(scaled(300_000), scaled(100_000), 30, 5, rounds),

@@ -24,10 +24,11 @@ from feature_store.streams.merge import merge
 from feature_store.streams.packed import DecodedTiles, TileLayout
 from feature_store.streams.plan import StreamPlan
 from feature_store.streams.restrict import feature_names, restrict_plan, used_fields
-from feature_store.streams.tiles import concat_tiles
+from feature_store.streams.tiles import StreamTiles, concat_tiles
 from serving.stores.generations import Generation
 from serving.stores.reading import RowsRead
 from serving.stores.streams import Stream
+from serving.values import all_true
 from serving.view_reading import Values, nulls, per_entity
 
 
@@ -69,8 +70,8 @@ class StreamReading:
         batch = found.batch.decode(per_entity(read.rows, keyed), found.fields)
         live = stream.layout.decode(per_entity(read.stream_rows, keyed), found.fields)
         _check_promise(batch, generation)
-        owned = batch.tiles.take(batch.tiles.start < generation.as_of)
-        newer = live.tiles.take(live.tiles.start >= generation.as_of)
+        owned = _only(batch.tiles, batch.tiles.start < generation.as_of)
+        newer = _only(live.tiles, live.tiles.start >= generation.as_of)
         as_of = self._as_of(time)
         merged = merge(found.plan, concat_tiles([owned, newer]), np.full(count, as_of, np.int64))
         pruned = np.flatnonzero(live.present)[live.complete_since > as_of]
@@ -131,6 +132,10 @@ def _check_promise(batch: DecodedTiles, generation: Generation) -> None:
         raise RowError(
             f"a row with as-of {strange[0]} stands where {generation.as_of} was promised: load the view's tiles again"
         )
+
+
+def _only(tiles: StreamTiles, chosen: Mask) -> StreamTiles:
+    return tiles if all_true(chosen) else tiles.take(chosen)
 
 
 def _without(column: Column, rows: Array) -> Column:
