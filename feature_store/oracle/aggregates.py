@@ -50,14 +50,14 @@ def skew(values: Sequence[Any]) -> float | None:
 
 
 def exact_mean(values: Sequence[Any]) -> Fraction:
-    """The mean as a fraction."""
-    return Fraction(sum(map(Fraction, values)), len(values))
+    """The mean as a fraction; integers are read as Float64, as in all moments."""
+    return Fraction(sum(Fraction(float(value)) for value in values), len(values))
 
 
 def moment(values: Sequence[Any], power: int) -> Fraction:
     """Sum of the powers of the distances to the mean."""
     center = exact_mean(values)
-    return Fraction(sum((Fraction(value) - center) ** power for value in values))
+    return Fraction(sum((Fraction(float(value)) - center) ** power for value in values))
 
 
 def to_float(exact: Fraction | int) -> float | None:

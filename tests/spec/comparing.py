@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,9 @@ from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.oracle.snapshots import Snapshot, derived_value, float_scale, keys_of, snapshot
 from feature_store.oracle.tables import table_snapshot
 from tests.spec.worlds import Row, World
+
+SMALLEST_NORMAL = sys.float_info.min
+"""Smaller floats have fewer digits."""
 
 
 def values_by_key(view: FeatureView, values: pl.DataFrame) -> Snapshot:
@@ -72,7 +76,7 @@ def assert_value(value: Any, wanted: Any, dtype: DType, scale: float, where: str
     elif not dtype.is_float or value is None or wanted is None:
         assert value == wanted, f"{where}: {value!r} is not {wanted!r}"
     else:
-        tolerance = 1e-9 * scale + (half_ulp32(wanted) if dtype == Float32 else 0.0)
+        tolerance = 1e-9 * scale + SMALLEST_NORMAL + (half_ulp32(wanted) if dtype == Float32 else 0.0)
         assert abs(value - wanted) <= tolerance, f"{where}: {value} is not {wanted} (+- {tolerance})"
         assert math.copysign(1.0, value) == 1.0 or value != 0.0, f"{where} is -0.0"
 

@@ -77,9 +77,9 @@ def _head() -> Iterator[str]:
     yield ""
     yield inspect.cleandoc(oracle.__doc__ or "")
     yield ""
-    yield "Every rule stands here with the code that says it. Names that a piece of code uses and does not define are"
-    yield "those of other rules, or stand in [feature_store/oracle](../feature_store/oracle). The table at the end shows by"
-    yield "which test each rule is held on each path by which values come about."
+    yield "Every rule stands here with the code that says it. Names that code uses and does not define are"
+    yield "those of other rules, or stand in [feature_store/oracle](../feature_store/oracle). The table at the end"
+    yield "tells by which test each rule is held on each path by which values come about."
     yield ""
 
 
