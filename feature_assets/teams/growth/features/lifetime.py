@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from feature_assets.entities import household
 from feature_assets.raw.sources import purchases
-from feature_store import col, count, days_since, feature_view, first, last, max_, mean, min_, n_unique, std, sum_
+from feature_store import (
+    col,
+    count,
+    days_since,
+    decayed_sum,
+    feature_view,
+    first,
+    last,
+    max_,
+    mean,
+    min_,
+    n_unique,
+    std,
+    sum_,
+)
 
 
 @feature_view(
@@ -32,6 +46,9 @@ class HouseholdLifetime:
         col("sales_value"), where=col("sales_value") > 0, description="Smallest line that was not free, USD"
     )
     dearest_line = max_(col("sales_value"), description="Largest line, USD")
+    decayed_spend = decayed_sum(
+        col("sales_value"), half_life="30d", description="Spend that counts half as much every 30 days, USD"
+    )
     stores = n_unique(col("store_id"), description="Different stores it ever shopped at")
     first_purchase = first(col("purchased_at"), description="Its first purchase")
     latest_store = last(col("store_id"), description="The store of its latest purchase")

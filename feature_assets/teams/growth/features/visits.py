@@ -5,7 +5,22 @@ from __future__ import annotations
 from feature_assets.entities import household
 from feature_assets.raw.sources import purchases
 from feature_assets.teams.growth.department_vectors import department_vectors
-from feature_store import col, day_of_week, days_since, derive, embed, feature_view, last, n_unique
+from feature_store import (
+    Float32,
+    approx_median,
+    col,
+    day_of_week,
+    days_since,
+    derive,
+    embed,
+    feature_view,
+    last,
+    last_k,
+    n_unique,
+    sum_,
+)
+
+DEPARTMENTS = ("GROCERY", "PRODUCE", "MEAT", "DELI", "DRUG GM")
 
 
 @feature_view(
@@ -39,6 +54,20 @@ class HouseholdVisits:
     )
     last_purchase = last(col("purchased_at"), over="90d", description="When the household last bought anything")
     last_department = last(col("department"), over="90d", description="Department of the last line it bought")
+    last_departments = last_k(
+        col("department"), 3, over="90d", description="Departments of the last three lines it bought, the latest first"
+    )
+    department_spend_90d = sum_(
+        col("sales_value"),
+        by=col("department"),
+        buckets=DEPARTMENTS,
+        over="90d",
+        dtype=Float32,
+        description="Sales value in each of the departments that sell most, last 90 days, USD",
+    )
+    median_line_90d = approx_median(
+        col("sales_value"), over="90d", description="Median sales value of a line, last 90 days, to 1 percent, USD"
+    )
     last_department_vector = derive(
         embed(last_department.lower(), department_vectors),
         description="What that department is about: fresh, pantry, ready to eat, home and body",
