@@ -193,11 +193,11 @@ class StreamWriter:
         """Add events that are new to the tiles of their entities, in the offline copy and then in the store."""
         new = event_tiles(self._view, self._plan.states, fresh)
         tiles, changed = merge_stream_tiles(self._view, self._plan.states, held.tiles, new)
-        self._newest = max(int(fresh.time.max()), self._newest)
+        # An event from the future, by a clock that runs ahead, says nothing about the present.
+        self._newest = max(min(int(fresh.time.max()), time.time_ns() // 1000), self._newest)
         # The copy comes first: what it has too much after a failure, the same events appended again make right.
         self._copy_tiles(tiles.take(changed), given.keys, until)
-        newest = min(self._newest, time.time_ns() // 1000) // SECOND * SECOND
-        complete_since = np.maximum(held.complete_since, newest - self._exact_for)
+        complete_since = np.maximum(held.complete_since, self._newest // SECOND * SECOND - self._exact_for)
         kept = tiles.take(is_kept(self._plan, tiles, complete_since, held.kept_from))
         rows = self._encode(kept, complete_since)
         known = None if held.known is None else held.known.with_events(fresh).since(held.kept_from).encode()

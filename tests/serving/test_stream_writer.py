@@ -9,12 +9,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import redis
 
 from feature_store import Int64, col, max_, stream_view
+from feature_store.columns import Column
+from feature_store.entity_keys import encode_keys
 from feature_store.errors import InputError
+from feature_store.rows import RowError
 from serving.stores.errors import StoreUnavailableError, StreamTakenUpError
 from serving.stores.stream_rows import StreamRows
 from serving.stores.stream_writer import AppendReport, StreamWriter
@@ -111,11 +115,13 @@ def test_a_time_of_which_the_small_tiles_are_gone_is_not_computed_instead_of_wro
 
 
 def test_a_clock_that_runs_ahead_does_not_prune_the_present(world: OnlineWorld) -> None:
-    writer = world.writer(at(days=5), exact_for=timedelta(hours=1))
+    writer = world.writer(at(days=5), copy=True, exact_for=timedelta(hours=1))
     far = datetime.now(UTC) + timedelta(days=10)
     soon = datetime.now(UTC)
     world.append(writer, [told(far, "far"), told(soon, "soon")])
     assert world.value("rows_1h", soon + timedelta(minutes=2), (1,)) == (1, "PRESENT")
+    told_until = world.offline.stream_copy(Told.full_name).open().writes["end"].max()
+    assert told_until <= datetime.now(UTC), "nobody knows yet what happens until then"
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -259,6 +265,35 @@ def test_wrong_rows_and_wrong_views_are_refused(world: OnlineWorld, valkey: str)
         StreamWriter(valkey, Daily, since=at())
     with pytest.raises(StoreUnavailableError):
         StreamWriter("redis://127.0.0.1:1/0", Told, since=at())
+
+
+def test_rows_that_somebody_else_wrote_are_an_error_not_values(world: OnlineWorld) -> None:
+    writer, hour = world.writer(at(days=5)), at(days=5, hours=4)
+    world.append(writer, [told(hour, "a")])
+    row = encode_keys([Column(np.array([1]), np.array([True]))], [Int64]).keys.to_list()[0]
+    with redis.Redis.from_url(world.url) as client:
+        (key,) = (key for key in client.scan_iter(b"\x01*") if key.endswith(row))
+        whole = client.get(key)
+        for damaged in (whole[:-1], b"\0" + whole[1:], b"something else"):
+            client.set(key, damaged)
+            with pytest.raises(RowError):
+                rows_1h(world, hour + timedelta(minutes=1))
+            with pytest.raises(RowError):
+                world.append(writer, [told(hour, "b")])
+        client.set(key, whole)
+    assert rows_1h(world, hour + timedelta(minutes=1)) == 1
+
+
+def test_batch_rows_of_another_as_of_are_an_error(world: OnlineWorld) -> None:
+    world.land(0, 6, [told(at(days=4, hours=1), "a")])
+    world.sync(at(days=5, hours=3))
+    world.writer(at(days=5))
+    with redis.Redis.from_url(world.url) as client:
+        keys = sorted(key for key in client.scan_iter(b"\x01*") if len(key) > 5)
+        assert len(keys) == 2, "the rows of the fifth and the sixth day"
+        client.set(keys[0], client.get(keys[1]))
+    with pytest.raises(RowError, match="was promised"):
+        rows_1h(world, at(days=5, hours=4))
 
 
 def test_events_of_keys_that_collide_as_text_stay_apart(tmp_path: Path, valkey: str) -> None:
