@@ -204,7 +204,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     Mutant(
         "tiles of batch and stream count both",
         "serving/stream_reading.py",
-        "live.tiles.take(live.tiles.start >= generation.as_of)",
+        "_only(live.tiles, live.tiles.start >= generation.as_of)",
         "live.tiles",
         "stream-online",
         "live",
