@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from feature_store import Float64, Int64, String, Timestamp, col, embed, lit, one_hot, ordinal, when
+from feature_store import EmbeddingTable, Float64, Int64, String, Timestamp, col, embed, lit, one_hot, ordinal, when
 from feature_store.expressions.evaluate import FUNCTIONS, evaluate
 from feature_store.expressions.operations import SIGNATURES, infer_dtype
 from feature_store.expressions.text import from_canonical, to_canonical
@@ -95,6 +95,12 @@ def test_constants_are_repeated_in_every_row_and_none_in_no_row():
     assert computed(lit(1) + 2, [one_row(), one_row()]) == [3, 3]
     assert computed(lit(1) + 2, []) == []
     assert computed(when(col("b")).then("x").otherwise(None), []) == []
+
+
+def test_vectors_hold_no_negative_zero_on_any_path():
+    vectors = embed(col("s"), EmbeddingTable("signed", {"a": [-0.0, -1e-50]}))
+    assert repr(computed(vectors, [one_row(s="a")])) == "[[0.0, 0.0]]"
+    assert repr(engine.computed(vectors, [one_row(s="a")]).to_list()) == "[[0.0, 0.0]]"
 
 
 def test_encodings_have_the_types_of_their_columns():

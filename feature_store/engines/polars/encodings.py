@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
 import polars as pl
 
 from feature_store.engines.polars.typed import Typed
@@ -41,7 +42,8 @@ def embed(value: Typed, keys: Option, vectors: Option) -> pl.Expr:
 
 def _lookup(value: Typed, keys: Option, vectors: Sequence[Sequence[float]]) -> pl.Expr:
     dtype = pl.Array(pl.Float32, len(vectors[0]))
-    table = pl.Series([list(vector) for vector in vectors], dtype=dtype)
+    # Adding zero turns -0.0 into 0.0, also where rounding made it.
+    table = pl.Series(np.array(vectors, np.float32) + np.float32(0), dtype=dtype)
     return _null_safe(value, keys).replace_strict(_values(keys), table, default=None, return_dtype=dtype)
 
 
