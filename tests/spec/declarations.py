@@ -73,12 +73,14 @@ COLUMNS = {
     "flag": Boolean,
     "text": String,
     "moment": Timestamp,
+    "event": Int64,
 }
 EVENTS = EventSource(
     "spec_events",
     asset="raw/spec_events",
     event_time="time",
     sequence="sequence",
+    event_id="event",
     columns=COLUMNS,
     start=START,
     allowed_lateness="2d",

@@ -191,6 +191,12 @@ EVENT_EXAMPLES: Final = [
         {"twice": 6},
     ),
     Example(
+        "input.event_id",
+        [row(at(8), number=3, event=7), row(at(8), number=3, event=7), row(at(8), number=4, event=8)],
+        lambda: {"told_apart": sum_(col("number"), **WEEK)},
+        {"told_apart": 7},
+    ),
+    Example(
         "keys.typed",
         [row(at(8), left="1", right="12"), row(at(8), left="11", right="2"), row(at(8))],
         lambda: {"own_rows": count(**WEEK)},

@@ -39,6 +39,11 @@ RULES: Final = [
         "Equal rows are rows like any others: none is dropped, none is multiplied.",
         [snapshots.counted],
     ),
+    Rule(
+        "input.event_id",
+        "Where a source declares `event_id=`, an event that is told twice counts once.",
+        [snapshots.told_apart],
+    ),
     Rule("keys.typed", 'Keys are compared as typed columns: ("1", "12") is not ("11", "2").', [snapshots.keys_of]),
     Rule("value.sum", "Sums of integers are exact; one that does not fit Int64 is an error.", [aggregates.exact_sum]),
     Rule(
@@ -148,7 +153,7 @@ EXPLAINED: Final[dict[tuple[str, str], str]] = {
     **{
         (rule.name, "table view"): _NO_TABLE
         for rule in RULES
-        if rule.name.startswith(("window.", "input.filter", "value.")) and rule.name != "window.as_of"
+        if rule.name.startswith(("window.", "input.filter", "input.event_id", "value.")) and rule.name != "window.as_of"
     },
     **{
         (rule.name, path): _NO_EVENTS

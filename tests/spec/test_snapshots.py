@@ -13,6 +13,7 @@ SPANS = [*EVENT_RANGES, *TABLE_RANGES]
 @pytest.mark.spec(
     "one run",
     "input.duplicates",
+    "input.event_id",
     "input.filter",
     "input.not_finite",
     "input.null",
@@ -46,6 +47,7 @@ SPANS = [*EVENT_RANGES, *TABLE_RANGES]
 @pytest.mark.spec(
     "chunks",
     "input.duplicates",
+    "input.event_id",
     "input.filter",
     "input.not_finite",
     "input.null",
@@ -79,6 +81,7 @@ SPANS = [*EVENT_RANGES, *TABLE_RANGES]
 @pytest.mark.spec(
     "partition by partition",
     "input.duplicates",
+    "input.event_id",
     "input.filter",
     "input.not_finite",
     "input.null",
@@ -117,6 +120,7 @@ def test_worlds_that_are_invented(span: Range) -> None:
 @pytest.mark.spec(
     "one run",
     "input.duplicates",
+    "input.event_id",
     "input.filter",
     "input.not_finite",
     "input.null",
@@ -150,6 +154,7 @@ def test_worlds_that_are_invented(span: Range) -> None:
 @pytest.mark.spec(
     "chunks",
     "input.duplicates",
+    "input.event_id",
     "input.filter",
     "input.not_finite",
     "input.null",
@@ -183,6 +188,7 @@ def test_worlds_that_are_invented(span: Range) -> None:
 @pytest.mark.spec(
     "partition by partition",
     "input.duplicates",
+    "input.event_id",
     "input.filter",
     "input.not_finite",
     "input.null",

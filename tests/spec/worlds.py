@@ -123,7 +123,7 @@ def event_world(span: Range, number: int, rng: Random) -> World:
     is_tied = rng.choice([False, False, True])
     tied = rng.choice(bounds)
 
-    def row() -> Row:
+    def row(place: int) -> Row:
         left, right = rng.choice(keys)
         time = tied if is_tied and rng.choice([True, False]) else rng.choice(bounds) + rng.choice(OFFSETS)
         return {
@@ -138,9 +138,10 @@ def event_world(span: Range, number: int, rng: Random) -> World:
             "flag": rng.choice([None, True, False, True]),
             "text": rng.choice([None, "a", "A", "b", "", "é"]),
             "moment": rng.choice([None, at(), at(1), at(1, microseconds=1)]),
+            "event": rng.choice([None, None, place]),
         }
 
-    rows = [row() for _ in range(rng.choice(range(16)))]
+    rows = [row(place) for place in range(rng.choice(range(16)))]
     return World(number, rows + rows[: rng.choice([0, 0, 1, 3])], as_of)
 
 
