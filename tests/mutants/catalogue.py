@@ -209,5 +209,37 @@ MUTANTS: Final[Sequence[Mutant]] = (
         "stream-online",
         "live",
     ),
+    Mutant(
+        "the stream owns the newest day of the batch",
+        f"{OFFLINE}/stream_choice.py",
+        "return (start >= self.batch_end[row]) & known &",
+        "return (start >= self.batch_end[row] - self.slots.cadence) & known &",
+        "stream-offline",
+        "live",
+    ),
+    Mutant(
+        "an event that is told twice counts twice",
+        f"{POLARS}/tiles.py",
+        'if "__id" not in events.columns:',
+        'if "__id" in events.columns:',
+        "tiles",
+        "daily",
+    ),
+    Mutant(
+        "buckets stand in each other's slots",
+        "feature_store/aggregations.py",
+        "for bucket in self.buckets]\n        filters",
+        "for bucket in reversed(self.buckets)]\n        filters",
+        "tiles",
+        "more",
+    ),
+    Mutant(
+        "a row of a table that landed after the available-at is known",
+        f"{POLARS}/tables.py",
+        "pl.col(source.landed_at) <= constant(available_at, Timestamp)",
+        "pl.col(source.landed_at) <= constant(available_at, Timestamp) + timedelta(microseconds=1)",
+        "tables",
+        "table",
+    ),
 )
 """Each is planted alone."""

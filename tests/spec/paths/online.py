@@ -27,7 +27,7 @@ from tests.spec.services import assert_service_row, instants, service_of, some_k
 from tests.spec.stores import folder
 from tests.spec.worlds import MICROSECOND, Range, World
 
-INSTANTS = 5
+INSTANTS = 8
 """How many T a batch is read at."""
 
 Check = Callable[[Range, Sequence[World], Random], None]
