@@ -27,7 +27,7 @@ from feature_store.offline.stream_copy import OpenStreamCopy
 from feature_store.plans import PlanView
 from feature_store.status import Status
 from feature_store.streams.levels import floor_to
-from feature_store.streams.plan import StreamPlan, level_name
+from feature_store.streams.plan import RowCount, StreamPlan, level_name
 from feature_store.windows import Window
 
 
@@ -50,6 +50,8 @@ class StreamChoice:
         slots: who owns the partitions from E on.
         writes: the writes of the stream whose tiles are used.
         lacking: by feature, the rows with an E where it cannot be known.
+        uncounted: by row count of the plan, the rows with an E where it cannot be known: events in its window do not
+            make the entity PRESENT.
     """
 
     status: np.ndarray[tuple[int], np.dtype[np.int8]]
@@ -58,6 +60,7 @@ class StreamChoice:
     slots: Slots
     writes: pl.DataFrame
     lacking: Mapping[str, Mask]
+    uncounted: Mapping[RowCount, Mask]
 
     @property
     def is_read(self) -> Mask:
@@ -104,8 +107,9 @@ def choose_stream(
     writes = holders.of(opened.copy.writes, frozenset(plan.fingerprints))
     covered = writes.select(pl.col("start", "end").to_physical()).to_numpy().reshape(-1, 2)
     slots = slots_of(plan.cadence, _starts(reached), covered)
-    choice = StreamChoice(status, head, ends[index], slots, writes, {})
-    return replace(choice, lacking=_lacking(plan, choice, reached, holders))
+    choice = StreamChoice(status, head, ends[index], slots, writes, {}, {})
+    unknown = _Unknown(plan, choice, reached, holders)
+    return replace(choice, lacking=unknown.features(), uncounted=unknown.counts())
 
 
 def _reached(plan: StreamPlan, partitions: pl.DataFrame, head: Instants) -> pl.DataFrame:
@@ -137,23 +141,36 @@ class _Holders:
         return entries.filter(pl.col("fingerprints").is_in(texts))
 
 
-def _lacking(plan: StreamPlan, choice: StreamChoice, partitions: pl.DataFrame, holders: _Holders) -> dict[str, Mask]:
-    """Return by feature in which rows with an E it cannot be known."""
-    unknown: dict[tuple[Window, frozenset[str]], Mask] = {}
-    lacking: dict[str, Mask] = {}
-    for aggregate in plan.aggregates:
-        needed = frozenset(column for slot in aggregate.slots for column in slot)
-        needed |= {level_name(span) for span in plan.levels if span <= aggregate.hop}
-        key = (aggregate.window, needed)
-        if key not in unknown:
-            tail = floor_to(choice.head - aggregate.over, aggregate.hop)
-            held = choice.slots.mask(_starts(holders.of(partitions, needed)))
-            unknown[key] = choice.is_read & ~_is_known(plan, choice, tail, held)
-        lacking[aggregate.name] = unknown[key]
-    for derived in plan.derived:
-        reads = column_names(from_canonical(json.loads(derived.expression)))
-        lacking[derived.name] = np.logical_or.reduce([lacking[read] for read in reads])
-    return lacking
+class _Unknown:
+    """Where something cannot be known, in rows with an E."""
+
+    def __init__(self, plan: StreamPlan, choice: StreamChoice, partitions: pl.DataFrame, holders: _Holders) -> None:
+        self._plan, self._choice, self._partitions, self._holders = plan, choice, partitions, holders
+        self._found: dict[tuple[Window, frozenset[str]], Mask] = {}
+
+    def features(self) -> dict[str, Mask]:
+        """Return the rows by feature."""
+        rows: dict[str, Mask] = {}
+        for aggregate in self._plan.aggregates:
+            rows[aggregate.name] = self._rows(aggregate.window, {name for slot in aggregate.slots for name in slot})
+        for derived in self._plan.derived:
+            reads = column_names(from_canonical(json.loads(derived.expression)))
+            rows[derived.name] = np.logical_or.reduce([rows[read] for read in reads])
+        return rows
+
+    def counts(self) -> dict[RowCount, Mask]:
+        """Return the rows by row count."""
+        return {count: self._rows(count.window, {count.column}) for count in self._plan.row_counts}
+
+    def _rows(self, window: Window, columns: set[str]) -> Mask:
+        needed = frozenset(columns | {level_name(span) for span in self._plan.levels if span <= window.hop})
+        key = (window, needed)
+        if key not in self._found:
+            choice = self._choice
+            tail = floor_to(choice.head - window.over, window.hop)
+            held = choice.slots.mask(_starts(self._holders.of(self._partitions, needed)))
+            self._found[key] = choice.is_read & ~_is_known(self._plan, choice, tail, held)
+        return self._found[key]
 
 
 def _is_known(plan: StreamPlan, choice: StreamChoice, tail: Instants, held: Mask) -> Mask:

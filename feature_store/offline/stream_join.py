@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from feature_store.columns import Column
+from feature_store.columns import Column, Mask
 from feature_store.dtypes import dtype_from_name
 from feature_store.durations import SECOND
 from feature_store.engines.polars.columns import to_series
@@ -53,7 +53,7 @@ def read_stream(
     read = _read_tiles(opened, view, plan, choice, needed, entities)
     found = [_Found.of(plan, tiles, entity, needed) for tiles in read]
     merged = [_merge_rows(plan, choice, found, rows) for rows in _portions(found, len(entity))]
-    frame = {FOUND: pl.Series(np.concatenate([part.counted for part in merged]))}
+    frame = {FOUND: pl.Series(_is_counted(choice, merged))}
     for feature in view.features:
         columns = [part.values[feature.name] for part in merged]
         valid = np.concatenate([column.valid for column in columns])
@@ -62,6 +62,14 @@ def read_stream(
         values = Column(np.concatenate([column.values for column in columns]), valid)
         frame[feature.name] = to_series(values, dtype_from_name(feature.dtype))
     return pl.DataFrame(frame)
+
+
+def _is_counted(choice: StreamChoice, merged: Sequence[Merged]) -> Mask:
+    """Return whether a row has a counted event in any window of which everything is known."""
+    counts = [
+        np.concatenate([part.counts[count] for part in merged]) & ~rows for count, rows in choice.uncounted.items()
+    ]
+    return np.logical_or.reduce(counts)
 
 
 def _entities(view: PlanView, choice: StreamChoice, spine: Spine) -> tuple[Instants, pl.DataFrame]:

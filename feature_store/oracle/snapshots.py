@@ -30,9 +30,12 @@ def snapshot(view: FeatureView, rows: Sequence[Row], as_of: datetime) -> Snapsho
     return found
 
 
-def is_present(view: FeatureView, rows: Sequence[Row], as_of: datetime) -> bool:
-    """Whether any feature counts a row of an entity; an entity without one is EMPTY."""
-    return any(counted(view, aggregation, rows, as_of) for aggregation in view.aggregations)
+def is_present(
+    view: FeatureView, rows: Sequence[Row], as_of: datetime, features: Sequence[Feature] | None = None
+) -> bool:
+    """Whether any feature (of those given, if any are) counts a row of an entity; an entity without one is EMPTY."""
+    aggregations = [each.aggregation for each in (view.features if features is None else features)]
+    return any(counted(view, aggregation, rows, as_of) for aggregation in aggregations if aggregation is not None)
 
 
 def keys_of(view: FeatureView, row: Row) -> Keys:

@@ -96,10 +96,14 @@ def is_covered(span: Span, spans: Sequence[Span]) -> bool:
 def stream_status(
     view: FeatureView, feature: Feature, history: StreamHistory, rows: Sequence[Row], time: datetime
 ) -> Status:
-    """Return the status at T of a stored feature of an entity, whose rows are given."""
+    """Return the status at T of a stored feature of an entity, whose rows are given.
+
+    The entity is PRESENT if an event counts in any window of which everything is known.
+    """
     if batch_end(view, history, time) is None or not all_known(view, feature, history, time):
         return Status.NOT_COMPUTED
-    return Status.PRESENT if is_present(view, rows, stream_as_of(view, time)) else Status.EMPTY
+    known = [each for each in view.features if each.aggregation and all_known(view, each, history, time)]
+    return Status.PRESENT if is_present(view, rows, stream_as_of(view, time), known) else Status.EMPTY
 
 
 def all_known(view: FeatureView, feature: Feature, history: StreamHistory, time: datetime) -> bool:

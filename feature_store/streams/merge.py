@@ -11,7 +11,7 @@ from feature_store.columns import Column, Mask
 from feature_store.dtypes import DType, dtype_from_name
 from feature_store.streams.levels import Instants, counted
 from feature_store.streams.parts import WindowTiles, merge_part
-from feature_store.streams.plan import StreamAggregate, StreamPlan
+from feature_store.streams.plan import RowCount, StreamAggregate, StreamPlan
 from feature_store.streams.tiles import StreamTiles
 from feature_store.streams.values import add_derived, finish_slot, to_array
 from feature_store.windows import Window
@@ -23,11 +23,16 @@ class Merged:
 
     Attributes:
         values: by stored feature of the plan, in its dtype; of a row without counted events the empty values.
-        counted: whether a row has a counted event in any feature of the view; without one it is EMPTY.
+        counts: by row count of the plan, whether a row has a counted event in its window.
     """
 
     values: dict[str, Column]
-    counted: Mask
+    counts: dict[RowCount, Mask]
+
+    @property
+    def counted(self) -> Mask:
+        """Whether a row has a counted event in any feature of the view; without one it is EMPTY."""
+        return np.logical_or.reduce(list(self.counts.values()))
 
 
 def merge(plan: StreamPlan, tiles: StreamTiles, as_of: Instants) -> Merged:
@@ -47,7 +52,7 @@ def merge(plan: StreamPlan, tiles: StreamTiles, as_of: Instants) -> Merged:
     for aggregate in plan.aggregates:
         dtypes[aggregate.name] = dtype_from_name(aggregate.dtype)
         columns[aggregate.name] = merging.aggregate(aggregate, dtypes[aggregate.name])
-    return Merged(add_derived(plan.derived, columns, dtypes, len(as_of)), merging.counted())
+    return Merged(add_derived(plan.derived, columns, dtypes, len(as_of)), merging.counts())
 
 
 @dataclass
@@ -64,11 +69,8 @@ class _Merging:
         slots = [finish_slot(aggregate, dtype.element, self._parts(aggregate, columns)) for columns in aggregate.slots]
         return to_array(slots) if dtype.is_array else slots[0]
 
-    def counted(self) -> Mask:
-        mask = np.zeros(len(self.as_of), np.bool_)
-        for count in self.plan.row_counts:
-            mask |= self._part(count.column, count.window, "").values > 0
-        return mask
+    def counts(self) -> dict[RowCount, Mask]:
+        return {count: self._part(count.column, count.window, "").values > 0 for count in self.plan.row_counts}
 
     def _parts(self, aggregate: StreamAggregate, columns: Sequence[str]) -> list[Column]:
         return [self._part(column, aggregate.window, aggregate.name) for column in columns]
