@@ -67,6 +67,9 @@ class StreamReading:
         if generation is None or stream is None or stream.since > generation.as_of:
             return {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in self._features}
         found = self._find(generation, stream)
+        values = {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in found.lacking}
+        if not found.held:
+            return values
         batch = found.batch.decode(per_entity(read.rows, keyed), found.fields)
         live = stream.layout.decode(per_entity(read.stream_rows, keyed), found.fields)
         _check_promise(batch, generation)
@@ -77,7 +80,6 @@ class StreamReading:
         pruned = np.flatnonzero(live.present)[live.complete_since > as_of]
         codes = np.where(merged.counted, np.uint8(Status.PRESENT), np.uint8(Status.EMPTY))
         codes[pruned] = Status.NOT_COMPUTED
-        values = {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in found.lacking}
         return values | {f.name: (_without(merged.values[f.name], pruned), codes) for f in found.held}
 
     def _as_of(self, time: int) -> int:

@@ -23,7 +23,7 @@ from feature_store.rows import LayoutField, RowLayout
 from feature_store.streams.compiler import compile_stream_plan
 from feature_store.streams.levels import oldest_start
 from feature_store.streams.packed import TileLayout
-from feature_store.streams.plan import StreamAggregate, StreamPlan, level_name
+from feature_store.streams.plan import StreamPlan, level_name
 from feature_store.streams.tiles import StreamTiles
 from feature_store.views import FeatureView
 from feature_store.windows import Window
@@ -104,9 +104,15 @@ class BatchTiles:
         return self.as_of + min(0, self.view.batch_after - self.plan.lag)
 
     def _oldest_starts(self) -> dict[int, int]:
-        """Return by level the start of the first tile that is needed."""
-        plan = self.plan
-        return {span: oldest_start(plan.levels, plan.windows, span, self._first_as_of) for span in plan.levels}
+        """Return by level the start of the first tile that is needed; levels of which none is are not listed."""
+        levels, windows = self.plan.levels, self._known_windows()
+        longest = max((window.hop for window in windows), default=0)
+        return {span: oldest_start(levels, windows, span, self._first_as_of) for span in levels if span <= longest}
+
+    def _known_windows(self) -> set[Window]:
+        """Return the windows of which everything is known: what an event older than those is, nobody can say."""
+        counts = self.plan.row_counts
+        return {count.window for count in counts if self._is_known(count.window, {count.column})}
 
     def _needed(self) -> pl.DataFrame:
         """Return the partitions with tiles that are needed."""
@@ -130,16 +136,20 @@ class BatchTiles:
 
     def _known_features(self) -> set[str]:
         """Return the features of which every partition that their window reaches has landed with their states."""
-        known = {each.name for each in self.plan.aggregates if self._is_known(each)}
+        known = {
+            each.name
+            for each in self.plan.aggregates
+            if self._is_known(each.window, {column for slot in each.slots for column in slot})
+        }
         for each in self.plan.derived:
             if known.issuperset(column_names(from_canonical(json.loads(each.expression)))):
                 known.add(each.name)
         return known
 
-    def _is_known(self, aggregate: StreamAggregate) -> bool:
-        needed = {column for slot in aggregate.slots for column in slot}
-        needed |= {level_name(span) for span in self.plan.levels if span <= aggregate.hop}
-        return self._reached(aggregate.window) <= self._holding(needed)
+    def _is_known(self, window: Window, columns: set[str]) -> bool:
+        """Return whether every partition that a window reaches has landed with some states."""
+        levels = {level_name(span) for span in self.plan.levels if span <= window.hop}
+        return self._reached(window) <= self._holding(columns | levels)
 
     def _reached(self, window: Window) -> set[int]:
         """Return the starts of the partitions that a window reaches; none before there were events."""

@@ -199,24 +199,28 @@ class StreamWriter:
         self._copy_tiles(tiles.take(changed), given.keys, until)
         complete_since = np.maximum(held.complete_since, self._newest // SECOND * SECOND - self._exact_for)
         kept = tiles.take(is_kept(self._plan, tiles, complete_since, held.kept_from))
-        rows = self._encode(kept, complete_since)
+        # An entity all of whose tiles are gone keeps its row: the header says which A it can no longer answer.
+        has_row = held.present | (np.bincount(fresh.entity, minlength=len(held.present)) > 0)
+        rows = self._encode(kept, complete_since, has_row)
         known = None if held.known is None else held.known.with_events(fresh).since(held.kept_from).encode()
         names = given.encoded.to_list()
         added = [name for name, row, old in zip(names, rows, held.present.tolist(), strict=True) if row and not old]
         self._rows.write(given.encoded, rows, known, added)
 
-    def _encode(self, tiles: StreamTiles, complete_since: Instants) -> list[bytes]:
-        """Return one value per entity; empty: it has no tiles."""
-        some = np.bincount(tiles.row, minlength=len(complete_since)) > 0
+    def _encode(self, tiles: StreamTiles, complete_since: Instants, has_row: Mask) -> list[bytes]:
+        """Return one value per entity; empty: it has no row."""
         values = self._layout.encode(tiles, complete_since).to_list()
-        return [value if has else b"" for value, has in zip(values, some.tolist(), strict=True)]
+        return [value if has else b"" for value, has in zip(values, has_row.tolist(), strict=True)]
 
     def _prune(self, entities: Ragged, kept_from: int | None) -> int:
         decoded = self._layout.decode(self._rows.read(entities))
         complete_since = np.full(len(entities), self._rows.stream.since, np.int64)
         complete_since[decoded.present] = decoded.complete_since
         kept = is_kept(self._plan, decoded.tiles, complete_since, kept_from)
-        rows = self._encode(decoded.tiles.take(kept), complete_since)
+        tiles = decoded.tiles.take(kept)
+        is_needed = np.bincount(tiles.row, minlength=len(entities)) > 0
+        is_needed |= True if kept_from is None else complete_since > kept_from
+        rows = self._encode(tiles, complete_since, decoded.present & is_needed)
         known = self._known(entities)
         self._rows.write(entities, rows, None if known is None else known.since(kept_from).encode(), [])
         self._rows.forget([name for name, row in zip(entities.to_list(), rows, strict=True) if not row])

@@ -27,7 +27,7 @@ from tests.engine.frames import at
 from tests.engine.views import COLUMNS, Daily
 from tests.serving.stream_world import KEYS, OnlineWorld, event, events, random_events
 from tests.serving.told_apart import SOURCE, USER, Told, told, told_world
-from tests.streams.views import Live
+from tests.streams.views import Live, Sparse
 
 
 @pytest.fixture
@@ -112,6 +112,18 @@ def test_a_time_of_which_the_small_tiles_are_gone_is_not_computed_instead_of_wro
     world.rows = [told(at(days=5, hours=4), "a"), told(at(days=5, hours=9), "c")]
     for hours in (8, 8.5, 9.1, 10, 30):
         world.check([(1,)], at(days=5, hours=hours))
+
+
+def test_an_entity_whose_every_tile_is_gone_is_not_taken_for_one_without_events(tmp_path: Path, valkey: str) -> None:
+    world = OnlineWorld(tmp_path, valkey, Sparse)
+    world.land(0, 0.5)
+    world.sync(at(days=0.5, hours=1))
+    writer = world.writer(at(days=0.5), exact_for=timedelta(hours=1))
+    world.append(writer, [event(at(hours=13), number=1), event(at(hours=20), number=2)])
+    read = world.read([(1,), (2,), (3,)], at(hours=13.1), ["sparse__rows_1h"])
+    assert read.status_names("sparse__rows_1h") == ["NOT_COMPUTED", "NOT_COMPUTED", "EMPTY"]
+    assert world.value("rows_1h", at(hours=20.1), (1,)) == (0, "EMPTY")
+    assert world.value("rows_1h", at(hours=20.1), (2,)) == (1, "PRESENT")
 
 
 def test_a_clock_that_runs_ahead_does_not_prune_the_present(world: OnlineWorld) -> None:
@@ -214,11 +226,17 @@ def test_rows_keep_two_days_before_the_oldest_live_batch_and_pruning_forgets_the
     world.check([(1,), (2,), (3,)], at(days=9, hours=4))
     assert world.append(writer, [told(at(days=5, hours=23), "late", 3)]).too_late == 1
     with redis.Redis.from_url(world.url) as client:
-        assert [client.scard(key) for key in client.scan_iter(b"fs:*:stream-entities:*")] == [1]
+        assert [client.scard(key) for key in client.scan_iter(b"fs:*:stream-entities:*")] == [2]
         assert len(list(client.scan_iter(b"\x02*"))) == 1
-    world.append(writer, [told(at(days=9, hours=2), "c", 1)])
-    world.rows.append(told(at(days=9, hours=2), "c", 1))
-    world.check([(1,), (2,), (3,)], at(days=9, hours=4))
+        for day in range(9, 12):
+            world.land(day, day + 1)
+            world.sync(at(days=day + 1, hours=3))
+        writer.prune()
+        # The row of the first user knew from when on it could answer; that lies before what any batch leaves open now.
+        assert [client.scard(key) for key in client.scan_iter(b"fs:*:stream-entities:*")] == [1]
+    world.append(writer, [told(at(days=12, hours=2), "c", 1)])
+    world.rows.append(told(at(days=12, hours=2), "c", 1))
+    world.check([(1,), (2,), (3,)], at(days=12, hours=4))
 
 
 def test_a_view_that_was_changed_starts_a_stream_of_its_own(tmp_path: Path, world: OnlineWorld) -> None:

@@ -154,7 +154,7 @@ def test_before_there_is_a_stream_nothing_is_known(world: OnlineWorld) -> None:
 
 
 def test_a_hole_in_the_batch_tiles_leaves_the_features_that_reach_it_unknown(world: OnlineWorld) -> None:
-    world.rows = [event(at(days=day, hours=12)) for day in range(20)]
+    world.rows = [*(event(at(days=day, hours=12)) for day in range(20)), event(at(days=9), KEYS[1])]
     world.land(0, 10)
     world.land(11, 15)
     world.sync(at(days=16))
@@ -163,6 +163,7 @@ def test_a_hole_in_the_batch_tiles_leaves_the_features_that_reach_it_unknown(wor
     assert world.value("number_12d", time) == (None, "NOT_COMPUTED")
     assert world.value("text_vector", time) == (None, "NOT_COMPUTED"), "it is derived from one that is unknown"
     assert world.value("sum_36h", time)[1] == "PRESENT"
+    assert world.value("sum_36h", time, KEYS[1]) == (-1.0, "EMPTY"), "its one event lies before the hole"
 
 
 def test_a_thousand_entities_in_one_call(world: OnlineWorld) -> None:
