@@ -9,7 +9,20 @@ from typing import Any
 import pytest
 
 from feature_assets.teams import TEAMS
-from feature_store import DefinitionError, FeatureView, Float64, Int64, TableSource, Timestamp, feature_view, field
+from feature_store import (
+    DefinitionError,
+    FeatureView,
+    Float64,
+    Int64,
+    TableSource,
+    Timestamp,
+    col,
+    feature_view,
+    field,
+    ratio,
+    stream_view,
+    sum_,
+)
 from resources.settings import project_root
 
 README = (project_root() / "README.md").read_text()
@@ -32,6 +45,17 @@ def test_the_example_view_is_declared() -> None:
     view = declared_by(code)
     assert view.full_name == "retail/household_spend/v1"
     assert [feature.kind for feature in view] == [*["aggregate"] * 4, "derived", "on-read"]
+
+
+def test_the_example_of_a_stream_is_declared() -> None:
+    (code,) = blocks("python", "class HouseholdMoment")
+    from feature_assets.entities import household
+    from feature_assets.raw.sources import purchases
+
+    names = {"stream_view": stream_view, "sum_": sum_, "ratio": ratio, "col": col}
+    view = declared_by(code, **names, household=household, purchases=purchases)
+    assert view.is_stream
+    assert [feature.kind for feature in view] == [*["aggregate"] * 2, "derived"]
 
 
 def test_a_table_made_elsewhere_becomes_a_view() -> None:
