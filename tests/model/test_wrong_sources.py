@@ -109,10 +109,7 @@ WRONG: Cases = {
     ),
     "event_id of floats": (
         lambda: event_source(event_id="sales_value"),
-        (
-            "source purchases: event_id='sales_value' is of type Float64. Instead: use a column of type Int64 or "
-            "String."
-        ),
+        ("source purchases: event_id='sales_value' is of type Float64. Instead: use a column of type Int64 or String."),
     ),
     "sequence unknown": (
         lambda: event_source(sequence="line"),
