@@ -13,6 +13,7 @@ from functools import cache
 import dagster as dg
 
 from feature_assets.demo.progress import Stage
+from feature_assets.generator.runs import job_of
 
 PROCESSES = 2
 
@@ -77,9 +78,8 @@ def execute(run: RangeRun) -> None:
     tags = {DEMO_TAG: "true"}
     if run.first is not None and run.last is not None:
         tags |= {RANGE_START: run.first, RANGE_END: run.last}
-    definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+    job_of(definitions, [dg.AssetKey(asset.split("/")) for asset in run.assets]).execute_in_process(
         instance=_instance(),
-        asset_selection=[dg.AssetKey(asset.split("/")) for asset in run.assets],
         tags=tags,
         run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
     )

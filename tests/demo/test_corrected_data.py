@@ -19,6 +19,7 @@ from feature_assets import build_feature_assets
 from feature_assets.declarations import load_declarations
 from feature_assets.demo.due import partition_key, tile_span, value_span
 from feature_assets.demo.range_runs import RANGE_END, RANGE_START
+from feature_assets.generator.runs import job_of
 from feature_assets.raw.assets import raw_assets
 from feature_assets.raw.sources import purchases
 from feature_store import FeatureView
@@ -73,11 +74,11 @@ class Project:
     def _run(self, assets: dg.Definitions, team: str, keys: list[str], first: datetime, end: datetime) -> None:
         offline = OfflineStoreResource(root=self.store.root, team=team)
         resources = {"offline_store": offline, "delta_io": DeltaIOManager(offline_store=offline), "online_store": None}
-        job = dg.Definitions.merge(assets, dg.Definitions(resources=resources)).resolve_implicit_global_asset_job_def()
+        definitions = dg.Definitions.merge(assets, dg.Definitions(resources=resources))
+        job = job_of(definitions, [dg.AssetKey(key.split("/")) for key in keys])
         last = end - timedelta(days=1)
         result = job.execute_in_process(
             instance=self._instance,
-            asset_selection=[dg.AssetKey(key.split("/")) for key in keys],
             tags={RANGE_START: partition_key(first, DAY), RANGE_END: partition_key(last, DAY)},
         )
         assert result.success
