@@ -44,8 +44,8 @@ dev: setup ## Run UI, daemon, online store and feature server together
 test: lint definitions ## Lint, check the definitions, run the tests
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-test-full: lint definitions ## The same with the tests that take minutes
-	$(BIN)/python -m pytest -n $(WORKERS) -m "full or not full"
+test-full: lint definitions ## The same with the tests that take minutes, and more examples
+	HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -n $(WORKERS) -m "full or not full"
 
 mutants: setup ## Plant mistakes one by one; the specification must notice each
 	$(BIN)/python -m tests.mutants
