@@ -68,7 +68,9 @@ def ordinal(value: Operand, categories: Sequence[int | str]) -> Operation:
 
 def bucketise(value: Operand, boundaries: Sequence[float]) -> Operation:
     """Return how many boundaries are at or below the value: bucket i is ``b[i-1] <= value < b[i]``."""
-    places: tuple[Option, ...] = tuple(float(place) if type(place) is int else place for place in boundaries)
+    places = members(boundaries)
+    if isinstance(places, tuple):
+        places = tuple(float(place) if type(place) is int else place for place in places)
     return operation("bucketise", value, options={"boundaries": places})
 
 

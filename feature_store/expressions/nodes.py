@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
@@ -168,9 +169,11 @@ def operation(name: str, *arguments: Operand, options: dict[str, Option] | None 
     return Operation(name, tuple(as_expression(argument) for argument in arguments), tuple((options or {}).items()))
 
 
-def members(values: Sequence[int | str]) -> Option:
-    """Return listed values as an option; a single string stays one, so that it is refused instead of spelled out."""
-    return values if isinstance(values, str) else tuple(values)
+def members(values: object) -> Option:
+    """Return listed values as an option; what is no list stays as it is, to be refused with the feature's name."""
+    if isinstance(values, Sequence) and not isinstance(values, str | bytes):
+        return tuple(cast("Sequence[Option]", values))
+    return cast("Option", values)
 
 
 def walk(expression: Expression) -> Iterator[Expression]:

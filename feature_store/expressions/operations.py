@@ -138,8 +138,7 @@ def _embed(types: Types, options: Options) -> DType:
 def _need_members(dtype: DType | None, values: Option, name: str) -> int:
     """Return the number of values listed for a member of that type; refuse wrong ones."""
     _need(dtype in (None, Int64, String), f"{name} needs an Int64 or String, not {dtype}")
-    _need(isinstance(values, tuple), f"{name} got {values!r} instead of a list", f"write [{values!r}]")
-    members = _tuple(values)
+    members = _listed(values, name)
     _need(len(members) > 0, f"{name} lists no value", "list at least one")
     wanted = str if dtype == String else int
     bad = [] if dtype is None else [m for m in members if type(m) is not wanted or (wanted is int and m not in _INT64)]
@@ -165,7 +164,7 @@ def _cast(types: Types, options: Options) -> DType:
 
 def _bucketise(types: Types, options: Options) -> DType:
     _need(_all_numeric(types), f"bucketise needs a number, not {types[0]}")
-    boundaries = _tuple(options["boundaries"])
+    boundaries = _listed(options["boundaries"], "bucketise")
     rising = "give rising, finite numbers"
     _need(len(boundaries) > 0, "bucketise has no boundaries", rising)
     numbers = [place for place in boundaries if isinstance(place, float) and math.isfinite(place)]
@@ -174,6 +173,13 @@ def _bucketise(types: Types, options: Options) -> DType:
     falls = [(a, b) for a, b in pairwise(numbers) if a >= b]
     _need(not falls, f"bucketise has {falls[0][1]} after {falls[0][0]}" if falls else "", rising)
     return Int64
+
+
+def _listed(values: Option, name: str) -> tuple[Option, ...]:
+    """Return listed values; refuse a single one, and sets, whose order differs from process to process."""
+    instead = f"write [{values!r}]" if isinstance(values, int | float | str) else "write a list, which has an order"
+    _need(isinstance(values, tuple), f"{name} got {values!r} instead of a list", instead)
+    return _tuple(values)
 
 
 def _tuple(value: Option) -> tuple[Option, ...]:

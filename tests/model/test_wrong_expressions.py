@@ -196,6 +196,18 @@ WRONG: Cases = {
         lambda: x(DEPARTMENT.is_in("DELI")),
         "retail/spend/v1.x: is_in got 'DELI' instead of a list. Instead: write ['DELI'].",
     ),
+    "is_in with one number": (
+        lambda: x(QUANTITY.is_in(5)),
+        "retail/spend/v1.x: is_in got 5 instead of a list. Instead: write [5].",
+    ),
+    "is_in with null instead of a list": (
+        lambda: x(QUANTITY.is_in(None)),
+        "retail/spend/v1.x: is_in got None instead of a list. Instead: write a list, which has an order.",
+    ),
+    "is_in with a set": (
+        lambda: x(DEPARTMENT.is_in({"DELI"})),
+        "retail/spend/v1.x: is_in got {'DELI'} instead of a list. Instead: write a list, which has an order.",
+    ),
     "is_in with nothing": (
         lambda: x(DEPARTMENT.is_in([])),
         "retail/spend/v1.x: is_in lists no value. Instead: list at least one.",
@@ -247,6 +259,18 @@ WRONG: Cases = {
         lambda: x(one_hot(DEPARTMENT, "DELI")),
         "retail/spend/v1.x: one_hot got 'DELI' instead of a list. Instead: write ['DELI'].",
     ),
+    "one_hot with a set": (
+        lambda: x(one_hot(DEPARTMENT, {"DELI"})),
+        "retail/spend/v1.x: one_hot got {'DELI'} instead of a list. Instead: write a list, which has an order.",
+    ),
+    "one_hot with null instead of categories": (
+        lambda: x(one_hot(DEPARTMENT, None)),
+        "retail/spend/v1.x: one_hot got None instead of a list. Instead: write a list, which has an order.",
+    ),
+    "ordinal with a dict": (
+        lambda: x(ordinal(DEPARTMENT, {"DELI": 1})),
+        "retail/spend/v1.x: ordinal got {'DELI': 1} instead of a list. Instead: write a list, which has an order.",
+    ),
     "ordinal without categories": (
         lambda: x(ordinal(DEPARTMENT, [])),
         "retail/spend/v1.x: ordinal lists no value. Instead: list at least one.",
@@ -265,6 +289,14 @@ WRONG: Cases = {
     "bucketise without boundaries": (
         lambda: x(bucketise(SALES, [])),
         "retail/spend/v1.x: bucketise has no boundaries. Instead: give rising, finite numbers.",
+    ),
+    "bucketise with one number": (
+        lambda: x(bucketise(SALES, 5)),
+        "retail/spend/v1.x: bucketise got 5 instead of a list. Instead: write [5].",
+    ),
+    "bucketise with a set": (
+        lambda: x(bucketise(SALES, {5})),
+        "retail/spend/v1.x: bucketise got {5} instead of a list. Instead: write a list, which has an order.",
     ),
     "bucketise not rising": (
         lambda: x(bucketise(SALES, [1, 5, 5])),
