@@ -101,14 +101,12 @@ class StatePart:
         value: what is aggregated; None: rows.
         where: only events for which this is true count; None: all.
         parameter: the k of ``first_k``, ``last_k`` and ``top_k``, the half-life (microseconds) of ``decayed``.
-        of_bucket: whether it belongs to one bucket of many.
     """
 
     part: str
     value: Expression | None
     where: Expression | None
     parameter: int | None = None
-    of_bucket: bool = False
 
     @property
     def column(self) -> str:
@@ -117,12 +115,11 @@ class StatePart:
 
     @property
     def digest(self) -> str:
-        """Hash of the input, the filter and the parameter. That of buckets is longer, as a view has many of them."""
+        """Hash of the input, the filter and the parameter, long enough that no two states of a view have the same."""
         parts: list[object] = [None if part is None else to_canonical(part) for part in (self.value, self.where)]
         if self.parameter is not None:
             parts.append(self.parameter)
-        size = 8 if self.of_bucket else 4
-        return hashlib.blake2b(json.dumps(parts).encode(), digest_size=size).hexdigest()
+        return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +137,6 @@ class Aggregation:
         denominator: of ``count_ratio``.
         by: events are counted apart by its value, in a slot per bucket; None: all in one.
         buckets: the values of ``by`` that have a slot, in order.
-        of_bucket: whether it is itself a slot of an aggregation with ``by``.
     """
 
     kind: str
@@ -153,7 +149,6 @@ class Aggregation:
     denominator: Expression | None = None
     by: Expression | None = None
     buckets: tuple[Scalar, ...] = ()
-    of_bucket: bool = False
 
     @property
     def length(self) -> int | None:
@@ -171,7 +166,7 @@ class Aggregation:
             return (self,)
         in_bucket = [operation("equal", self.by, bucket) for bucket in self.buckets]
         filters = [_both(self.where, condition) for condition in in_bucket]
-        return tuple(replace(self, where=where, by=None, buckets=(), of_bucket=True) for where in filters)
+        return tuple(replace(self, where=where, by=None, buckets=()) for where in filters)
 
     def state_parts(self) -> tuple[StatePart, ...]:
         """Return the parts of the state of an aggregation without ``by``, in the order of its kind's ``states``."""
@@ -179,14 +174,12 @@ class Aggregation:
         if self.kind == "count_ratio":
             return tuple(StatePart("n", None, _both(self.where, part)) for part in (self.value, self.denominator))
         parameter = self.k if self.half_life is None else self.half_life
-        return tuple(
-            StatePart(part, self.value, self.where, parameter, self.of_bucket) for part in KINDS[self.kind].states
-        )
+        return tuple(StatePart(part, self.value, self.where, parameter) for part in KINDS[self.kind].states)
 
     def rows_part(self) -> StatePart:
         """Return the part that counts the rows passing the filter, null inputs included."""
         assert self.by is None, "the state of an aggregation by= is that of its slots"
-        return StatePart("n", None, self.where, None, self.of_bucket)
+        return StatePart("n", None, self.where)
 
     def state_columns(self) -> tuple[str, ...]:
         """Return the tile columns that hold the state, equal for aggregations that can share it."""
