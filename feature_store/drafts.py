@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from feature_store.dtypes import DType
-from feature_store.expressions.nodes import ColumnRef, Expression, Operation, Scalar
+from feature_store.expressions.nodes import ColumnRef, Expression, Scalar, replace_leaves
 
 Default = int | float | bool | str | datetime
 
@@ -83,12 +83,9 @@ def replace_drafts(expression: Expression, names: Mapping[int, str]) -> Expressi
     Raises:
         KeyError: a draft that is not in ``names``: it belongs to another view.
     """
-    if isinstance(expression, FeatureDraft):
-        return ColumnRef(names[id(expression)])
-    if isinstance(expression, Operation):
-        arguments = tuple(replace_drafts(argument, names) for argument in expression.arguments)
-        return Operation(expression.name, arguments, expression.options)
-    return expression
+    return replace_leaves(
+        expression, lambda leaf: ColumnRef(names[id(leaf)]) if isinstance(leaf, FeatureDraft) else leaf
+    )
 
 
 def _note_in_class_body(draft: FeatureDraft) -> None:

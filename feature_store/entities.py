@@ -48,3 +48,7 @@ class Entity:
                     f"use one of {', '.join(map(str, KEY_DTYPES))}, cast upstream",
                 )
         check_description(where, self.description)
+
+    def canonical(self) -> object:
+        """Return what determines which values belong together, as JSON."""
+        return [[key, dtype.name] for key, dtype in self.keys.items()]

@@ -10,17 +10,11 @@ from typing import Any, Final, Literal
 
 from feature_store.checks import check_description, check_name, check_type, check_version, one_of
 from feature_store.class_bodies import written_features
-from feature_store.drafts import AggregateDraft, DerivedDraft, FieldDraft, OnReadDraft
 from feature_store.durations import DAY, HOUR, SECOND, WEEK
 from feature_store.entities import Entity
 from feature_store.errors import DefinitionError
-from feature_store.feature_compiler import (
-    ViewScope,
-    compile_aggregate,
-    compile_derived,
-    compile_field,
-    compile_on_read,
-)
+from feature_store.feature_compiler import compile_all
+from feature_store.feature_scope import ViewScope
 from feature_store.features import Feature
 from feature_store.service_levels import Cycle, check_delay, check_freshness, check_span, check_ttl
 from feature_store.sources import EventSource, Source, TableSource, check_start
@@ -124,7 +118,7 @@ def compile_features(options: ViewOptions, spans: ViewSpans, body: Mapping[str, 
     if spans.batch_after is not None:
         check_stream_drafts(options.where, drafts)
     scope = ViewScope(
-        where=options.where,
+        place=options.where,
         entity=options.entity,
         source=options.source,
         cadence=spans.cadence,
@@ -134,27 +128,15 @@ def compile_features(options: ViewOptions, spans: ViewSpans, body: Mapping[str, 
         identity=_identity(options, spans),
         names={id(draft): name for name, draft in drafts.items()},
         drafts=drafts,
-        done={},
     )
-    for name, draft in drafts.items():
-        if isinstance(draft, AggregateDraft):
-            scope.done[name] = compile_aggregate(scope, name, draft)
-        elif isinstance(draft, FieldDraft):
-            scope.done[name] = compile_field(scope, name, draft)
-    for name, draft in drafts.items():
-        if isinstance(draft, DerivedDraft):
-            compile_derived(scope, name, draft)
-    for name, draft in drafts.items():
-        if isinstance(draft, OnReadDraft):
-            scope.done[name] = compile_on_read(scope, name, draft)
+    features = compile_all(scope)
     if spans.batch_after is not None:
-        check_stream_windows(options.where, scope.done.values(), spans.cadence)
-    return tuple(scope.done[name] for name in drafts)
+        check_stream_windows(options.where, features.values(), spans.cadence)
+    return tuple(features[name] for name in drafts)
 
 
 def _identity(options: ViewOptions, spans: ViewSpans) -> object:
-    keys = [[key, dtype.name] for key, dtype in options.entity.keys.items()]
-    identity: list[object] = [options.source.canonical(), keys, spans.cadence]
+    identity: list[object] = [options.source.canonical(), options.entity.canonical(), spans.cadence]
     if isinstance(options.source, TableSource):
         # Where rows have a landing time, what had landed by the available-at is in the values.
         landed_within = None if options.source.landed_at is None else spans.available_after

@@ -131,7 +131,7 @@ class FeatureView:
         """Hash of what determines the contents of its tiles."""
         states = sorted({column for aggregation in self.aggregations for column in aggregation.tile_columns()})
         span = ["stream", self.cadence, *self.levels] if self.is_stream else self.tile
-        return fingerprint(["tiles", self.source.canonical(), _canonical_keys(self.entity), span, states])
+        return fingerprint(["tiles", self.source.canonical(), self.entity.canonical(), span, states])
 
     def feature(self, name: str) -> Feature:
         """Return one feature; ``KeyError`` if the view has none of that name."""
@@ -207,7 +207,3 @@ class ViewSelection:
     def key_column(self, key: str) -> str:
         """Return the request (and spine) column of a key."""
         return (self.columns or {}).get(key, key)
-
-
-def _canonical_keys(entity: Entity) -> object:
-    return [[key, dtype.name] for key, dtype in entity.keys.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -193,11 +193,14 @@ def column_names(expression: Expression) -> list[str]:
     return list(dict.fromkeys(node.name for node in walk(expression) if isinstance(node, ColumnRef)))
 
 
-def rename_columns(expression: Expression, names: Mapping[str, str]) -> Expression:
-    """Return an expression that reads other columns: ``names`` gives the new name of every column it reads."""
-    if isinstance(expression, ColumnRef):
-        return ColumnRef(names[expression.name])
-    if isinstance(expression, Operation):
-        arguments = tuple(rename_columns(argument, names) for argument in expression.arguments)
-        return Operation(expression.name, arguments, expression.options)
-    return expression
+def replace_leaves(expression: Expression, replacement: Callable[[Expression], Expression]) -> Expression:
+    """Return an expression in which everything that is no operation is replaced."""
+    if not isinstance(expression, Operation):
+        return replacement(expression)
+    arguments = tuple(replace_leaves(argument, replacement) for argument in expression.arguments)
+    return Operation(expression.name, arguments, expression.options)
+
+
+def replace_columns(expression: Expression, replacement: Callable[[str], ColumnRef]) -> Expression:
+    """Return an expression that reads other columns: ``replacement`` gives one for each name."""
+    return replace_leaves(expression, lambda leaf: replacement(leaf.name) if isinstance(leaf, ColumnRef) else leaf)

@@ -213,6 +213,6 @@ def tile_fingerprints(view: FeatureView) -> dict[str, str]:
     """
     if view.is_stream:
         return compile_stream_plan(view, ()).fingerprints
-    keys = [[key, dtype.name] for key, dtype in view.entity.keys.items()]
+    identity = ["tiles", view.source.canonical(), view.entity.canonical(), view.tile]
     columns = sorted({column for aggregation in view.aggregations for column in aggregation.tile_columns()})
-    return {column: fingerprint(["tiles", view.source.canonical(), keys, view.tile, column]) for column in columns}
+    return {column: fingerprint([*identity, column]) for column in columns}

@@ -83,8 +83,7 @@ def _fields(source: EventSource, part: StatePart) -> Iterator[StateField]:
 
 
 def _fingerprint(view: FeatureView, column: str) -> str:
-    keys = [[key, dtype.name] for key, dtype in view.entity.keys.items()]
-    return fingerprint(["stream tiles", view.source.canonical(), keys, view.cadence, column])
+    return fingerprint(["stream tiles", view.source.canonical(), view.entity.canonical(), view.cadence, column])
 
 
 def _row_counts(view: FeatureView) -> tuple[RowCount, ...]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from feature_store import EmbeddingTable, Float64, bucketise, col, embed, lit, one_hot, ordinal, when
 from feature_store.aggregates import sum_
-from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, column_names, rename_columns
+from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, column_names, replace_columns
 from feature_store.expressions.text import to_canonical, to_text
 from tests.model.declare import events
 
@@ -114,6 +114,6 @@ def test_canonical_forms_of_what_python_or_json_could_mix_up() -> None:
 def test_renaming_columns_back_and_forth_gives_the_same_expression(expression: Expression) -> None:
     there = {name: f"{name}_x" for name in column_names(expression)}
     back = {new: old for old, new in there.items()}
-    renamed = rename_columns(expression, there)
+    renamed = replace_columns(expression, lambda name: col(there[name]))
     assert column_names(renamed) == list(there.values())
-    assert to_canonical(rename_columns(renamed, back)) == to_canonical(expression)
+    assert to_canonical(replace_columns(renamed, lambda name: col(back[name]))) == to_canonical(expression)

@@ -1,0 +1,75 @@
+"""Turns an aggregate as written into a checked, typed, fingerprinted ``Feature``."""
+
+from __future__ import annotations
+
+from feature_store.aggregate_options import check_buckets, check_half_life, check_k, check_q
+from feature_store.aggregations import KINDS, Aggregation
+from feature_store.drafts import AggregateDraft
+from feature_store.dtypes import Boolean, DType
+from feature_store.errors import DefinitionError
+from feature_store.expressions.nodes import Scalar
+from feature_store.feature_scope import ViewScope, checked_feature
+from feature_store.features import Feature
+from feature_store.row_expressions import row_dtype
+from feature_store.sources import EventSource
+from feature_store.window_compiler import compile_window
+
+
+def compile_aggregate(scope: ViewScope, name: str, draft: AggregateDraft) -> Feature:
+    """Return an aggregate feature."""
+    place = scope.place_of(name)
+    if not isinstance(scope.source, EventSource):
+        raise DefinitionError(
+            place, f"aggregates, but {scope.source.name} is a table source", "use field(...), or an event source"
+        )
+    dtype = _result_dtype(scope, name, draft)
+    if draft.k is not None and draft.default is not None:
+        raise DefinitionError(
+            place, f"{draft.kind} with default={draft.default!r}", "leave it out: slots without a value are null"
+        )
+    if draft.where is not None:
+        _check_condition(scope, name, "where=", draft.where)
+    aggregation = Aggregation(
+        draft.kind,
+        draft.value,
+        compile_window(place, draft.over, draft.hop, cadence=scope.cadence, start=scope.start, source=scope.source),
+        draft.where,
+        k=check_k(place, draft.kind, draft.k) if draft.kind in ("first_k", "last_k", "top_k") else None,
+        q=check_q(place, draft.q) if draft.kind == "approx_percentile" else None,
+        half_life=check_half_life(place, draft.half_life) if draft.kind == "decayed_sum" else None,
+        denominator=draft.denominator,
+        by=draft.by,
+        buckets=_buckets(scope, name, draft),
+    )
+    return checked_feature(scope, name, dtype, ["aggregate", aggregation.canonical()], aggregation=aggregation)
+
+
+def _result_dtype(scope: ViewScope, name: str, draft: AggregateDraft) -> DType:
+    """Return the type of an aggregate's value, of one slot where that is an array."""
+    if draft.kind == "count_ratio":
+        _check_condition(scope, name, "the numerator of count_ratio", draft.value)
+        _check_condition(scope, name, "the denominator of count_ratio", draft.denominator)
+    value_dtype = None
+    if draft.value is not None or draft.kind != "count":
+        value_dtype = row_dtype(scope, name, f"the value of {draft.kind}", draft.value)
+    try:
+        return KINDS[draft.kind].result(value_dtype)
+    except TypeError as error:
+        problem = str(error)
+    raise DefinitionError(scope.place_of(name), problem, "aggregate another expression, or .cast(...) it")
+
+
+def _check_condition(scope: ViewScope, name: str, what: str, condition: object) -> None:
+    dtype = row_dtype(scope, name, what, condition)
+    if dtype != Boolean:
+        option = what if what.endswith("=") else ""
+        raise DefinitionError(scope.place_of(name), f"{what} is {dtype}, not Boolean", f"compare: {option}col('x') > 0")
+
+
+def _buckets(scope: ViewScope, name: str, draft: AggregateDraft) -> tuple[Scalar, ...]:
+    place = scope.place_of(name)
+    if draft.by is None and draft.buckets is None:
+        return ()
+    if draft.by is None:
+        raise DefinitionError(place, "buckets= without by=", "give by=, the value that tells the buckets apart")
+    return check_buckets(place, draft.buckets, row_dtype(scope, name, "by=", draft.by))

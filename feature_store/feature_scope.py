@@ -1,0 +1,129 @@
+"""What a feature is checked against in its view, and the checks that every kind of feature shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from feature_store.aggregations import Aggregation
+from feature_store.checks import check_name
+from feature_store.drafts import FeatureDraft, replace_drafts
+from feature_store.dtypes import Array, DType
+from feature_store.entities import Entity
+from feature_store.errors import DefinitionError
+from feature_store.expressions.nodes import Expression
+from feature_store.expressions.operations import ExpressionTypeError, infer_dtype
+from feature_store.features import Feature
+from feature_store.fingerprints import fingerprint
+from feature_store.service_levels import Cycle, check_freshness
+from feature_store.sources import Source
+from feature_store.values import check_default, check_dtype, default_json
+
+
+@dataclass(frozen=True)
+class ViewScope:
+    """A view as its features see it.
+
+    Attributes:
+        place: the view, for messages.
+        entity, source: of the view.
+        cadence, freshness: of the view, microseconds.
+        cycle: how old the view's values can be, at the least.
+        start: start of the view's first partition, UTC.
+        identity: what determines the values of every feature of the view, as JSON.
+        names: feature names by ``id`` of their draft.
+        drafts: the features as written, by name.
+    """
+
+    place: str
+    entity: Entity
+    source: Source
+    cadence: int
+    cycle: Cycle
+    freshness: int
+    start: datetime
+    identity: object
+    names: Mapping[int, str]
+    drafts: Mapping[str, FeatureDraft]
+
+    def place_of(self, name: str) -> str:
+        """Return how messages name a feature."""
+        return f"{self.place}.{name}"
+
+
+def over_features(scope: ViewScope, name: str, expression: Expression) -> Expression:
+    """Return an expression of a feature over others, in which those stand as columns."""
+    try:
+        return replace_drafts(expression, scope.names)
+    except KeyError:
+        instead = "declare both in one view; features across views belong in the feature service"
+        raise DefinitionError(scope.place_of(name), "reads a feature of another view", instead) from None
+
+
+def checked_dtype(place: str, expression: Expression, schema: Mapping[str, DType]) -> DType:
+    """Return the type of an expression over columns of these types; refuse one whose types do not fit."""
+    try:
+        dtype = infer_dtype(expression, schema)
+    except ExpressionTypeError as error:
+        raise DefinitionError(place, error.problem, error.instead) from None
+    if dtype is None:
+        raise DefinitionError(place, "is always null", "write an expression that has a type")
+    return dtype
+
+
+def checked_feature(
+    scope: ViewScope,
+    name: str,
+    inferred: DType,
+    definition: object,
+    *,
+    aggregation: Aggregation | None = None,
+    expression: Expression | None = None,
+    on_read: str | None = None,
+    reads: tuple[str, ...] = (),
+) -> Feature:
+    """Return a feature of the view, once the options that all features have are checked.
+
+    Args:
+        scope: the view.
+        name: of the feature.
+        inferred: type of its values, of one slot where they are arrays.
+        definition: what determines its values besides the view, its type and its default, as JSON.
+        aggregation: of an aggregate.
+        expression: of a field or a derived feature.
+        on_read: the function of an on-read feature.
+        reads: the features that a derived or on-read feature reads.
+    """
+    place, draft = scope.place_of(name), scope.drafts[name]
+    element = check_dtype(place, draft.dtype, inferred)
+    default = check_default(place, draft.default, element)
+    length = None if aggregation is None else aggregation.length
+    dtype = element if length is None else Array(element, length)
+    freshness = scope.freshness
+    if draft.freshness is not None:
+        freshness = check_freshness(place, draft.freshness, scope.cycle)
+    _check_renamed_from(scope, place, draft.renamed_from)
+    return Feature(
+        name=name,
+        dtype=dtype,
+        description=draft.description.strip(),
+        freshness=freshness,
+        fingerprint=fingerprint([scope.identity, definition, dtype.name, default_json(default)]),
+        default=default,
+        renamed_from=draft.renamed_from,
+        aggregation=aggregation,
+        expression=expression,
+        on_read=on_read,
+        reads=reads,
+    )
+
+
+def _check_renamed_from(scope: ViewScope, place: str, former: str | None) -> None:
+    if former is None:
+        return
+    check_name(place, former)
+    if former in scope.drafts:
+        raise DefinitionError(
+            place, f"renamed_from={former!r} is still a feature of the view", "name a feature that is no longer there"
+        )
