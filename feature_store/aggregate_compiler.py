@@ -5,12 +5,12 @@ from __future__ import annotations
 from feature_store.aggregate_options import check_buckets, check_half_life, check_k, check_q
 from feature_store.aggregations import KINDS, Aggregation
 from feature_store.drafts import AggregateDraft
-from feature_store.dtypes import Boolean, DType
+from feature_store.dtypes import Boolean, DType, Float64
 from feature_store.errors import DefinitionError
-from feature_store.expressions.nodes import Scalar
+from feature_store.expressions.nodes import Expression, Scalar
 from feature_store.feature_scope import ViewScope, checked_feature
 from feature_store.features import Feature
-from feature_store.row_expressions import row_dtype
+from feature_store.row_expressions import over_rows
 from feature_store.sources import EventSource
 from feature_store.window_compiler import compile_window
 
@@ -22,54 +22,62 @@ def compile_aggregate(scope: ViewScope, name: str, draft: AggregateDraft) -> Fea
         raise DefinitionError(
             place, f"aggregates, but {scope.source.name} is a table source", "use field(...), or an event source"
         )
-    dtype = _result_dtype(scope, name, draft)
+    value, dtype = _value(scope, name, draft)
     if draft.k is not None and draft.default is not None:
         raise DefinitionError(
             place, f"{draft.kind} with default={draft.default!r}", "leave it out: slots without a value are null"
         )
-    if draft.where is not None:
-        _check_condition(scope, name, "where=", draft.where)
+    where = None if draft.where is None else _condition(scope, name, "where=", draft.where)
+    by, buckets = _buckets(scope, name, draft)
     aggregation = Aggregation(
         draft.kind,
-        draft.value,
+        value,
         compile_window(place, draft.over, draft.hop, cadence=scope.cadence, start=scope.start, source=scope.source),
-        draft.where,
+        where,
         k=check_k(place, draft.kind, draft.k) if draft.kind in ("first_k", "last_k", "top_k") else None,
         q=check_q(place, draft.q) if draft.kind == "approx_percentile" else None,
         half_life=check_half_life(place, draft.half_life) if draft.kind == "decayed_sum" else None,
-        denominator=draft.denominator,
-        by=draft.by,
-        buckets=_buckets(scope, name, draft),
+        denominator=_denominator(scope, name, draft),
+        by=by,
+        buckets=buckets,
     )
     return checked_feature(scope, name, dtype, ["aggregate", aggregation.canonical()], aggregation=aggregation)
 
 
-def _result_dtype(scope: ViewScope, name: str, draft: AggregateDraft) -> DType:
-    """Return the type of an aggregate's value, of one slot where that is an array."""
+def _value(scope: ViewScope, name: str, draft: AggregateDraft) -> tuple[Expression | None, DType]:
+    """Return what is aggregated, and the type of the result, of one slot where that is an array."""
     if draft.kind == "count_ratio":
-        _check_condition(scope, name, "the numerator of count_ratio", draft.value)
-        _check_condition(scope, name, "the denominator of count_ratio", draft.denominator)
-    value_dtype = None
+        return _condition(scope, name, "the numerator of count_ratio", draft.value), Float64
+    value = dtype = None
     if draft.value is not None or draft.kind != "count":
-        value_dtype = row_dtype(scope, name, f"the value of {draft.kind}", draft.value)
+        value, dtype = over_rows(scope, name, f"the value of {draft.kind}", draft.value)
     try:
-        return KINDS[draft.kind].result(value_dtype)
+        return value, KINDS[draft.kind].result(dtype)
     except TypeError as error:
         problem = str(error)
     raise DefinitionError(scope.place_of(name), problem, "aggregate another expression, or .cast(...) it")
 
 
-def _check_condition(scope: ViewScope, name: str, what: str, condition: object) -> None:
-    dtype = row_dtype(scope, name, what, condition)
+def _denominator(scope: ViewScope, name: str, draft: AggregateDraft) -> Expression | None:
+    if draft.kind != "count_ratio":
+        return None
+    return _condition(scope, name, "the denominator of count_ratio", draft.denominator)
+
+
+def _condition(scope: ViewScope, name: str, what: str, written: object) -> Expression:
+    condition, dtype = over_rows(scope, name, what, written)
     if dtype != Boolean:
         option = what if what.endswith("=") else ""
         raise DefinitionError(scope.place_of(name), f"{what} is {dtype}, not Boolean", f"compare: {option}col('x') > 0")
+    return condition
 
 
-def _buckets(scope: ViewScope, name: str, draft: AggregateDraft) -> tuple[Scalar, ...]:
+def _buckets(scope: ViewScope, name: str, draft: AggregateDraft) -> tuple[Expression | None, tuple[Scalar, ...]]:
+    """Return what tells buckets apart, and those that have a slot; None, none: all events are counted together."""
     place = scope.place_of(name)
     if draft.by is None and draft.buckets is None:
-        return ()
+        return None, ()
     if draft.by is None:
         raise DefinitionError(place, "buckets= without by=", "give by=, the value that tells the buckets apart")
-    return check_buckets(place, draft.buckets, row_dtype(scope, name, "by=", draft.by))
+    by, dtype = over_rows(scope, name, "by=", draft.by)
+    return by, check_buckets(place, draft.buckets, dtype)

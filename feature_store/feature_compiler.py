@@ -14,7 +14,7 @@ from feature_store.expressions.nodes import ColumnRef, Expression, Literal, colu
 from feature_store.expressions.text import to_canonical
 from feature_store.feature_scope import ViewScope, checked_dtype, checked_feature, over_features
 from feature_store.features import Feature
-from feature_store.row_expressions import row_dtype
+from feature_store.row_expressions import over_rows, row_order
 from feature_store.sources import EventSource
 
 Features = Mapping[str, Feature]
@@ -44,9 +44,10 @@ def _compile_field(scope: ViewScope, name: str, draft: FieldDraft) -> Feature:
             f"is a field, but {scope.source.name} is an event source",
             "aggregate it: last(...), or use a table source",
         )
-    expression = ColumnRef(name) if draft.expression is None else draft.expression
-    dtype = row_dtype(scope, name, "the field", expression)
-    return checked_feature(scope, name, dtype, ["field", to_canonical(expression)], expression=expression)
+    written = ColumnRef(name) if draft.expression is None else draft.expression
+    expression, dtype = over_rows(scope, name, "the field", written)
+    definition = ["field", to_canonical(expression), row_order(scope, expression)]
+    return checked_feature(scope, name, dtype, definition, expression=expression)
 
 
 def _derived_expressions(scope: ViewScope) -> dict[str, Expression]:

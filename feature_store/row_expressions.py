@@ -6,12 +6,13 @@ from feature_store.checks import one_of
 from feature_store.drafts import FeatureDraft
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
-from feature_store.expressions.nodes import ColumnRef, Expression, walk
+from feature_store.expressions.nodes import ColumnRef, Expression, column_names, replace_columns, walk
 from feature_store.feature_scope import ViewScope, checked_dtype
+from feature_store.sources import TableSource
 
 
-def row_dtype(scope: ViewScope, name: str, what: str, expression: object) -> DType:
-    """Return the type of an expression of a feature over source columns.
+def over_rows(scope: ViewScope, name: str, what: str, expression: object) -> tuple[Expression, DType]:
+    """Return an expression of a feature over source columns, with the types of those, and its own type.
 
     Args:
         scope: the view.
@@ -35,7 +36,23 @@ def row_dtype(scope: ViewScope, name: str, what: str, expression: object) -> DTy
             )
         if isinstance(node, ColumnRef):
             _check_column(scope, name, node.name)
-    return checked_dtype(place, expression, scope.source.columns)
+    columns = scope.source.columns
+    dtype = checked_dtype(place, expression, columns)
+    return replace_columns(expression, lambda column: ColumnRef(column, columns[column])), dtype
+
+
+def row_order(scope: ViewScope, expression: Expression) -> object:
+    """Return which columns of a table can decide the value of an expression over its latest row, as JSON.
+
+    Rows that tie are ordered by the columns in declared order, and rows that are equal in all up to the last one that
+    is read, or that ends rows, are alike: so a column that is added to the end of a source changes no feature.
+    """
+    source = scope.source
+    assert isinstance(source, TableSource)
+    order = [name for name in source.columns if name not in (*scope.entity.keys, source.time, source.sequence)]
+    read = {*column_names(expression), source.deleted, source.valid_to}
+    last = max((place for place, name in enumerate(order) if name in read), default=-1)
+    return [[name, source.columns[name].name] for name in order[: last + 1]]
 
 
 def _check_column(scope: ViewScope, name: str, column: str) -> None:

@@ -80,8 +80,8 @@ class EventSource:
 
     def canonical(self) -> object:
         """Return what determines the values read from it, as JSON."""
-        told_apart = [] if self.event_id is None else [["event_id", self.event_id]]
-        return ["event", self.asset, self.event_time, self.sequence, *told_apart]
+        told_apart = _typed(self, self.event_id)
+        return ["event", self.asset, self.event_time, _typed(self, self.sequence), told_apart]
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,22 @@ class TableSource:
 
     def canonical(self) -> object:
         """Return what determines the values read from it, as JSON."""
-        return ["table", self.asset, self.time, self.sequence, self.landed_at, self.deleted, self.valid_to]
+        return [
+            "table",
+            self.asset,
+            self.time,
+            _typed(self, self.sequence),
+            self.landed_at,
+            self.deleted,
+            self.valid_to,
+        ]
 
 
 Source = EventSource | TableSource
+
+
+def _typed(source: Source, column: str | None) -> object:
+    return None if column is None else [column, source.columns[column].name]
 
 
 def check_role(where: str, columns: Mapping[str, DType], column: str, role: str, dtypes: tuple[DType, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
@@ -131,9 +131,16 @@ class Expression:
 
 @dataclass(frozen=True, eq=False)
 class ColumnRef(Expression):
-    """A column of the source, or in a derived feature another feature of the view."""
+    """A column of the source, or in a derived feature another feature of the view.
+
+    Attributes:
+        name: of the column.
+        dtype: its type, once the expression is checked against a source: the same words over another type mean another
+            thing.
+    """
 
     name: str
+    dtype: DType | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
+from feature_store.dtypes import dtype_from_name
 from feature_store.durations import from_microseconds, to_microseconds
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, Option, Scalar
 from feature_store.expressions.operations import SIGNATURES
@@ -33,11 +34,13 @@ def to_text(expression: Expression) -> str:
 def to_canonical(expression: Expression) -> object:
     """Return what determines the values of an expression, as JSON; equal only for equal expressions.
 
+    The types of source columns are a part of it: the same words over columns of other types give other values.
+
     >>> to_canonical(ColumnRef("a") + 1)
     ['add', [['column', 'a'], ['int', 1]], {}]
     """
     if isinstance(expression, ColumnRef):
-        return ["column", expression.name]
+        return ["column", expression.name, *([expression.dtype.name] if expression.dtype else [])]
     if isinstance(expression, Literal):
         value = expression.value
         return [type(value).__name__, to_microseconds(value) if isinstance(value, datetime) else value]
@@ -55,7 +58,7 @@ def from_canonical(canonical: Any) -> Expression:
     """
     name, *rest = canonical
     if name == "column":
-        return ColumnRef(rest[0])
+        return ColumnRef(rest[0], *map(dtype_from_name, rest[1:]))
     if name in _LITERALS:
         return Literal(_LITERALS[name](rest[0]))
     arguments, options = rest

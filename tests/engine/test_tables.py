@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from feature_store import feature_view, field
 from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.oracle.snapshots import empty_values as oracle_empty_values
 from feature_store.oracle.tables import table_snapshot as oracle_table_snapshot
 from tests.engine.frames import at, frame, values_by_key
-from tests.engine.views import TABLE_COLUMNS, TABLE_VIEWS, Table
+from tests.engine.views import BARE_TABLE, OPTIONS, PAIR, TABLE, TABLE_COLUMNS, TABLE_VIEWS, Table
 
 AS_OF = at(days=5)
 AVAILABLE_AT = at(days=5, hours=2)
@@ -103,3 +105,43 @@ def test_ties_go_to_the_larger_sequence_then_to_the_larger_values():
     assert numbers(table_row(sequence=2, number=3), table_row(sequence=1, number=9)) == [3]
     assert numbers(table_row(sequence=None, number=9), table_row(sequence=1, number=3)) == [3]
     assert numbers(table_row(text="b", number=2), table_row(text="a", number=9)) == [2]
+
+
+TIED = {
+    **{name: st.none() for name in ROW},
+    **{name: st.just("1") for name in ("left", "right")},
+    "time": st.just(at(days=4)),
+    "landed_at": st.just(AS_OF),
+    "valid_to": st.sampled_from([at(days=1), at(days=9)]),
+    "is_deleted": st.booleans(),
+    "number": st.integers(1, 2),
+    "text": st.sampled_from("ab"),
+}
+DECIDING = [name for name in TABLE_COLUMNS if name not in ("left", "right", "time")]
+
+
+def ordered(source, columns):
+    """A view of two columns of a source that declares its columns in this order."""
+    body = type("Ordered", (), {"__doc__": "Ties.", **{name: field(description="d") for name in ("number", "text")}})
+    source = replace(source, columns={name: TABLE_COLUMNS[name] for name in ["left", "right", "time", *columns]})
+    return feature_view(entity=PAIR, source=source, cadence="1d", freshness="2d", **OPTIONS)(body)
+
+
+@pytest.mark.parametrize("source", [TABLE, BARE_TABLE], ids=["with a valid_to", "bare"])
+@settings(max_examples=200)
+@given(
+    columns=st.permutations(DECIDING),
+    kept=st.integers(0, len(DECIDING)),
+    shuffle=st.randoms(use_true_random=False),
+    rows=st.lists(st.fixed_dictionaries(TIED), min_size=2, max_size=6),
+)
+def test_features_of_one_fingerprint_are_equal_whatever_the_order_of_columns(source, columns, kept, shuffle, rows):
+    others = columns[kept:]
+    shuffle.shuffle(others)
+    one, other = ordered(source, columns), ordered(source, [*columns[:kept], *others])
+    alike = [name for name, mark in one.fingerprints.items() if other.fingerprints[name] == mark]
+    first, second = (
+        table_snapshot(view, frame(rows, TABLE_COLUMNS).lazy(), AS_OF, AVAILABLE_AT).select(alike)
+        for view in (one, other)
+    )
+    assert_frame_equal(first, second)

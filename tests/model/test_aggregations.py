@@ -35,21 +35,21 @@ WEEK = {"over": "7d", "description": "X"}
 
 
 FINGERPRINTS = {
-    "rows": "268841043dc4640c",
-    "spend": "3a38fae0d1697d88",
-    "spread": "7c3ceb641d1be360",
-    "newest": "f40e4f7314a0912a",
+    "rows": "214bd6d5a44f8941",
+    "spend": "b19826317865efd8",
+    "spread": "60c7b951e7f589e5",
+    "newest": "2fee8c82c22ecdfd",
 }
-TILES = "1cf427ed543e333b"
+TILES = "6f52c8ea8d654a7b"
 COLUMNS = {
-    "last_ed4436e58ee028b7",
-    "m2_e1d4453e24c1fea2",
-    "mean_e1d4453e24c1fea2",
-    "n_1d9532639aaff15a",
-    "n_2b161cf48ea08db2",
+    "last_b92a47edeeee37c9",
+    "m2_2b6a41d46452087e",
+    "mean_2b6a41d46452087e",
+    "n_2b6a41d46452087e",
     "n_814b97611e65f37e",
-    "n_e1d4453e24c1fea2",
-    "sum_2b161cf48ea08db2",
+    "n_838e5c967fcac800",
+    "n_f1be9d0f039decd9",
+    "sum_838e5c967fcac800",
 }
 
 

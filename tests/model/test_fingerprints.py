@@ -13,12 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_store import (
+    DType,
     EmbeddingTable,
     Entity,
+    EventSource,
     FeatureView,
     Float32,
+    Float64,
     Int64,
     String,
+    Timestamp,
     bucketise,
     col,
     count,
@@ -58,6 +62,18 @@ def over_table(draft: FeatureDraft, **options: Any) -> str:
     return of(draft, **{"source": table_source(), **options})
 
 
+def events_with(**types: DType) -> EventSource:
+    """Return the event source with columns of other types, or more of them."""
+    return event_source(columns={**EVENT_COLUMNS, **types})
+
+
+def size(*columns: str, **options: Any) -> str:
+    """Return the fingerprint of the field ``size`` of a table whose columns are these, in that order."""
+    types = {"household_id": Int64, "updated_at": Timestamp, **TABLE_COLUMNS, "score": Float64}
+    source = table_source(columns={name: types[name] for name in columns}, **options)
+    return over_table(field(col("size"), description="S"), source=source)
+
+
 SAME: dict[str, tuple[Callable[[], str], Callable[[], str]]] = {
     "prose": (lambda: of(spend()), lambda: of(spend(description="Another text"))),
     "freshness of the feature": (lambda: of(spend()), lambda: of(spend(freshness="3d"))),
@@ -88,6 +104,22 @@ SAME: dict[str, tuple[Callable[[], str], Callable[[], str]]] = {
         lambda: over_table(field(bucketise(col("size"), [1, 2]), description="B")),
         lambda: over_table(field(bucketise(col("size"), [1.0, 2.0]), description="B")),
     ),
+    "type of a column that it does not read": (
+        lambda: of(spend()),
+        lambda: of(spend(), source=events_with(quantity=Float64)),
+    ),
+    "order of the columns of events": (
+        lambda: of(spend()),
+        lambda: of(spend(), source=event_source(columns=dict(reversed(EVENT_COLUMNS.items())))),
+    ),
+    "columns of a table after the last one that it reads": (
+        lambda: size("household_id", "updated_at", "income", "size"),
+        lambda: size("household_id", "updated_at", "income", "size", "score"),
+    ),
+    "place of a table's keys and time": (
+        lambda: size("household_id", "updated_at", "income", "size"),
+        lambda: size("income", "household_id", "size", "updated_at"),
+    ),
     "available_after of a table without landing times": (
         lambda: over_table(field(col("size"), description="S")),
         lambda: over_table(field(col("size"), description="S"), available_after="1h"),
@@ -112,6 +144,37 @@ DIFFERENT: dict[str, tuple[Callable[[], str], Callable[[], str]]] = {
     ),
     "event id": (lambda: of(spend()), lambda: of(spend(), source=event_source(event_id="basket_id"))),
     "sequence": (lambda: of(spend()), lambda: of(spend(), source=event_source(sequence="basket_id"))),
+    "type of the sequence": (
+        lambda: of(spend(), source=event_source(sequence="basket_id")),
+        lambda: of(spend(), source=event_source(sequence="basket_id", columns={**EVENT_COLUMNS, "basket_id": String})),
+    ),
+    "type of the column": (
+        lambda: of(spend()),
+        lambda: of(spend(), source=events_with(sales_value=Float32)),
+    ),
+    "type of a column of the filter": (
+        lambda: of(spend(where=col("quantity") > 0)),
+        lambda: of(spend(where=col("quantity") > 0), source=events_with(quantity=Float64)),
+    ),
+    "type of the buckets' column": (
+        lambda: of(count(by=col("quantity") > 0, buckets=[True], over="7d", description="N")),
+        lambda: of(
+            count(by=col("quantity") > 0, buckets=[True], over="7d", description="N"),
+            source=events_with(quantity=Float64),
+        ),
+    ),
+    "order of a table's columns, which breaks ties": (
+        lambda: size("household_id", "updated_at", "income", "size"),
+        lambda: size("household_id", "updated_at", "size", "income"),
+    ),
+    "a column before the one it reads": (
+        lambda: size("household_id", "updated_at", "size"),
+        lambda: size("household_id", "updated_at", "score", "size"),
+    ),
+    "a column before the one that ends the row": (
+        lambda: size("household_id", "updated_at", "size", "is_deleted", deleted="is_deleted"),
+        lambda: size("household_id", "updated_at", "size", "score", "is_deleted", deleted="is_deleted"),
+    ),
     "keys": (
         lambda: of(spend()),
         lambda: of(spend(), entity=Entity("household", {"household_id": Int64, "basket_id": Int64}, "H")),
@@ -258,15 +321,15 @@ def test_a_changed_input_changes_what_is_derived_from_it() -> None:
 
 
 GOLDEN = {
-    "week": "9299cd06d254f3d7",
-    "month": "5bc854dc55395727",
-    "at": "465cb12b919f8f0f",
-    "trend": "197d07d43ff4d261",
-    "rising": "bf8d85de1681378d",
-    "days": "fcd704550dc20245",
-    "hour": "f6e8c6379ade6dde",
-    "baskets": "c0e75df9cc864d4d",
-    "mean": "e99043ed29aa82db",
+    "week": "8b7f4e62d8e53870",
+    "month": "886e0c93ddba3ada",
+    "at": "2077ffff055e4a2e",
+    "trend": "44b4d331bee0ee09",
+    "rising": "829623cf437dae66",
+    "days": "c7526ade22888f31",
+    "hour": "3cabcadf0afe4fc2",
+    "baskets": "426393898ab2ff6e",
+    "mean": "7249448d7ae02522",
 }
 
 
@@ -299,3 +362,17 @@ def test_tiles_are_of_another_definition_when_their_span_or_states_change() -> N
     assert tiles(spend()) != tiles(spend(over="36h"))
     assert tiles(spend()) != tiles(spend(where=DELI))
     assert tiles(spend()) != tiles(spend(), count(SALES, over="7d", description="N", where=DELI))
+
+
+def test_states_are_of_another_definition_when_the_types_of_their_columns_change() -> None:
+    def states(**options: Any) -> tuple[str, set[str]]:
+        view = view_of({"spend": spend(where=DELI), "n": count(over="7d", description="N")}, **options)
+        return view.tiles_fingerprint, {column for each in view.aggregations for column in each.tile_columns()}
+
+    before, columns = states()
+    after, others = states(source=events_with(sales_value=Float32))
+    assert before != after
+    # The counts of rows read no column, or no other one than before.
+    assert {column for column in columns & others if not column.startswith("n_")} == set()
+    assert len(columns & others) == 2
+    assert states(source=events_with(quantity=Float64)) == (before, columns)
