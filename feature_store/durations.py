@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 MICROSECOND: Final = 1
@@ -18,7 +17,6 @@ LONGEST: Final = 36_500 * DAY
 
 _UNITS: Final = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
 _DURATION: Final = re.compile(r"([1-9][0-9]*)([smhdw])")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DurationError(ValueError):
@@ -59,17 +57,3 @@ def format_duration(microseconds: int) -> str:
         if microseconds and microseconds % _UNITS[unit] == 0:
             return f"{microseconds // _UNITS[unit]}{unit}"
     return f"{microseconds / SECOND:g}s"
-
-
-def to_microseconds(instant: datetime) -> int:
-    """Return the microseconds of an instant with a zone since the Unix epoch.
-
-    >>> to_microseconds(datetime(1970, 1, 2, tzinfo=UTC)) == DAY
-    True
-    """
-    return (instant - _EPOCH) // timedelta(microseconds=1)
-
-
-def from_microseconds(microseconds: int) -> datetime:
-    """Return the UTC instant that lies so many microseconds after the Unix epoch."""
-    return _EPOCH + timedelta(microseconds=microseconds)

@@ -12,8 +12,8 @@ import numpy as np
 from feature_store.checks import check_type
 from feature_store.drafts import Default
 from feature_store.dtypes import Boolean, DType, Float32, Float64, Int64, String, Timestamp
-from feature_store.durations import to_microseconds
 from feature_store.errors import DefinitionError
+from feature_store.instants import to_microseconds
 
 PYTHON_TYPES: Final[Mapping[DType, tuple[type, ...]]] = {
     Int64: (int,),

@@ -16,6 +16,7 @@ from feature_store.errors import DefinitionError
 from feature_store.feature_compiler import compile_all
 from feature_store.feature_scope import ViewScope
 from feature_store.features import Feature
+from feature_store.instants import EPOCH
 from feature_store.service_levels import Cycle, check_delay, check_freshness, check_span, check_ttl
 from feature_store.sources import EventSource, Source, TableSource, check_start
 from feature_store.streams.checks import check_stream_drafts, check_stream_source, check_stream_windows
@@ -27,8 +28,6 @@ CADENCES: Final = (HOUR, DAY, WEEK)
 ASSETS: Final = ("feature", "view")
 TAKEN_NAMESPACES: Final = ("raw", "online", "training", "models")
 """First parts of the asset keys of what is not a view."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -196,4 +195,4 @@ def _start(options: ViewOptions, cadence: int) -> datetime:
             f"start at {first:%Y-%m-%d} or later",
         )
     step = timedelta(microseconds=cadence)
-    return _EPOCH + -(-(start - _EPOCH) // step) * step
+    return EPOCH + -(-(start - EPOCH) // step) * step

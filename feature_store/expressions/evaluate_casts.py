@@ -20,8 +20,8 @@ import numpy as np
 
 from feature_store.columns import Array
 from feature_store.dtypes import Boolean, DType, Float32, Float64, Int64, String, Timestamp
-from feature_store.durations import to_microseconds
 from feature_store.expressions.working import WorkingColumn, finite, map_distinct, nulls, numpy_type
+from feature_store.instants import to_microseconds
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)

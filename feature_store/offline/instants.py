@@ -1,37 +1,19 @@
-"""Instants: aware datetimes as users hand them in, integer microseconds as the model counts, and partitions between."""
+"""Instants as columns, and the partitions between two of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import polars as pl
 
 from feature_store.durations import format_duration
 from feature_store.errors import InputError
+from feature_store.instants import from_microseconds, to_microseconds
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 INSTANT: Final = pl.Datetime("us", "UTC")
 """The one type of every timestamp column."""
-
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-def to_microseconds(instant: datetime) -> int:
-    """Return an aware datetime as microseconds since the Unix epoch.
-
-    Raises:
-        InputError: it has no time zone.
-    """
-    if instant.tzinfo is None:
-        raise InputError(f"{instant} has no time zone: write datetime(..., tzinfo=UTC)")
-    return (instant - EPOCH) // _MICROSECOND
-
-
-def from_microseconds(microseconds: int) -> datetime:
-    """Return microseconds since the Unix epoch as a datetime in UTC."""
-    return EPOCH + timedelta(microseconds=microseconds)
 
 
 def instants(values: Sequence[datetime]) -> pl.Series:

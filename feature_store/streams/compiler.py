@@ -8,11 +8,11 @@ from typing import Final
 
 from feature_store.aggregations import KINDS, StatePart
 from feature_store.dtypes import Bytes, DType, Float64, Int64, Timestamp
-from feature_store.durations import to_microseconds
 from feature_store.expressions.operations import infer_dtype
 from feature_store.expressions.text import to_canonical
 from feature_store.features import Feature
 from feature_store.fingerprints import fingerprint
+from feature_store.instants import to_microseconds
 from feature_store.sources import EventSource
 from feature_store.streams.plan import (
     RowCount,

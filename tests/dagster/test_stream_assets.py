@@ -10,8 +10,9 @@ import pytest
 from feature_assets import build_feature_assets
 from feature_assets.generator.freshness import freshness_of
 from feature_store import FeatureService
-from feature_store.durations import DAY, HOUR, MINUTE, SECOND, from_microseconds, to_microseconds
+from feature_store.durations import DAY, HOUR, MINUTE, SECOND
 from feature_store.engines.polars.finish import empty_values
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.services import compile_plan
 from serving.stores.writer import OnlineWriter

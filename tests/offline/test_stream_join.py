@@ -11,8 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from feature_store.durations import from_microseconds, to_microseconds
 from feature_store.errors import InputError, NotComputedError
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.snapshots import derived_value, empty_values, float_scale, is_present

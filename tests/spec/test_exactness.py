@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 
 from feature_store import col, decayed_sum, feature_view, mean, skew, std, stream_view, sum_, variance
-from feature_store.durations import to_microseconds
 from feature_store.engines.polars.snapshots import merge_state, snapshot
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.engines.polars.tiles import build_tiles
+from feature_store.instants import to_microseconds
 from feature_store.streams.compiler import compile_stream_plan
 from feature_store.streams.merge import merge
 from feature_store.streams.tiles import StreamTiles

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_store import FeatureView
-from feature_store.durations import SECOND, to_microseconds
+from feature_store.durations import SECOND
 from feature_store.errors import InputError
+from feature_store.instants import to_microseconds
 from feature_store.oracle import snapshots as oracle
 from feature_store.oracle.snapshots import derived_value, float_scale, keys_of
 from feature_store.streams.levels import oldest_start

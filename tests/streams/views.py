@@ -35,9 +35,9 @@ from feature_store import (
     variance,
     when,
 )
-from feature_store.durations import from_microseconds
 from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
+from feature_store.instants import from_microseconds
 from feature_store.streams.compiler import compile_stream_plan
 from feature_store.streams.merge import Merged, merge
 from feature_store.streams.plan import StreamPlan

@@ -1,8 +1,8 @@
-"""Feature types as Polars types, and instants as the model counts them."""
+"""Feature types as Polars types."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 import polars as pl
@@ -11,7 +11,6 @@ from feature_store.dtypes import Boolean, Bytes, DType, Float32, Float64, Int64,
 
 TIMESTAMP: Final = pl.Datetime("us", "UTC")
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SCALARS: Final[dict[DType, pl.DataType]] = {
     Int64: pl.Int64(),
     Float64: pl.Float64(),
@@ -45,22 +44,3 @@ def constant(value: int | float | bool | str | datetime, dtype: DType) -> pl.Exp
     # Polars knows named zones only, not fixed offsets.
     plain = value.astimezone(UTC) if isinstance(value, datetime) else value
     return pl.lit(plain, dtype=working_dtype(dtype))
-
-
-def to_microseconds(instant: datetime) -> int:
-    """Return an instant as integer microseconds since the Unix epoch.
-
-    Raises:
-        ValueError: the instant has no time zone.
-
-    >>> to_microseconds(datetime(1970, 1, 2, tzinfo=UTC))
-    86400000000
-    """
-    if instant.tzinfo is None:
-        raise ValueError(f"{instant} has no time zone: write datetime(..., tzinfo=UTC)")
-    return (instant - _EPOCH) // timedelta(microseconds=1)
-
-
-def from_microseconds(microseconds: int) -> datetime:
-    """Return the instant, UTC, the inverse of ``to_microseconds``."""
-    return _EPOCH + timedelta(microseconds=microseconds)

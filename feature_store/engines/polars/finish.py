@@ -9,12 +9,13 @@ import polars as pl
 
 from feature_store.aggregations import KINDS, Aggregation
 from feature_store.dtypes import DType
-from feature_store.engines.polars.dtypes import constant, polars_dtype, to_microseconds, working_dtype
+from feature_store.engines.polars.dtypes import constant, polars_dtype, working_dtype
 from feature_store.engines.polars.expressions import compile_expression
 from feature_store.engines.polars.slots import merged_column, slot_value
 from feature_store.engines.polars.states import State, aggregation_states
 from feature_store.engines.polars.typed import finite
 from feature_store.features import Feature
+from feature_store.instants import to_microseconds
 from feature_store.plans import Value
 from feature_store.views import FeatureView
 

@@ -7,7 +7,6 @@ from datetime import datetime
 import polars as pl
 
 from feature_store.engines.polars.decay import value_at
-from feature_store.engines.polars.dtypes import from_microseconds, to_microseconds
 from feature_store.engines.polars.finish import finish, merged_dtype
 from feature_store.engines.polars.groups import GROUP, heads, number_groups
 from feature_store.engines.polars.merging import merge_states
@@ -16,6 +15,7 @@ from feature_store.engines.polars.sketches import n_distinct
 from feature_store.engines.polars.slots import merged_column
 from feature_store.engines.polars.states import State, aggregation_states, state_schema, view_states
 from feature_store.errors import InputError
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.views import FeatureView
 from feature_store.windows import Window
 

@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from feature_store.engines.polars import decay, moments, sketches
-from feature_store.engines.polars.dtypes import TIMESTAMP, from_microseconds, to_microseconds
+from feature_store.engines.polars.dtypes import TIMESTAMP
 from feature_store.engines.polars.expressions import compile_expression
 from feature_store.engines.polars.groups import GROUP, by_group, distinct, heads, number_groups
 from feature_store.engines.polars.merging import check_sums, counts_column
@@ -19,6 +19,7 @@ from feature_store.engines.polars.rows import read_rows
 from feature_store.engines.polars.states import State, tile_schema, view_states
 from feature_store.errors import InputError
 from feature_store.expressions.nodes import ColumnRef, column_names
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.sources import EventSource
 from feature_store.views import FeatureView
 
