@@ -8,6 +8,9 @@ from typing import Final
 from feature_store.errors import InputError
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
+LAST: Final = datetime.max.replace(tzinfo=UTC)
+"""The calendar: years 1 to 9999. A Timestamp outside it, which no datetime can hold, is null."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 

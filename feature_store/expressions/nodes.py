@@ -93,7 +93,7 @@ class Expression:
         return operation("fill_null", self, value)
 
     def lower(self) -> Operation:
-        """The string in lower case."""
+        """The string in lower case; letters newer than Unicode 14, which not all engines know, may stay as they are."""
         return operation("lower", self)
 
     def contains(self, part: str) -> Operation:
@@ -105,7 +105,7 @@ class Expression:
         return operation("is_in", self, options={"values": members(values)})
 
     def cast(self, dtype: DType) -> Operation:
-        """The value as another type; null where that type cannot hold it; floats are cut off towards zero."""
+        """The value as another type, null where that type cannot hold it; see ``feature_store.expressions.casting``."""
         return operation("cast", self, options={"dtype": repr(dtype)})
 
     def year(self) -> Operation:

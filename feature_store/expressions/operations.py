@@ -156,9 +156,14 @@ def _cast(types: Types, options: Options) -> DType:
         raise ExpressionTypeError(
             f"cannot cast to {name}", "use a type of feature_store, e.g. .cast(Float64)"
         ) from None
-    allowed = types[0] is None or types[0] == target or not (types[0].is_vector or target.shape)
-    fits = allowed and {types[0], target} != {Boolean, Timestamp}
-    _need(fits, f"cannot cast {types[0]} to {target}", "cast to another type")
+    source = types[0]
+    if source is None or source == target:
+        return target
+    cannot = f"cannot cast {source} to {target}"
+    spelled = source.is_float and target == String
+    _need(not spelled, f"{cannot}: a float has many spellings", ".cast(Int64) it first, or use bucketise(...)")
+    fits = not (source.is_vector or target.shape) and {source, target} != {Boolean, Timestamp}
+    _need(fits, cannot, "cast to another type")
     return target
 
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from feature_store.columns import Array, Column, Mask
-from feature_store.dtypes import DType, Float64, String
+from feature_store.dtypes import DType, Float64, String, Timestamp
+from feature_store.instants import FIRST, LAST, to_microseconds
+
+_FIRST: Final = to_microseconds(FIRST)
+_LAST: Final = to_microseconds(LAST)
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,18 @@ def finite(values: Array, valid: Mask, dtype: DType) -> WorkingColumn:
     return WorkingColumn(np.where(kept, values, 0.0) + 0.0, kept, dtype)
 
 
+def in_calendar(column: WorkingColumn) -> WorkingColumn:
+    """Return timestamps with those outside the calendar as null."""
+    kept = column.valid & (column.values >= _FIRST) & (column.values <= _LAST)
+    return WorkingColumn(np.where(kept, column.values, 0), kept, Timestamp)
+
+
 def read_column(column: Column, dtype: DType) -> WorkingColumn:
     """Return a column of a source or of features in its working type."""
     if dtype.is_float:
         return finite(column.values.astype(np.float64), column.valid, dtype)
+    if dtype == Timestamp:
+        return in_calendar(WorkingColumn(column.values, column.valid, dtype))
     if dtype == String:
         return WorkingColumn(np.where(column.valid, column.values, ""), column.valid, dtype)
     if dtype.shape:

@@ -29,6 +29,10 @@ def microseconds(instant: datetime) -> int:
     return (instant - EPOCH) // timedelta(microseconds=1)
 
 
+FIRST: Final = microseconds(datetime.min.replace(tzinfo=UTC))
+LAST: Final = microseconds(datetime.max.replace(tzinfo=UTC))
+
+
 def as_type(value: Any, dtype: DType) -> Any:
     """Return a value as a column of that type holds it: clean floats, integers within Int64, instants in UTC.
 
@@ -182,13 +186,18 @@ def cast(value: Any, options: Options) -> Any:
         return value != 0
     if target == String:
         return str(value).lower() if isinstance(value, bool) else str(value)
-    return EPOCH + timedelta(microseconds=int(value)) if target == Timestamp else value
+    return instant_at(int(value)) if target == Timestamp else value
+
+
+def instant_at(micros: int) -> datetime | None:
+    """The instant so many microseconds after the Unix epoch; null outside the calendar, the years 1 to 9999."""
+    return EPOCH + timedelta(microseconds=micros) if FIRST <= micros <= LAST else None
 
 
 def cast_instant(instant: datetime, target: DType) -> Any:
     """An instant as text (ISO 8601, UTC, six digits), or as microseconds since the Unix epoch."""
     if target == String:
-        return f"{instant:%Y-%m-%dT%H:%M:%S.%f}Z"
+        return f"{instant.isoformat(timespec='microseconds')[:26]}Z"
     return instant if target == Timestamp else microseconds(instant)
 
 
@@ -197,14 +206,22 @@ def parse(text: str, target: DType) -> Any:
     if target == Boolean:
         return {"true": True, "false": False}.get(text)
     if target == Int64:
-        return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else None
+        found = re.fullmatch(r"([+-]?)0*([0-9]{1,19})", text)
+        return int(found[1] + found[2]) if found else None
     if target == Timestamp:
-        shape = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)"
-        try:
-            return datetime.fromisoformat(text).astimezone(UTC) if re.fullmatch(shape, text, re.ASCII) else None
-        except ValueError:
-            return None
+        return parse_instant(text)
     return float(text) if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text) else None
+
+
+def parse_instant(text: str) -> datetime | None:
+    """An ISO 8601 text with a zone as an instant; null where there is no such day, or none in the calendar of UTC."""
+    shape = r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-]\d\d:[0-5]\d)"
+    if not re.fullmatch(shape, text, re.ASCII):
+        return None
+    try:
+        return instant_at(microseconds(datetime.fromisoformat(text)))
+    except ValueError:
+        return None
 
 
 OTHERS: Final[Mapping[str, Callable[[Any, Options], Any]]] = {

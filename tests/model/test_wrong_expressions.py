@@ -9,7 +9,9 @@ import pytest
 from feature_store import (
     Boolean,
     EmbeddingTable,
+    Float32,
     Float64,
+    String,
     Vector,
     bucketise,
     col,
@@ -231,6 +233,20 @@ WRONG: Cases = {
     "cast to a vector": (
         lambda: x(QUANTITY.cast(Vector(2))),
         "retail/spend/v1.x: cannot cast Int64 to Vector[2]. Instead: cast to another type.",
+    ),
+    "cast a float to String": (
+        lambda: x(SALES.cast(String)),
+        (
+            "retail/spend/v1.x: cannot cast Float64 to String: a float has many spellings. Instead: .cast(Int64) "
+            "it first, or use bucketise(...)."
+        ),
+    ),
+    "cast a narrow float to String": (
+        lambda: x(SALES.cast(Float32).cast(String)),
+        (
+            "retail/spend/v1.x: cannot cast Float32 to String: a float has many spellings. Instead: .cast(Int64) "
+            "it first, or use bucketise(...)."
+        ),
     ),
     "cast Boolean to Timestamp": (
         lambda: x(AT.cast(Boolean)),

@@ -15,7 +15,7 @@ import polars as pl
 from feature_store.dtypes import Boolean, DType, Float64, Int64, dtype_from_name
 from feature_store.engines.polars import casts, encodings
 from feature_store.engines.polars.dtypes import TIMESTAMP, constant
-from feature_store.engines.polars.typed import Typed, finite
+from feature_store.engines.polars.typed import Typed, finite, read_column
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, Option
 from feature_store.expressions.operations import infer_dtype
 
@@ -43,8 +43,7 @@ def compile_expression(expression: Expression, schema: Mapping[str, DType]) -> p
 def _compile(expression: Expression, schema: Mapping[str, DType]) -> Typed:
     dtype = infer_dtype(expression, schema)
     if isinstance(expression, ColumnRef):
-        column = pl.col(expression.name)
-        return Typed(finite(column.cast(pl.Float64)) if schema[expression.name].is_float else column, dtype)
+        return Typed(read_column(expression.name, schema[expression.name]), dtype)
     if isinstance(expression, Literal):
         return Typed(_literal(expression, dtype), dtype)
     assert isinstance(expression, Operation)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from feature_store.dtypes import DType
+from feature_store.dtypes import DType, Timestamp
 from feature_store.engines.polars.dtypes import working_dtype
+from feature_store.instants import FIRST, LAST
 
 
 @dataclass(frozen=True)
@@ -26,3 +27,16 @@ def finite(expr: pl.Expr) -> pl.Expr:
     """Return Float64 values with NaN and infinities as null and -0.0 as 0.0."""
     # Adding 0.0 would turn -0.0 into 0.0 too, but the optimiser drops such an addition.
     return pl.when(expr == 0.0).then(0.0).when(expr.is_finite()).then(expr)
+
+
+def in_calendar(expr: pl.Expr) -> pl.Expr:
+    """Return timestamps with those outside the calendar as null."""
+    return pl.when(expr.is_between(FIRST, LAST)).then(expr)
+
+
+def read_column(name: str, dtype: DType) -> pl.Expr:
+    """Return a column of a source or of features in its working type, without what no value can be."""
+    column = pl.col(name)
+    if dtype.is_float:
+        return finite(column.cast(pl.Float64))
+    return in_calendar(column) if dtype == Timestamp else column
