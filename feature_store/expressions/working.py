@@ -81,9 +81,17 @@ def read_column(column: Column, dtype: DType) -> WorkingColumn:
         return in_calendar(WorkingColumn(column.values, column.valid, dtype))
     if dtype == String:
         return WorkingColumn(np.where(column.valid, column.values, ""), column.valid, dtype)
-    if dtype.shape:
+    if dtype.is_vector:
+        return _finite_vectors(column, dtype)
+    if dtype.is_array:
         return WorkingColumn(column.values, column.valid, dtype)
     return WorkingColumn(np.where(column.valid, column.values, column.values.dtype.type(0)), column.valid, dtype)
+
+
+def _finite_vectors(column: Column, dtype: DType) -> WorkingColumn:
+    """Return vectors, null where an element is NaN, infinite or null (NaN too), with -0.0 as 0.0."""
+    kept = column.valid & np.isfinite(column.values).all(axis=1)
+    return WorkingColumn(np.where(kept[:, np.newaxis], column.values, np.float32(0)) + np.float32(0), kept, dtype)
 
 
 def map_distinct(strings: Array, function: Callable[[str], Any], numpy: str) -> Array:

@@ -36,10 +36,13 @@ LAST: Final = microseconds(datetime.max.replace(tzinfo=UTC))
 def as_type(value: Any, dtype: DType) -> Any:
     """Return a value as a column of that type holds it: clean floats, integers within Int64, instants in UTC.
 
-    An array whose slots are all null is null.
+    A vector with an element that is null is null; an array is null if all its slots are.
     """
-    if value is None or dtype.is_vector:
-        return value
+    if value is None:
+        return None
+    if dtype.is_vector:
+        elements = [as_type(element, Float32) for element in value]
+        return None if None in elements else elements
     if dtype.is_array:
         slots = [as_type(slot, dtype.element) for slot in value]
         return None if all(slot is None for slot in slots) else slots

@@ -94,7 +94,7 @@ DIGITS = st.text("0123456789+-.eE _TZ:ainf", max_size=8) | st.sampled_from(
 INSTANTS = st.integers(*CALENDAR).map(lambda micros: EPOCH + timedelta(microseconds=micros)) | st.sampled_from(
     [FIRST, datetime(999, 12, 31, tzinfo=UTC), LAST]
 )
-VECTORS = st.lists(st.sampled_from([0.0, 1.5, -2.0]), min_size=2, max_size=2)
+VECTORS = st.lists(st.sampled_from([None, math.nan, math.inf, -0.0, 0.0, 1.5, -2.0]), min_size=2, max_size=2)
 VALUES = {
     "i": INTEGERS,
     "j": INTEGERS,

@@ -34,7 +34,9 @@ ROW = {
     "value": st.sampled_from([None, 1.5, -0.0, math.nan, math.inf, 1e39]),
     "text": st.sampled_from([None, "a", "b"]),
     "number": st.sampled_from([None, 1, 2]),
-    "vector": st.sampled_from([None, [1.0, 2.0], [1.0, 3.0], [0.0, 9.0]]),
+    "vector": st.sampled_from(
+        [None, [1.0, 2.0], [1.0, 3.0], [0.1, 9.0], [-0.0, 9.0], [None, 1.0], [math.nan, 1.0], [1.0, -math.inf]]
+    ),
 }
 ROWS = st.lists(st.fixed_dictionaries(ROW), max_size=25)
 
@@ -95,6 +97,15 @@ MICROSECOND = timedelta(microseconds=1)
 )
 def test_bounds_of_a_row(change, held):
     assert numbers(table_row(**change)) == ([1] if held else [])
+
+
+def test_a_vector_with_a_null_or_an_infinite_element_is_null():
+    def vector(*elements: float | None) -> list:
+        rows = frame([table_row(vector=list(elements))], TABLE_COLUMNS).lazy()
+        return table_snapshot(Table, rows, AS_OF, AVAILABLE_AT)["vector"].to_list()
+
+    assert vector(None, 1.0) == vector(1.0, math.nan) == vector(-math.inf, 1.0) == vector(1e39, 1.0) == [None]
+    assert repr(vector(-0.0, 1.5)) == "[[0.0, 1.5]]"
 
 
 def test_a_deleted_row_does_not_bring_back_an_older_one():

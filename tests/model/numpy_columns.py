@@ -22,7 +22,7 @@ def column_of(values: Sequence[Any], dtype: DType) -> Column:
     held = np.full(shape, GARBAGE[np.dtype(dtype.numpy).kind], dtype.numpy)
     for place, value in enumerate(plain):
         if value is not None:
-            held[place] = value
+            held[place] = [np.nan if element is None else element for element in value] if dtype.is_vector else value
     return Column(held, np.array([value is not None for value in plain], np.bool_))
 
 

@@ -10,7 +10,7 @@ from feature_store.dtypes import Timestamp
 from feature_store.engines.polars.dtypes import constant
 from feature_store.engines.polars.finish import add_derived, default_expr, derived
 from feature_store.engines.polars.rows import read_rows
-from feature_store.engines.polars.typed import finite
+from feature_store.engines.polars.typed import read_column
 from feature_store.features import Feature
 from feature_store.sources import TableSource
 from feature_store.views import FeatureView
@@ -53,9 +53,8 @@ def _latest(
     known = read_rows(source, rows, source.columns).filter(time < constant(as_of, Timestamp))
     if source.landed_at is not None:
         known = known.filter(pl.col(source.landed_at) <= constant(available_at, Timestamp))
-    floats = [name for name, dtype in source.columns.items() if dtype.is_float]
     known = known.filter(pl.all_horizontal(pl.col(key).is_not_null() for key in keys)).with_columns(
-        finite(pl.col(name).cast(pl.Float64)).alias(name) for name in floats
+        **{name: read_column(name, dtype) for name, dtype in source.columns.items()}
     )
     newest = known.filter(time == time.max().over(keys)).collect()
     tied = newest.select(pl.struct(keys).is_duplicated()).to_series()

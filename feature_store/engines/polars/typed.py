@@ -24,7 +24,7 @@ class Typed:
 
 
 def finite(expr: pl.Expr) -> pl.Expr:
-    """Return Float64 values with NaN and infinities as null and -0.0 as 0.0."""
+    """Return floats with NaN and infinities as null and -0.0 as 0.0."""
     # Adding 0.0 would turn -0.0 into 0.0 too, but the optimiser drops such an addition.
     return pl.when(expr == 0.0).then(0.0).when(expr.is_finite()).then(expr)
 
@@ -35,8 +35,14 @@ def in_calendar(expr: pl.Expr) -> pl.Expr:
 
 
 def read_column(name: str, dtype: DType) -> pl.Expr:
-    """Return a column of a source or of features in its working type, without what no value can be."""
+    """Return a column of a source or of features in its working type, without what is no value.
+
+    A vector with a null element, or one that is not finite, is null.
+    """
     column = pl.col(name)
     if dtype.is_float:
         return finite(column.cast(pl.Float64))
+    if dtype.is_vector:
+        elements = column.arr.eval(finite(pl.element()))
+        return pl.when(~elements.arr.contains(None)).then(elements)
     return in_calendar(column) if dtype == Timestamp else column
