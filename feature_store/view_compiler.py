@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from feature_store.checks import check_description, check_name, check_type, check_version, one_of
 from feature_store.class_bodies import written_features
@@ -30,14 +31,14 @@ TAKEN_NAMESPACES: Final = ("raw", "online", "training", "models")
 """First parts of the asset keys of what is not a view."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ViewOptions:
-    """The options of a view as written; see ``feature_view`` and ``stream_view``, which alone has ``batch_after``."""
+    """The options of a view as written, and the class that they decorate; see ``feature_view`` and ``stream_view``."""
 
+    body: type
+    name: str | None
     namespace: str
-    name: str
     version: int
-    description: str
     entity: Entity
     source: Source
     owner: str
@@ -45,16 +46,27 @@ class ViewOptions:
     cadence: str
     available_after: str
     freshness: str
-    ttl: str | None
-    row_ttl: str | None
     start: datetime | None
     assets: AssetGranularity
+    ttl: str | None = None
+    row_ttl: str | None = None
     batch_after: str | None = None
+    is_stream: bool = False
 
     @property
-    def where(self) -> str:
+    def view_name(self) -> str:
+        """The name as written, or the class's in snake case."""
+        return self.name or snake_case(self.body.__name__)
+
+    @property
+    def description(self) -> str:
+        """The class's docstring."""
+        return inspect.cleandoc(self.body.__doc__ or "")
+
+    @property
+    def place(self) -> str:
         """How messages name the view."""
-        return f"{self.namespace}/{self.name}/v{self.version}"
+        return f"{self.namespace}/{self.view_name}/v{self.version}"
 
 
 @dataclass(frozen=True)
@@ -82,42 +94,42 @@ def snake_case(name: str) -> str:
 
 def compile_options(options: ViewOptions) -> ViewSpans:
     """Check everything about a view but its features."""
-    where = options.where
+    place = options.place
     _check_identity(options)
-    check_description(where, options.description, "write a docstring in the class")
-    check_access(where, options.owner, options.readers)
-    check_type(where, "entity", options.entity, Entity, "declare Entity(...) and give that")
+    check_description(place, options.description, "write a docstring in the class")
+    check_access(place, options.owner, options.readers)
+    check_type(place, "entity", options.entity, Entity, "declare Entity(...) and give that")
     check_type(
-        where, "source", options.source, (EventSource, TableSource), "declare EventSource(...) or TableSource(...)"
+        place, "source", options.source, (EventSource, TableSource), "declare EventSource(...) or TableSource(...)"
     )
     _check_keys(options)
-    cadence = check_span(where, "cadence", options.cadence)
+    cadence = check_span(place, "cadence", options.cadence)
     if cadence not in CADENCES:
-        raise DefinitionError(where, f"cadence={options.cadence!r} is not supported", "use '1h', '1d' or '7d'")
-    available_after = check_delay(where, "available_after", options.available_after)
+        raise DefinitionError(place, f"cadence={options.cadence!r} is not supported", "use '1h', '1d' or '7d'")
+    available_after = check_delay(place, "available_after", options.available_after)
     batch_after = _batch_after(options)
-    cycle = Cycle(cadence, available_after) if batch_after is None else Cycle(SECOND, available_after, of="1s")
+    cycle = Cycle(SECOND, available_after, of="1s") if options.is_stream else Cycle(cadence, available_after)
     if options.row_ttl is not None and isinstance(options.source, EventSource):
-        raise DefinitionError(where, "row_ttl= is for table views", "leave it out; windows (over=) forget old events")
+        raise DefinitionError(place, "row_ttl= is for table views", "leave it out; windows (over=) forget old events")
     return ViewSpans(
         cadence=cadence,
         available_after=available_after,
         cycle=cycle,
-        freshness=check_freshness(where, options.freshness, cycle),
-        ttl=None if options.ttl is None else check_ttl(where, options.ttl, cycle),
-        row_ttl=None if options.row_ttl is None else check_span(where, "row_ttl", options.row_ttl),
+        freshness=check_freshness(place, options.freshness, cycle),
+        ttl=None if options.ttl is None else check_ttl(place, options.ttl, cycle),
+        row_ttl=None if options.row_ttl is None else check_span(place, "row_ttl", options.row_ttl),
         start=_start(options, cadence),
         batch_after=batch_after,
     )
 
 
-def compile_features(options: ViewOptions, spans: ViewSpans, body: Mapping[str, Any]) -> tuple[Feature, ...]:
+def compile_features(options: ViewOptions, spans: ViewSpans) -> tuple[Feature, ...]:
     """Return the features of a class body in declared order, checked and fingerprinted."""
-    drafts = written_features(options.where, options.entity, body)
-    if spans.batch_after is not None:
-        check_stream_drafts(options.where, drafts)
+    drafts = written_features(options.place, options.entity, vars(options.body))
+    if options.is_stream:
+        check_stream_drafts(options.place, drafts)
     scope = ViewScope(
-        place=options.where,
+        place=options.place,
         entity=options.entity,
         source=options.source,
         cadence=spans.cadence,
@@ -129,8 +141,8 @@ def compile_features(options: ViewOptions, spans: ViewSpans, body: Mapping[str, 
         drafts=drafts,
     )
     features = compile_all(scope)
-    if spans.batch_after is not None:
-        check_stream_windows(options.where, features.values(), spans.cadence)
+    if options.is_stream:
+        check_stream_windows(options.place, features.values(), spans.cadence)
     return tuple(features[name] for name in drafts)
 
 
@@ -140,29 +152,29 @@ def _identity(options: ViewOptions, spans: ViewSpans) -> object:
         # Where rows have a landing time, what had landed by the available-at is in the values.
         landed_within = None if options.source.landed_at is None else spans.available_after
         identity += [spans.row_ttl, landed_within]
-    if spans.batch_after is not None:
+    if options.is_stream:
         identity += ["stream", spans.available_after]
     return identity
 
 
 def _check_identity(options: ViewOptions) -> None:
-    where = options.where
-    check_name(where, options.namespace)
-    check_name(where, options.name)
+    place = options.place
+    check_name(place, options.namespace)
+    check_name(place, options.view_name)
     if options.namespace in TAKEN_NAMESPACES:
         raise DefinitionError(
-            where, f"namespace={options.namespace!r} holds assets that are no views", "use another namespace"
+            place, f"namespace={options.namespace!r} holds assets that are no views", "use another namespace"
         )
-    check_version(where, options.version)
+    check_version(place, options.version)
     if options.assets not in ASSETS:
-        raise DefinitionError(where, f"assets={options.assets!r} is not a choice", "use 'feature' or 'view'")
+        raise DefinitionError(place, f"assets={options.assets!r} is not a choice", "use 'feature' or 'view'")
 
 
 def _batch_after(options: ViewOptions) -> int | None:
-    if options.batch_after is None:
+    if not options.is_stream:
         return None
-    check_stream_source(options.where, options.source)
-    return check_delay(options.where, "batch_after", options.batch_after)
+    check_stream_source(options.place, options.source)
+    return check_delay(options.place, "batch_after", options.batch_after)
 
 
 def _check_keys(options: ViewOptions) -> None:
@@ -170,13 +182,13 @@ def _check_keys(options: ViewOptions) -> None:
     for key, dtype in options.entity.keys.items():
         if key not in columns:
             raise DefinitionError(
-                options.where,
+                options.place,
                 f"key {key!r} of {options.entity.name} is not a column of source {options.source.name}",
                 f"rename the column upstream; {one_of(key, columns)}",
             )
         if columns[key] != dtype:
             raise DefinitionError(
-                options.where,
+                options.place,
                 f"key {key!r} is {dtype} in entity {options.entity.name} "
                 f"but {columns[key]} in source {options.source.name}",
                 "cast the column upstream",
@@ -185,12 +197,12 @@ def _check_keys(options: ViewOptions) -> None:
 
 def _start(options: ViewOptions, cadence: int) -> datetime:
     start = options.source.start if options.start is None else options.start
-    check_start(options.where, start)
+    check_start(options.place, start)
     start = start.astimezone(UTC)
     first = options.source.start
     if start < first:
         raise DefinitionError(
-            options.where,
+            options.place,
             f"start={start:%Y-%m-%d} lies before its source's, {first:%Y-%m-%d}",
             f"start at {first:%Y-%m-%d} or later",
         )

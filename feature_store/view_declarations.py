@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from feature_store.entities import Entity
 from feature_store.errors import DefinitionError
 from feature_store.sources import EventSource, TableSource
-from feature_store.view_compiler import AssetGranularity, ViewOptions, compile_features, compile_options, snake_case
+from feature_store.view_compiler import AssetGranularity, ViewOptions, compile_features, compile_options
 from feature_store.views import FeatureView
 
 
@@ -52,24 +50,29 @@ def feature_view(
     Raises:
         DefinitionError: anything is wrong with the declaration; names the view, the feature and what to write instead.
     """
-    options = ViewOptions(
-        namespace=namespace,
-        name=name or "",
-        version=version,
-        description="",
-        entity=entity,
-        source=source,
-        owner=owner,
-        readers=readers,
-        cadence=cadence,
-        available_after=available_after,
-        freshness=freshness,
-        ttl=ttl,
-        row_ttl=row_ttl,
-        start=start,
-        assets=assets,
-    )
-    return lambda body: _declare(body, options)
+
+    def declare(body: type) -> FeatureView:
+        return _view(
+            ViewOptions(
+                body=body,
+                name=name,
+                namespace=namespace,
+                version=version,
+                entity=entity,
+                source=source,
+                owner=owner,
+                readers=readers,
+                cadence=cadence,
+                available_after=available_after,
+                freshness=freshness,
+                ttl=ttl,
+                row_ttl=row_ttl,
+                start=start,
+                assets=assets,
+            )
+        )
+
+    return declare
 
 
 def stream_view(
@@ -111,37 +114,37 @@ def stream_view(
     Raises:
         DefinitionError: anything is wrong with the declaration; names the view, the feature and what to write instead.
     """
-    options = ViewOptions(
-        namespace=namespace,
-        name=name or "",
-        version=version,
-        description="",
-        entity=entity,
-        source=source,
-        owner=owner,
-        readers=readers,
-        cadence=cadence,
-        available_after=available_after,
-        freshness=freshness,
-        ttl=None,
-        row_ttl=None,
-        start=start,
-        assets=assets,
-        batch_after=batch_after,
-    )
-    return lambda body: _declare(body, options)
+
+    def declare(body: type) -> FeatureView:
+        return _view(
+            ViewOptions(
+                body=body,
+                name=name,
+                namespace=namespace,
+                version=version,
+                entity=entity,
+                source=source,
+                owner=owner,
+                readers=readers,
+                cadence=cadence,
+                available_after=available_after,
+                freshness=freshness,
+                start=start,
+                assets=assets,
+                batch_after=batch_after,
+                is_stream=True,
+            )
+        )
+
+    return declare
 
 
-def _declare(body: type, options: ViewOptions) -> FeatureView:
-    """Return the view of a class body; name and description come from the class."""
-    _check_class(body)
-    options = replace(
-        options, name=options.name or snake_case(body.__name__), description=inspect.cleandoc(body.__doc__ or "")
-    )
+def _view(options: ViewOptions) -> FeatureView:
+    _check_class(options.body)
     spans = compile_options(options)
     return FeatureView(
         namespace=options.namespace,
-        name=options.name,
+        name=options.view_name,
         version=options.version,
         description=options.description,
         entity=options.entity,
@@ -155,7 +158,7 @@ def _declare(body: type, options: ViewOptions) -> FeatureView:
         row_ttl=spans.row_ttl,
         start=spans.start,
         assets=options.assets,
-        features=compile_features(options, spans, vars(body)),
+        features=compile_features(options, spans),
         batch_after=spans.batch_after,
     )
 

@@ -67,6 +67,13 @@ WRONG: Cases = {
             "source stream=KafkaTopic('...'), or use @feature_view."
         ),
     ),
+    "batch_after of None": (
+        lambda: stream_of(batch_after=None),
+        (
+            "retail/activity/v1: batch_after=None is not a duration. Instead: write a whole number and a unit, e.g. "
+            "'90s', '5m', '12h', '7d', '2w'."
+        ),
+    ),
     "lag that is no duration": (
         lambda: stream_of(available_after="500ms"),
         (
