@@ -14,6 +14,7 @@ from feature_store.expressions.nodes import ColumnRef, Expression, Literal, colu
 from feature_store.expressions.text import to_canonical
 from feature_store.feature_scope import ViewScope, checked_dtype, checked_feature, over_features
 from feature_store.features import Feature
+from feature_store.on_read import OF_T_ALONE
 from feature_store.row_expressions import over_rows, row_order
 from feature_store.sources import EventSource
 
@@ -96,12 +97,11 @@ def _compile_derived(scope: ViewScope, name: str, expression: Expression, done: 
 
 
 def _compile_on_read(scope: ViewScope, name: str, draft: OnReadDraft, done: Features) -> Feature:
-    """Return an on-read feature; ``draft.read`` None: of T itself."""
     place = scope.place_of(name)
     dtype = Float64 if draft.function == "days_since" else Int64
-    if draft.read is None:
+    if draft.read is None and draft.function in OF_T_ALONE:
         return checked_feature(scope, name, dtype, ["on-read", draft.function, None], on_read=draft.function)
-    read = over_features(scope, name, draft.read)
+    read = None if draft.read is None else over_features(scope, name, draft.read)
     stored = done.get(read.name) if isinstance(read, ColumnRef) else None
     if stored is None or not stored.is_stored:
         raise DefinitionError(

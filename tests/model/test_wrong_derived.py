@@ -170,6 +170,13 @@ WRONG: Cases = {
             "days_since(<feature>), and derive or aggregate that first."
         ),
     ),
+    "days since nothing": (
+        lambda: events(at=purchase(), x=days_since(None, description="X")),
+        (
+            "retail/spend/v1.x: days_since does not read a stored feature of the view. Instead: write "
+            "days_since(<feature>), and derive or aggregate that first."
+        ),
+    ),
     "days since another view's feature": (
         days_of_another_view,
         (
