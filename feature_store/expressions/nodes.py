@@ -69,8 +69,14 @@ class Expression:
     def __and__(self, other: Operand) -> Operation:
         return operation("and", self, other)
 
+    def __rand__(self, other: Operand) -> Operation:
+        return operation("and", other, self)
+
     def __or__(self, other: Operand) -> Operation:
         return operation("or", self, other)
+
+    def __ror__(self, other: Operand) -> Operation:
+        return operation("or", other, self)
 
     def __invert__(self) -> Operation:
         return operation("not", self)

@@ -15,6 +15,7 @@ from feature_store import (
     Vector,
     bucketise,
     col,
+    count,
     embed,
     last,
     lit,
@@ -120,6 +121,20 @@ WRONG: Cases = {
         (
             "an expression over quantity: has no truth value; it is used with and, or, not, in, if, or in a "
             "chain a < b < c. Instead: use & | ~, is_in(...), when(...), and (a < b) & (b < c)."
+        ),
+    ),
+    "and between comparisons without parentheses": (
+        lambda: x(count(where=QUANTITY > 0 & QUANTITY < 5, over="7d", description="X")),
+        (
+            "an expression over quantity: has no truth value; it is used with and, or, not, in, if, or in a "
+            "chain a < b < c. Instead: use & | ~, is_in(...), when(...), and (a < b) & (b < c)."
+        ),
+    ),
+    "a number and an expression": (
+        lambda: x(5 | QUANTITY),
+        (
+            "retail/spend/v1.x: & | ~ need Booleans, not Int64 and Int64. Instead: put comparisons in "
+            "parentheses: (col('x') > 0) & (col('y') > 0)."
         ),
     ),
     "in by the keyword": (
@@ -485,6 +500,8 @@ def test_message(name: str) -> None:
         (ordinal(DEPARTMENT, ["DELI"]), "Int64"),
         (bucketise(QUANTITY, [0, 1.5]), "Int64"),
         (DEPARTMENT.contains("x") & PRIVATE | ~PRIVATE, "Boolean"),
+        (True & PRIVATE, "Boolean"),
+        (False | PRIVATE, "Boolean"),
     ],
 )
 def test_types_of_right_ones(expression: object, dtype: str) -> None:
