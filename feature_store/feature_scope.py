@@ -123,7 +123,11 @@ def _check_renamed_from(scope: ViewScope, place: str, former: str | None) -> Non
     if former is None:
         return
     check_name(place, former)
+    written = f"renamed_from={former!r}"
     if former in scope.drafts:
-        raise DefinitionError(
-            place, f"renamed_from={former!r} is still a feature of the view", "name a feature that is no longer there"
-        )
+        raise DefinitionError(place, f"{written} is still a feature of the view", "name a feature that is gone")
+    if former in scope.entity.keys:
+        raise DefinitionError(place, f"{written} is a key of {scope.entity.name}", "name a former feature")
+    for name, draft in scope.drafts.items():
+        if draft.renamed_from == former and scope.place_of(name) != place:
+            raise DefinitionError(place, f"{written} is that of {name} too", "name it in one of them")

@@ -23,7 +23,9 @@ def fingerprint(definition: object) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def stored_column(view: str, feature: str, fingerprint: str, stored: Mapping[str, str]) -> str | None:
+def stored_column(
+    view: str, feature: str, fingerprint: str, stored: Mapping[str, str], renamed_from: str | None = None
+) -> str | None:
     """Return the stored column that holds a feature; None: it was added or computed later.
 
     A feature that was renamed since stands under its former name: equal fingerprints mean equal values.
@@ -33,9 +35,10 @@ def stored_column(view: str, feature: str, fingerprint: str, stored: Mapping[str
         feature: name of the feature.
         fingerprint: of its definition as the reader knows it.
         stored: fingerprint by column of what a partition or generation was computed with.
+        renamed_from: its former name; None: it never had another.
 
     Raises:
-        FingerprintError: the column of that name was computed by another definition.
+        FingerprintError: the column of that name, or of its former one, was computed by another definition.
     """
     if stored.get(feature) == fingerprint:
         return feature
@@ -47,5 +50,11 @@ def stored_column(view: str, feature: str, fingerprint: str, stored: Mapping[str
             f"{view}.{feature} is stored as another definition computed it ({stored[feature]}), but the "
             f"reader wants {fingerprint}: declare a new version of the view; or run `features apply`, materialise "
             "it and load it again"
+        )
+    if renamed_from is not None and renamed_from in stored:
+        raise FingerprintError(
+            f"{view}.{feature} is renamed_from={renamed_from!r}, which is stored as another definition computed it "
+            f"({stored[renamed_from]}), but the reader wants {fingerprint}: rename it without changing it; if it is "
+            "another feature, leave out renamed_from="
         )
     return None

@@ -31,15 +31,22 @@ class PlanKey:
 
 @dataclass(frozen=True)
 class PlanFeature:
-    """A stored feature: what it is called, its type, its fingerprint and the value of an entity without events.
+    """A stored feature.
 
-    ``empty`` is a JSON value; a timestamp is integer microseconds UTC, an array a list of its slots.
+    Attributes:
+        name: what it is called.
+        dtype: name of its type.
+        fingerprint: of its definition.
+        empty: JSON value of an entity without events; a timestamp is integer microseconds UTC, an array a list of its
+            slots.
+        renamed_from: its former name; None: it never had another.
     """
 
     name: str
     dtype: str
     fingerprint: str
     empty: Value
+    renamed_from: str | None = None
 
 
 @dataclass(frozen=True)

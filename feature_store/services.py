@@ -186,7 +186,7 @@ def _plan_view(selection: ViewSelection, empty: Mapping[str, Value]) -> PlanView
         ttl=view.ttl,
         freshness=view.freshness,
         features=tuple(
-            PlanFeature(f.name, f.dtype.name, f.fingerprint, empty[f.name])
+            PlanFeature(f.name, f.dtype.name, f.fingerprint, empty[f.name], f.renamed_from)
             for f in view.stored_features
             if f.name in needed
         ),

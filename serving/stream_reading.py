@@ -101,7 +101,8 @@ class StreamReading:
         held: list[PlanFeature] = []
         lacking: list[PlanFeature] = []
         for feature in self._features:
-            loaded = stored_column(self._name, feature.name, feature.fingerprint, stored) is not None
+            name, mark, former = feature.name, feature.fingerprint, feature.renamed_from
+            loaded = stored_column(self._name, name, mark, stored, former) is not None
             (held if loaded and feature.name in mergeable else lacking).append(feature)
         return _Found(generation, stream, generation.tiles, plan, used_fields(plan), held, lacking)
 

@@ -72,7 +72,9 @@ class SnapshotReading:
         found = self._found
         if found is None or found.layout is not layout:
             stored = {field.name: field.fingerprint for field in layout.features}
-            columns = [(f, stored_column(self._name, f.name, f.fingerprint, stored)) for f in self._features]
+            columns = [
+                (f, stored_column(self._name, f.name, f.fingerprint, stored, f.renamed_from)) for f in self._features
+            ]
             held = tuple((feature, column) for feature, column in columns if column is not None)
             lacking = tuple(feature for feature, column in columns if column is None)
             found = self._found = _Found(layout, held, frozenset(column for _, column in held), lacking)

@@ -123,12 +123,17 @@ def _view_differences(former: Mapping[str, PlanView], views: Iterable[PlanView])
 
 def _refuse_redefined(former: Mapping[str, ServicePlan], plans: Iterable[ServicePlan]) -> None:
     known = _fingerprints(view for plan in former.values() for view in plan.views)
-    now = _fingerprints(view for plan in plans for view in plan.views)
-    redefined = sorted(name for name, mark in now.items() if known.get(name, mark) != mark)
+    now = [(view.view, feature) for plan in plans for view in plan.views for feature in view.features]
+    redefined = {
+        f"{view}.{feature.name}"
+        for view, feature in now
+        for name in (feature.name, feature.renamed_from)
+        if known.get(f"{view}.{name}", feature.fingerprint) != feature.fingerprint
+    }
     if redefined:
         raise FingerprintError(
-            f"{', '.join(redefined)} changed, but the view kept its version: what is stored is of the old definition. "
-            "Give the view a new version, or apply with --allow-redefined and materialize the view again"
+            f"{', '.join(sorted(redefined))} changed, but the view kept its version: what is stored is of the old "
+            "definition. Give the view a new version, or apply with --allow-redefined and materialize the view again"
         )
 
 

@@ -80,8 +80,11 @@ def choose(store: OfflineStore, view: FeatureView, time: datetime) -> Chosen:
         notes=tuple(notes),
     )
     stored = json.loads(row["fingerprints"])
-    marks = view.fingerprints.items()
-    return Chosen(facts, frozenset(n for n, mark in marks if stored_column(view.full_name, n, mark, stored) is None))
+    columns = {
+        f.name: stored_column(view.full_name, f.name, f.fingerprint, stored, f.renamed_from)
+        for f in view.stored_features
+    }
+    return Chosen(facts, frozenset(name for name, column in columns.items() if column is None))
 
 
 def _why_none(view: FeatureView, partitions: pl.DataFrame) -> str:

@@ -83,10 +83,9 @@ def choose_partitions(
     stored: dict[str, dict[str, str]] = {text: json.loads(text) for text in set(fingerprints)}
     columns: dict[str, list[str | None]] = {}
     for feature in view.features:
-        by_text = {
-            text: stored_column(view.view, feature.name, feature.fingerprint, names) for text, names in stored.items()
-        }
-        columns[feature.name] = [by_text[text] for text in fingerprints]
+        name, mark, former = feature.name, feature.fingerprint, feature.renamed_from
+        by_text = {text: stored_column(view.view, name, mark, held, former) for text, held in stored.items()}
+        columns[name] = [by_text[text] for text in fingerprints]
     return Choice(partitions, index, status, columns)
 
 

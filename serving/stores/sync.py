@@ -130,7 +130,8 @@ def _load(
 def _held(view: FeatureView, partition: Mapping[str, Any]) -> list[_Held]:
     """Return the features that a partition holds, which may be fewer than the view has now, and their columns."""
     computed: dict[str, str] = json.loads(partition["fingerprints"])
-    found = ((f, stored_column(view.full_name, f.name, f.fingerprint, computed)) for f in view.stored_features)
+    view_name, features = view.full_name, view.stored_features
+    found = ((f, stored_column(view_name, f.name, f.fingerprint, computed, f.renamed_from)) for f in features)
     return [(feature, column) for feature, column in found if column is not None]
 
 

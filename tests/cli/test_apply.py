@@ -79,6 +79,19 @@ def test_a_feature_that_changed_without_a_new_version_is_refused_and_nothing_is_
     }
 
 
+def test_a_feature_renamed_and_changed_at_once_is_refused(tmp_path):
+    def former(feature: PlanFeature) -> PlanFeature:
+        return replace(feature, name="week", fingerprint="0" * 16)
+
+    plan = compile_service(probe("spend_7d"))
+    views = tuple(replace(view, features=tuple(map(former, view.features))) for view in plan.views)
+    write_plan(tmp_path, replace(plan, views=views))
+    renamed = replace(SPEND, features=tuple(replace(feature, renamed_from="week") for feature in SPEND.features))
+    service = FeatureService("probe", 1, "growth", "A probe", [renamed["spend_7d"]])
+    with pytest.raises(FingerprintError, match=r"v1\.spend_7d changed, but the view kept its version"):
+        apply_plans(only(service), tmp_path)
+
+
 def test_a_plan_that_cannot_be_read_is_named(tmp_path):
     for text in ("{", "{}", '{"format": 1}'):
         (tmp_path / "broken.v1.json").write_text(text)

@@ -121,15 +121,23 @@ WRONG: Cases = {
         lambda: events(spend=spend(renamed_from="spend")),
         (
             "retail/spend/v1.spend: renamed_from='spend' is still a feature of the view. Instead: name a feature "
-            "that is no longer there."
+            "that is gone."
         ),
     ),
     "renamed from a feature that is there": (
         lambda: events(spend=spend(renamed_from="old"), old=spend()),
         (
             "retail/spend/v1.spend: renamed_from='old' is still a feature of the view. Instead: name a feature "
-            "that is no longer there."
+            "that is gone."
         ),
+    ),
+    "renamed from a key": (
+        lambda: events(spend=spend(renamed_from="household_id")),
+        "retail/spend/v1.spend: renamed_from='household_id' is a key of household. Instead: name a former feature.",
+    ),
+    "two renamed from one": (
+        lambda: events(spend=spend(renamed_from="old"), other=spend(renamed_from="old")),
+        "retail/spend/v1.spend: renamed_from='old' is that of other too. Instead: name it in one of them.",
     ),
     "renamed from no name": (
         lambda: events(spend=spend(renamed_from="Old")),

@@ -185,6 +185,15 @@ def test_a_renamed_feature_keeps_its_data(store: OfflineStore) -> None:
     assert result["shopper_spend__pieces"].to_list() == [44, 3, 0]
 
 
+def test_a_feature_renamed_and_changed_at_once_is_an_error(store: OfflineStore) -> None:
+    written(store, 3)
+    changed = sum_(col("pieces"), over="4d", description="Pieces", renamed_from="pieces_3d")
+    with pytest.raises(FingerprintError, match=r"pieces is renamed_from='pieces_3d', which is stored as another"):
+        point_in_time_join(
+            store, plan_of(changed_spend(pieces=changed)), spine_of((1, day(5))), "time", allow_missing=True
+        )
+
+
 @pytest.mark.parametrize(
     ("spine", "message"),
     [

@@ -9,6 +9,7 @@ import pytest
 
 from feature_store import FeatureService, FeatureView, count, feature_view, fingerprints, sum_
 from feature_store.engines.polars.finish import empty_values
+from feature_store.errors import FingerprintError
 from feature_store.expressions.functions import col
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
@@ -48,7 +49,7 @@ def view_of(**features: object) -> FeatureView:
 
 
 def pieces(**options: str) -> object:
-    return sum_(col("pieces"), over="3d", description="Pieces in three days", **options)
+    return sum_(col("pieces"), **{"over": "3d", "description": "Pieces in three days", **options})
 
 
 def written(store: OfflineStore, view: FeatureView, start: datetime) -> None:
@@ -85,6 +86,23 @@ def test_a_renamed_feature_is_served_from_its_former_column(
     served, trained = served_and_trained(store, plan_of(renamed), valkey, tmp_path / "plans")
     assert served["shopper_counts__pieces"].to_list() == [41, 42, 0]
     assert served.equals(trained)
+
+
+def test_a_feature_renamed_and_changed_at_once_is_neither_loaded_nor_served(
+    store: OfflineStore, writer: OnlineWriter, valkey: str, tmp_path: Path
+) -> None:
+    former = view_of(pieces_3d=pieces())
+    written(store, former, day(5))
+    sync_view(store, former, writer, NOW)
+    changed = view_of(pieces=pieces(over="4d", renamed_from="pieces_3d"))
+    with pytest.raises(FingerprintError, match=r"pieces is renamed_from='pieces_3d'"):
+        sync_view(store, changed, writer, NOW)
+    write_plan(tmp_path / "plans", plan_of(changed))
+    with (
+        FeatureClient(tmp_path / "plans", valkey) as client,
+        pytest.raises(FingerprintError, match=r"pieces is renamed_from='pieces_3d'"),
+    ):
+        client.get_features("counts", {"shopper_id": [1]}, time=NOW)
 
 
 def test_a_feature_newer_than_the_partition_is_not_computed(
