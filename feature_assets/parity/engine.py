@@ -10,11 +10,13 @@ from typing import Any, Final
 import polars as pl
 
 from feature_assets.parity.compare import compare_entity
+from feature_assets.parity.made_up_values import constants_of
 from feature_assets.parity.polars_engine import Keys, Snapshot, polars_engine
 from feature_assets.parity.report import Compared, Place, Value, ViewParity
-from feature_assets.parity.sample_rows import Row, sample_rows
-from feature_store import Feature, FeatureView, Status
+from feature_assets.parity.sample_rows import Row, filters_of, sample_rows
+from feature_store import EventSource, Feature, FeatureView, Status
 from feature_store.engines.polars.dtypes import polars_dtype
+from feature_store.expressions.nodes import column_names
 from feature_store.offline.instants import from_microseconds, to_microseconds
 from feature_store.offline.reach import floor_to
 from feature_store.oracle import snapshots, tables
@@ -29,6 +31,9 @@ ROWS: Final = 240
 """Made-up rows of one comparison."""
 
 SEEDS: Final = (0, 1, 2)
+
+_COMPARED_TIMES: Final = 3
+"""Instants named by filters around which there are as-ofs, at most."""
 
 
 def assert_parity(view: FeatureView, rows: Sequence[Row], as_ofs: Sequence[datetime]) -> ViewParity:
@@ -46,7 +51,7 @@ def assert_parity(view: FeatureView, rows: Sequence[Row], as_ofs: Sequence[datet
     assert not parity.different, str(parity)
     assert any(value.expected.status == Status.PRESENT for value in parity.values), (
         f"{view.full_name}: no entity has a counted event at {', '.join(map(str, as_ofs))}: "
-        "give rows that the windows reach"
+        "call assert_parity with rows that the windows reach and the filters let pass"
     )
     return parity
 
@@ -72,7 +77,8 @@ def check_engine(
 def default_as_ofs(view: FeatureView) -> list[datetime]:
     """Return three instants after the view's start, the last one where every window is full.
 
-    They are ends of partitions; of a stream view also times somewhere within.
+    They are ends of partitions; of a stream view also times somewhere within. Filters on the time of events have more:
+    ends of the partitions around the instants that they compare with.
     """
     first = floor_to(to_microseconds(view.start), view.cadence) + view.cadence
     reach = max([window.over for window in view.windows] + [view.row_ttl or 0, 3 * view.cadence])
@@ -80,7 +86,18 @@ def default_as_ofs(view: FeatureView) -> list[datetime]:
     middle = floor_to((first + last) // 2, view.cadence)
     if view.is_stream:
         middle, last = middle + view.available_after, last + view.cadence // 3 + 12_345_678
-    return [from_microseconds(at) for at in sorted({middle, last - view.cadence, last})]
+    told = {floor_to(at, view.cadence) + step * view.cadence for at in _compared_times(view) for step in (1, 2)}
+    return [from_microseconds(at) for at in sorted({middle, last - view.cadence, last, *told})]
+
+
+def _compared_times(view: FeatureView) -> list[int]:
+    """Return a few of the instants, from the view's start on, that filters on the time of events name."""
+    if not isinstance(view.source, EventSource):
+        return []
+    parts = [part for conditions in filters_of(view) for part in conditions]
+    on_time = [part for part in parts if view.source.event_time in column_names(part)]
+    named = {at for part in on_time for at in constants_of(part) if isinstance(at, datetime) and at >= view.start}
+    return sorted(map(to_microseconds, named))[-_COMPARED_TIMES:]
 
 
 def made_up_rows(view: FeatureView, instants: Sequence[datetime], seed: int) -> list[Row]:

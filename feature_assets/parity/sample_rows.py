@@ -2,20 +2,21 @@
 
 A row of a feature test must reach what the declaration distinguishes: texts and numbers that its filters name, both
 sides of every window's bounds, equal times, nulls, NaN, infinities, negative zero, keys with many rows and with none.
+Half of the rows are drawn again, part by part, until one of the filters holds.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
 
-from feature_store import Boolean, DType, EventSource, FeatureView, Int64, String, Timestamp
-from feature_store.durations import DAY
-from feature_store.expressions.nodes import Expression, Literal, Operation
+from feature_assets.parity.made_up_values import MadeUpValues
+from feature_store import EventSource, FeatureView
+from feature_store.expressions.nodes import Expression, Operation, column_names
 from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.oracle.expressions import evaluate
 
 Row = dict[str, Any]
 
@@ -23,11 +24,12 @@ ENTITIES: Final = 6
 TABLE_ENTITIES: Final = 40
 """Of a table each gives one row to a snapshot, however many it has."""
 
-_NULLS: Final = 0.08
-"""Share of values that are null."""
+_NULL_KEYS: Final = 0.04
+"""Share of keys that are null."""
 
-_KEY_TEXTS: Final = ("1", "12", "11", "2", "", "é")
-_ODD_FLOATS: Final = (math.nan, math.inf, -math.inf, -0.0, 0.0, 1e15, -1e15)
+_DRAWS: Final = 40
+"""How often values are drawn until a part of a filter holds; some never do."""
+
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -41,19 +43,81 @@ def sample_rows(view: FeatureView, as_ofs: Sequence[datetime], rows: int, seed: 
         seed: of the random numbers.
     """
     dice = Random(seed)  # noqa: S311 - made-up data, no secret
-    makers = _Makers(view, dice)
-    count = TABLE_ENTITIES if view.is_table else ENTITIES
-    entities = [{key: makers.key(dtype) for key, dtype in view.entity.keys.items()} for _ in range(count)]
-    edges = _edges(view, as_ofs)
-    return [_row(view, dice, makers, entities, edges) for _ in range(rows)]
+    cells = _Cells(view, as_ofs, dice)
+    filters = filters_of(view)
+    return [_row(view, cells, dice, filters) for _ in range(rows)]
 
 
-def _row(view: FeatureView, dice: Random, makers: _Makers, entities: list[Row], edges: list[datetime]) -> Row:
-    row = {name: makers.value(dtype) for name, dtype in view.source.columns.items()}
-    row |= {key: None if dice.random() < _NULLS / 2 else value for key, value in dice.choice(entities).items()}
-    deleted = getattr(view.source, "deleted", None)
-    ended = {} if deleted is None else {deleted: dice.choice([True, False, False, False, None])}
-    return row | ended | {name: _time(dice, edges) for name in _times(view)}
+def filters_of(view: FeatureView) -> list[list[Expression]]:
+    """Return what rows must pass to be counted by any feature: per filter the parts that must all hold."""
+    slots = [slot for aggregation in view.aggregations for slot in aggregation.slots()]
+    parts = [part for slot in slots for part in (*slot.state_parts(), slot.rows_part())]
+    distinct = {part.digest: part.where for part in parts if part.value is None and part.where is not None}
+    return [list(_conjuncts(where)) for where in distinct.values()]
+
+
+def _conjuncts(condition: Expression) -> Iterator[Expression]:
+    if isinstance(condition, Operation) and condition.name == "and":
+        for argument in condition.arguments:
+            yield from _conjuncts(argument)
+    else:
+        yield condition
+
+
+def _row(view: FeatureView, cells: _Cells, dice: Random, filters: list[list[Expression]]) -> Row:
+    row = cells.draw(view.source.columns) | cells.draw_entity()
+    if not filters or dice.random() < 0.5:
+        return row
+    held: list[Expression] = []
+    for part in dice.choice(filters):
+        held.append(part)
+        for _ in range(_DRAWS):
+            if all(evaluate(each, row, view.source.columns) is True for each in held):
+                break
+            row |= cells.draw(column_names(part))
+    return row
+
+
+class _Cells:
+    """Draws the cells of rows: keys of a few entities, times at the edges of what as-ofs count, other values."""
+
+    def __init__(self, view: FeatureView, as_ofs: Sequence[datetime], dice: Random) -> None:
+        self._view = view
+        self._dice = dice
+        self._values = values = MadeUpValues(view, dice)
+        count = TABLE_ENTITIES if view.is_table else ENTITIES
+        keys = view.entity.keys.items()
+        self._entities = [{key: values.key(dtype) for key, dtype in keys} for _ in range(count)]
+        self._edges = [_edges(view, as_of) for as_of in as_ofs]
+        self._times = _times(view)
+        self._deleted = getattr(view.source, "deleted", None)
+
+    def draw_entity(self) -> Row:
+        """Return the keys of an entity that has other rows too; now and then one is null."""
+        entity = self._dice.choice(self._entities)
+        return {key: None if self._dice.random() < _NULL_KEYS else value for key, value in entity.items()}
+
+    def draw(self, names: Iterable[str]) -> Row:
+        """Return cells of columns."""
+        return {name: self._cell(name) for name in names}
+
+    def _cell(self, name: str) -> Any:
+        dtype = self._view.source.columns[name]
+        if name in self._times:
+            return self._time()
+        if name in self._view.entity.keys:
+            return self._values.key(dtype)
+        if name == self._deleted:
+            return self._dice.choice([True, False, False, False, None])
+        return self._values.value(dtype)
+
+    def _time(self) -> datetime:
+        edges = self._dice.choice(self._edges)
+        if self._dice.random() < 0.5:
+            return self._dice.choice(edges) + self._dice.choice([-_MICROSECOND, 0 * _MICROSECOND, _MICROSECOND])
+        span = max(edges) - min(edges)
+        step = timedelta(minutes=self._dice.choice([1, 60, 1440]))
+        return min(edges) + step * self._dice.randrange(max(span // step, 1))
 
 
 def _times(view: FeatureView) -> list[str]:
@@ -64,88 +128,8 @@ def _times(view: FeatureView) -> list[str]:
     return [name for name in (source.time, source.landed_at, source.valid_to) if name is not None]
 
 
-def _edges(view: FeatureView, as_ofs: Sequence[datetime]) -> list[datetime]:
-    edges: list[datetime] = []
-    for as_of in as_ofs:
-        at = to_microseconds(as_of)
-        tails = [window.tail(at) for window in view.windows]
-        spans = [span for span in (view.row_ttl, view.available_after, view.cadence) if span]
-        edges += [as_of, *map(from_microseconds, [*tails, *(at - span for span in spans), at + view.available_after])]
-    return edges
-
-
-def _time(dice: Random, edges: list[datetime]) -> datetime:
-    if dice.random() < 0.5:
-        return dice.choice(edges) + dice.choice([-_MICROSECOND, 0 * _MICROSECOND, _MICROSECOND])
-    span = max(edges) - min(edges)
-    step = timedelta(minutes=dice.choice([1, 60, 1440]))
-    return min(edges) + step * dice.randrange(max(span // step, 1))
-
-
-class _Makers:
-    """Makes values by type; a third of them are constants of the declaration."""
-
-    def __init__(self, view: FeatureView, dice: Random) -> None:
-        self._dice = dice
-        constants = list(_constants(view))
-        self._texts = [value for value in constants if isinstance(value, str)]
-        self._numbers = [v for v in constants if isinstance(v, int | float) and not isinstance(v, bool)]
-        self._instants = [value for value in constants if isinstance(value, datetime)] or [view.start]
-
-    def key(self, dtype: DType) -> int | str:
-        # The same characters cut at other places: keys must not be joined as text.
-        if dtype == Int64:
-            return self._dice.randrange(-2, 60)
-        return self._dice.choice(_KEY_TEXTS) + self._dice.choice(["", "", *"0123456789"])
-
-    def value(self, dtype: DType) -> Any:
-        if self._dice.random() < _NULLS:
-            return None
-        if dtype.is_vector:
-            return [self._dice.randrange(-64, 65) / 64 for _ in range(dtype.length)]  # exact in Float32
-        if dtype.is_float:
-            return self._float()
-        return {Int64: self._integer, String: self._text, Boolean: self._boolean, Timestamp: self._instant}[dtype]()
-
-    def _float(self) -> float:
-        luck = self._dice.random()
-        if luck < 0.1:
-            return self._dice.choice(_ODD_FLOATS)
-        return float(self._near()) if luck < 0.4 else round(self._dice.uniform(-100, 100), 2)
-
-    def _integer(self) -> int:
-        return int(self._near()) if self._dice.random() < 0.5 else self._dice.randrange(-5, 20)
-
-    def _near(self) -> float:
-        return self._dice.choice(self._numbers or [0, 1]) + self._dice.choice([-1, 0, 0, 1])
-
-    def _text(self) -> str:
-        return self._dice.choice(self._texts if self._texts and self._dice.random() < 0.7 else ["a", "A", "b", "", "é"])
-
-    def _boolean(self) -> bool:
-        return self._dice.random() < 0.5
-
-    def _instant(self) -> datetime:
-        return self._dice.choice(self._instants) + timedelta(microseconds=DAY) * self._dice.randrange(-3, 4)
-
-
-def _constants(view: FeatureView) -> Iterator[Any]:
-    """Yield the constants that a view's expressions compare with."""
-    for feature in view.features:
-        parts = [feature.expression]
-        if feature.aggregation is not None:
-            parts += feature.aggregation.expressions()
-            yield from feature.aggregation.buckets
-        for part in parts:
-            if part is not None:
-                yield from _constants_of(part)
-
-
-def _constants_of(expression: Expression) -> Iterator[Any]:
-    if isinstance(expression, Literal):
-        yield expression.value
-    elif isinstance(expression, Operation):
-        for _name, option in expression.options:
-            yield from option if isinstance(option, tuple) else (option,)
-        for argument in expression.arguments:
-            yield from _constants_of(argument)
+def _edges(view: FeatureView, as_of: datetime) -> list[datetime]:
+    at = to_microseconds(as_of)
+    tails = [window.tail(at) for window in view.windows]
+    spans = [span for span in (view.row_ttl, view.available_after, view.cadence) if span]
+    return [as_of, *map(from_microseconds, [*tails, *(at - span for span in spans), at + view.available_after])]

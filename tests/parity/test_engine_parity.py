@@ -16,7 +16,19 @@ from feature_assets.parity.engine import (
     made_up_rows,
 )
 from feature_assets.parity.polars_engine import polars_engine
-from feature_store import FeatureView
+from feature_store import (
+    Boolean,
+    Entity,
+    EventSource,
+    FeatureView,
+    Float64,
+    Int64,
+    String,
+    Timestamp,
+    col,
+    count,
+    feature_view,
+)
 from feature_store.engines.polars import tiles
 from feature_store.windows import Window
 from tests.engine import views as engine_views
@@ -51,6 +63,41 @@ def test_made_up_rows_reach_every_feature(view):
     values = [value for seed in SEEDS for value in checked(view, seed=seed).values]
     reached = {c.feature for c in values if c.expected.value not in (None, 0, False)}
     assert reached == {feature.name for feature in view.stored_features}
+
+
+SELECTIVE = {
+    "six columns": (col("city") == "Basel")
+    & (col("kind") == "taxi")
+    & (col("code") == "X1")
+    & (col("stops") == 12345)
+    & (col("fare") == 77.25)
+    & col("is_shared"),
+    "events after an instant": col("ended_at") >= datetime(2025, 3, 1, tzinfo=UTC),
+    "events of one day": (col("ended_at") >= datetime(2025, 3, 1, tzinfo=UTC))
+    & (col("ended_at") < datetime(2025, 3, 2, tzinfo=UTC)),
+    "an hour of a weekday": (col("booked_at").hour() == 5) & (col("booked_at").weekday() == 6),
+    "a number as text": col("code").cast(Int64) == 4711,
+    "a sum": col("stops") + col("fare") > 1000,
+    "one driver": col("driver_id") == 4711,
+}
+
+
+@pytest.mark.parametrize("name", SELECTIVE)
+def test_made_up_rows_pass_selective_filters(name):
+    types = {"driver_id": Int64, "stops": Int64, "fare": Float64, "is_shared": Boolean}
+    texts, times = ("city", "kind", "code"), ("ended_at", "booked_at")
+    trips = EventSource(
+        "trips",
+        asset="raw/trips",
+        event_time="ended_at",
+        columns={**types, **dict.fromkeys(texts, String), **dict.fromkeys(times, Timestamp)},
+        start=datetime(2024, 1, 1, tzinfo=UTC),
+        description="Trips",
+    )
+    driver = Entity("driver", keys={"driver_id": Int64}, description="A driver")
+    options = {"namespace": "rides", "version": 1, "owner": "engine", "cadence": "1d", "freshness": "2d"}
+    body = {"__doc__": "Trips.", "trips_7d": count(where=SELECTIVE[name], over="7d", description="Trips")}
+    assert_sample_parity(feature_view(entity=driver, source=trips, **options)(type("Trips", (), body)))
 
 
 def test_made_up_rows_are_the_same_for_the_same_seed():
