@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, cast
+from typing import cast
 
-from feature_store.dtypes import DType, Float64, Int64
+from feature_store.dtypes import MOST_SLOTS, DType, Float64, Int64
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import Scalar
 from feature_store.service_levels import check_span
 from feature_store.values import PYTHON_TYPES
-
-MOST_SLOTS: Final = 1000
-"""An array with more slots is a table of its own."""
 
 
 def check_k(where: str, kind: str, k: object) -> int:

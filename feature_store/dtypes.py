@@ -79,6 +79,9 @@ Bytes: Final = DType("Bytes", "O")
 KEY_DTYPES: Final = (Int64, String)
 """Types a join key can have."""
 
+MOST_SLOTS: Final = 1000
+"""Of an array that aggregates give, and of a one-hot vector: one with more is a table of its own."""
+
 _SCALARS: Final = {dtype.name: dtype for dtype in (Int64, Float64, Float32, Boolean, String, Timestamp)}
 _VECTOR: Final = re.compile(r"Vector\[([1-9]\d*)\]")
 _ARRAY: Final = re.compile(r"Array\[(\w+), ([1-9]\d*)\]")

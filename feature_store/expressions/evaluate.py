@@ -18,7 +18,7 @@ from feature_store.dtypes import Boolean, DType, Float64, Int64, String, dtype_f
 from feature_store.expressions import evaluate_calendar, evaluate_casts, evaluate_encodings
 from feature_store.expressions.integers import add, multiply, subtract
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, Option
-from feature_store.expressions.operations import infer_dtype
+from feature_store.expressions.operations import literal_dtype, result_dtype
 from feature_store.expressions.working import WorkingColumn, finite, map_distinct, nulls, numpy_type, read_column
 from feature_store.instants import to_microseconds
 
@@ -52,19 +52,19 @@ def evaluate(expression: Expression, columns: Mapping[str, Column], dtypes: Mapp
 def _evaluate(
     expression: Expression, columns: Mapping[str, Column], dtypes: Mapping[str, DType], count: int
 ) -> WorkingColumn:
-    dtype = infer_dtype(expression, dtypes)
     if isinstance(expression, ColumnRef):
         return read_column(columns[expression.name], dtypes[expression.name])
     if isinstance(expression, Literal):
-        return _literal(expression, dtype, count)
+        return _literal(expression, count)
     assert isinstance(expression, Operation)
     arguments = [_evaluate(argument, columns, dtypes, count) for argument in expression.arguments]
+    dtype = result_dtype(expression, [argument.dtype for argument in arguments])
     result = FUNCTIONS[expression.name](arguments, dict(expression.options), dtype)
     return finite(result.values, result.valid, dtype) if dtype is not None and dtype.is_float else result
 
 
-def _literal(literal: Literal, dtype: DType | None, count: int) -> WorkingColumn:
-    value = literal.value
+def _literal(literal: Literal, count: int) -> WorkingColumn:
+    value, dtype = literal.value, literal_dtype(literal)
     if dtype is None or value is None:
         return nulls(None, count)
     plain = to_microseconds(value) if isinstance(value, datetime) else value

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
-from feature_store.dtypes import Boolean, DType, Float64, Int64, String, Timestamp, Vector, dtype_from_name
+from feature_store.dtypes import MOST_SLOTS, Boolean, DType, Float64, Int64, String, Timestamp, Vector, dtype_from_name
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, Option
 
 Options = Mapping[str, Option]
@@ -122,7 +122,10 @@ def _is_in(types: Types, options: Options) -> DType:
 
 
 def _one_hot(types: Types, options: Options) -> DType:
-    return Vector(_need_members(types[0], options["categories"], "one_hot"))
+    size = _need_members(types[0], options["categories"], "one_hot")
+    instead = f"list at most {MOST_SLOTS}, or embed(...) them in shorter vectors"
+    _need(size <= MOST_SLOTS, f"one_hot lists {size} values", instead)
+    return Vector(size)
 
 
 def _ordinal(types: Types, options: Options) -> DType:
@@ -143,8 +146,9 @@ def _need_members(dtype: DType | None, values: Option, name: str) -> int:
     wanted = str if dtype == String else int
     bad = [] if dtype is None else [m for m in members if type(m) is not wanted or (wanted is int and m not in _INT64)]
     _need(not bad, f"{name} on {dtype} lists {', '.join(map(repr, bad[:3]))}", f"list values that are {dtype}")
-    twice = sorted({repr(member) for member in members if members.count(member) > 1}) if len(members) < 1000 else []
-    _need(len(set(members)) == len(members), f"{name} lists {', '.join(twice) or 'a value'} twice", "list it once")
+    if len(set(members)) < len(members):
+        twice = next(member for place, member in enumerate(members) if member in members[:place])
+        raise ExpressionTypeError(f"{name} lists {twice!r} twice", "list it once")
     return len(members)
 
 
@@ -236,12 +240,21 @@ def infer_dtype(expression: Expression, schema: Mapping[str, DType]) -> DType | 
     if isinstance(expression, ColumnRef):
         return schema[expression.name]
     if isinstance(expression, Literal):
-        return _literal_dtype(expression)
+        return literal_dtype(expression)
     assert isinstance(expression, Operation)
-    arguments = [infer_dtype(argument, schema) for argument in expression.arguments]
-    arrays: Types = [dtype for dtype in arguments if dtype is not None and dtype.is_array]
-    _need(not arrays, f"{expression.name} is not defined for {_spell(arrays[:1])}", "compute with single values")
-    return SIGNATURES[expression.name].result(arguments, dict(expression.options))
+    return result_dtype(expression, [infer_dtype(argument, schema) for argument in expression.arguments])
+
+
+def result_dtype(operation: Operation, types: Types) -> DType | None:
+    """Return the type of an operation on arguments of these types.
+
+    Raises:
+        ExpressionTypeError: the types do not fit.
+    """
+    for dtype in types:
+        if dtype is not None and dtype.is_array:
+            raise ExpressionTypeError(f"{operation.name} is not defined for {dtype}", "compute with single values")
+    return SIGNATURES[operation.name].result(types, dict(operation.options))
 
 
 _LITERALS: Final[Mapping[type, DType]] = {
@@ -253,7 +266,12 @@ _LITERALS: Final[Mapping[type, DType]] = {
 }
 
 
-def _literal_dtype(literal: Literal) -> DType | None:
+def literal_dtype(literal: Literal) -> DType | None:
+    """Return the type of a constant; None for null.
+
+    Raises:
+        ExpressionTypeError: no column can hold it.
+    """
     value = literal.value
     if value is None:
         return None

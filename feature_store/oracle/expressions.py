@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from feature_store.dtypes import Boolean, DType, Float32, Int64, String, Timestamp, dtype_from_name
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation
-from feature_store.expressions.operations import infer_dtype
+from feature_store.expressions.operations import literal_dtype, result_dtype
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -68,17 +68,22 @@ def round_to_float32(value: float) -> float | None:
 
 def evaluate(expression: Expression, row: Row, schema: Mapping[str, DType]) -> Any:
     """Return the value of an expression over one row whose columns have these types."""
-    dtype = infer_dtype(expression, schema)
+    return typed_value(expression, row, schema)[0]
+
+
+def typed_value(expression: Expression, row: Row, schema: Mapping[str, DType]) -> tuple[Any, DType | None]:
+    """Return the value of an expression and its type; None for a literal null."""
     if isinstance(expression, ColumnRef):
-        value = row[expression.name]
+        value, dtype = row[expression.name], schema[expression.name]
     elif isinstance(expression, Literal):
-        value = expression.value
+        value, dtype = expression.value, literal_dtype(expression)
     else:
         assert isinstance(expression, Operation)
-        arguments = [evaluate(argument, row, schema) for argument in expression.arguments]
-        types = [infer_dtype(argument, schema) for argument in expression.arguments]
-        value = apply(expression.name, arguments, types, dict(expression.options), dtype)
-    return None if dtype is None else as_type(value, dtype)
+        arguments = [typed_value(argument, row, schema) for argument in expression.arguments]
+        values, types = [value for value, _ in arguments], [dtype for _, dtype in arguments]
+        dtype = result_dtype(expression, types)
+        value = apply(expression.name, values, types, dict(expression.options), dtype)
+    return None if dtype is None else as_type(value, dtype), dtype
 
 
 def apply(

@@ -302,6 +302,13 @@ WRONG: Cases = {
         lambda: x(ordinal(DEPARTMENT, {"DELI": 1})),
         "retail/spend/v1.x: ordinal got {'DELI': 1} instead of a list. Instead: write a list, which has an order.",
     ),
+    "one_hot of very many categories": (
+        lambda: x(one_hot(QUANTITY, range(1001))),
+        (
+            "retail/spend/v1.x: one_hot lists 1001 values. Instead: list at most 1000, or embed(...) them in shorter "
+            "vectors."
+        ),
+    ),
     "ordinal without categories": (
         lambda: x(ordinal(DEPARTMENT, [])),
         "retail/spend/v1.x: ordinal lists no value. Instead: list at least one.",

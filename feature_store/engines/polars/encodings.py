@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
 import polars as pl
 
+from feature_store.columns import Array
 from feature_store.engines.polars.typed import Typed
 from feature_store.expressions.nodes import Option
 
@@ -15,9 +15,8 @@ from feature_store.expressions.nodes import Option
 def one_hot(value: Typed, categories: Option) -> pl.Expr:
     """Return a vector with a 1 at the place of the category; all zeros for any other value and for null."""
     size = len(_values(categories))
-    rows = [[float(place == other) for other in range(size)] for place in range(size)]
     nothing = pl.lit(pl.Series([[0.0] * size], dtype=pl.Array(pl.Float32, size))).first()
-    return _lookup(value, categories, rows).fill_null(nothing)
+    return _lookup(value, categories, np.eye(size, dtype=np.float32)).fill_null(nothing)
 
 
 def ordinal(value: Typed, categories: Option) -> pl.Expr:
@@ -37,13 +36,13 @@ def bucketise(value: Typed, boundaries: Option) -> pl.Expr:
 
 def embed(value: Typed, keys: Option, vectors: Option) -> pl.Expr:
     """Return the vector of a key; null for an unknown key and for null."""
-    return _lookup(value, keys, cast("Sequence[Sequence[float]]", vectors))
-
-
-def _lookup(value: Typed, keys: Option, vectors: Sequence[Sequence[float]]) -> pl.Expr:
-    dtype = pl.Array(pl.Float32, len(vectors[0]))
     # Adding zero turns -0.0 into 0.0, also where rounding made it.
-    table = pl.Series(np.array(vectors, np.float32) + np.float32(0), dtype=dtype)
+    return _lookup(value, keys, np.array(_values(vectors), np.float32) + np.float32(0))
+
+
+def _lookup(value: Typed, keys: Option, vectors: Array) -> pl.Expr:
+    dtype = pl.Array(pl.Float32, vectors.shape[1])
+    table = pl.Series(vectors, dtype=dtype)
     return _null_safe(value, keys).replace_strict(_values(keys), table, default=None, return_dtype=dtype)
 
 

@@ -17,7 +17,7 @@ from feature_store.engines.polars import casts, encodings
 from feature_store.engines.polars.dtypes import TIMESTAMP, constant
 from feature_store.engines.polars.typed import Typed, finite, read_column
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, Option
-from feature_store.expressions.operations import infer_dtype
+from feature_store.expressions.operations import literal_dtype, result_dtype
 
 Options = Mapping[str, Option]
 Builder = Callable[[list[Typed], Options, DType | None], pl.Expr]
@@ -41,13 +41,15 @@ def compile_expression(expression: Expression, schema: Mapping[str, DType]) -> p
 
 
 def _compile(expression: Expression, schema: Mapping[str, DType]) -> Typed:
-    dtype = infer_dtype(expression, schema)
     if isinstance(expression, ColumnRef):
-        return Typed(read_column(expression.name, schema[expression.name]), dtype)
+        dtype = schema[expression.name]
+        return Typed(read_column(expression.name, dtype), dtype)
     if isinstance(expression, Literal):
+        dtype = literal_dtype(expression)
         return Typed(_literal(expression, dtype), dtype)
     assert isinstance(expression, Operation)
     arguments = [_compile(argument, schema) for argument in expression.arguments]
+    dtype = result_dtype(expression, [argument.dtype for argument in arguments])
     result = OPERATIONS[expression.name](arguments, dict(expression.options), dtype)
     return Typed(finite(result) if dtype is not None and dtype.is_float else result, dtype)
 
