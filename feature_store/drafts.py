@@ -20,7 +20,7 @@ WRITTEN: Final = "__written_features__"
 """The entry of a class body that lists every draft made in it, with its line."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FeatureDraft(Expression):
     """A feature as written in a class body; the view gives it its name. Usable in expressions of derived features."""
 
@@ -34,7 +34,7 @@ class FeatureDraft(Expression):
         _note_in_class_body(self)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class AggregateDraft(FeatureDraft):
     """An aggregate of events; see ``Aggregation`` for its options."""
 
@@ -51,21 +51,21 @@ class AggregateDraft(FeatureDraft):
     denominator: Expression | None = None
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FieldDraft(FeatureDraft):
     """A value of a table's row; without an expression, the column of the feature's name."""
 
     expression: Expression | None
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class DerivedDraft(FeatureDraft):
     """An expression over features of the view."""
 
     expression: Expression
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class OnReadDraft(FeatureDraft):
     """A value computed when read."""
 

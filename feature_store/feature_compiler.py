@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from typing import Final
 
 from feature_store.aggregate_compiler import compile_aggregate
 from feature_store.checks import one_of
@@ -19,6 +20,9 @@ from feature_store.row_expressions import over_rows, row_order
 from feature_store.sources import EventSource
 
 Features = Mapping[str, Feature]
+
+MOST_BELOW: Final = 19
+"""How many derived features in a row another may be derived from: explanations and lineage follow every way down."""
 
 
 def compile_all(scope: ViewScope) -> dict[str, Feature]:
@@ -80,12 +84,24 @@ def _check_reads(scope: ViewScope, name: str, expression: Expression) -> None:
 def _each_after_those_it_reads(scope: ViewScope, expressions: Mapping[str, Expression]) -> list[str]:
     reads = {name: [read for read in column_names(each) if read in expressions] for name, each in expressions.items()}
     try:
-        return list(TopologicalSorter(reads).static_order())
+        order = list(TopologicalSorter(reads).static_order())
+        _check_depth(scope, order, reads)
+        return order
     except CycleError as error:
         cycle: list[str] = error.args[1][:0:-1]
     first = min(range(len(cycle)), key=lambda place: list(expressions).index(cycle[place]))
     path = " -> ".join([*cycle[first:], *cycle[: first + 1]])
     raise DefinitionError(scope.place_of(cycle[first]), f"reads itself: {path}", "break the cycle")
+
+
+def _check_depth(scope: ViewScope, order: Sequence[str], reads: Mapping[str, Sequence[str]]) -> None:
+    below: dict[str, int] = {}
+    for name in order:
+        below[name] = max((1 + below[read] for read in reads[name]), default=0)
+        if below[name] > MOST_BELOW:
+            problem = f"builds on {below[name]} derived features in a row, which is more than {MOST_BELOW}"
+            instead = "write more of it in one expression, or compute it upstream"
+            raise DefinitionError(scope.place_of(name), problem, instead)
 
 
 def _compile_derived(scope: ViewScope, name: str, expression: Expression, done: Features) -> Feature:
@@ -101,7 +117,7 @@ def _compile_on_read(scope: ViewScope, name: str, draft: OnReadDraft, done: Feat
     dtype = Float64 if draft.function == "days_since" else Int64
     if draft.read is None and draft.function in OF_T_ALONE:
         return checked_feature(scope, name, dtype, ["on-read", draft.function, None], on_read=draft.function)
-    read = None if draft.read is None else over_features(scope, name, draft.read)
+    read = over_features(scope, name, draft.read) if isinstance(draft.read, Expression) else None
     stored = done.get(read.name) if isinstance(read, ColumnRef) else None
     if stored is None or not stored.is_stored:
         raise DefinitionError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from feature_store.aggregations import Aggregation
 from feature_store.checks import check_name
@@ -19,6 +20,9 @@ from feature_store.fingerprints import fingerprint
 from feature_store.service_levels import Cycle, check_freshness
 from feature_store.sources import Source
 from feature_store.values import check_default, check_dtype, default_json
+
+DEEPEST: Final = 300
+"""How many operations may stand within one another: Python, JSON and engines walk through them by recursion."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,16 @@ class ViewScope:
         return f"{self.place}.{name}"
 
 
+def check_depth(place: str, expression: Expression) -> None:
+    """Refuse an expression that is too deep, before anything walks through it."""
+    if expression.depth > DEEPEST:
+        instead = "compute parts of it upstream, or add up many terms in groups: (a + b) + (c + d)"
+        raise DefinitionError(place, f"is {expression.depth} operations deep, which is more than {DEEPEST}", instead)
+
+
 def over_features(scope: ViewScope, name: str, expression: Expression) -> Expression:
     """Return an expression of a feature over others, in which those stand as columns."""
+    check_depth(scope.place_of(name), expression)
     try:
         return replace_drafts(expression, scope.names)
     except KeyError:

@@ -7,7 +7,7 @@ from feature_store.drafts import FeatureDraft
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import ColumnRef, Expression, column_names, replace_columns, walk
-from feature_store.feature_scope import ViewScope, checked_dtype
+from feature_store.feature_scope import ViewScope, check_depth, checked_dtype
 from feature_store.sources import TableSource
 
 
@@ -28,6 +28,7 @@ def over_rows(scope: ViewScope, name: str, what: str, expression: object) -> tup
             else "write an expression such as col('x')"
         )
         raise DefinitionError(place, f"{what} is not an expression but {expression!r}", hint)
+    check_depth(place, expression)
     for node in walk(expression):
         if isinstance(node, FeatureDraft):
             read = scope.names.get(id(node), "of another view")

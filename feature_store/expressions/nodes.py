@@ -19,7 +19,12 @@ class Expression:
 
     Nulls: every operation on a null is null, but for ``&`` and ``|`` (three-valued logic), ``is_null``, ``fill_null``
     and ``when``. Division is always Float64 and x/0 is null.
+
+    Attributes:
+        depth: how many operations stand within one another.
     """
+
+    depth: int = 0
 
     def __add__(self, other: Operand) -> Operation:
         return operation("add", self, other)
@@ -83,9 +88,12 @@ class Expression:
 
     __hash__ = object.__hash__
 
+    def __repr__(self) -> str:
+        return f"an expression over {', '.join(column_names(self)) or 'features'}"
+
     def __bool__(self) -> bool:
         raise DefinitionError(
-            f"an expression over {', '.join(column_names(self)) or 'features'}",
+            repr(self),
             "has no truth value; it is used with and, or, not, in, if, or in a chain a < b < c",
             "use & | ~, is_in(...), when(...), and (a < b) & (b < c)",
         )
@@ -135,7 +143,7 @@ class Expression:
         return operation("weekday", self)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ColumnRef(Expression):
     """A column of the source, or in a derived feature another feature of the view.
 
@@ -146,27 +154,27 @@ class ColumnRef(Expression):
     """
 
     name: str
-    dtype: DType | None = field(default=None, repr=False)
+    dtype: DType | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Literal(Expression):
     """A constant; timestamps carry a zone."""
 
     value: Scalar | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Operation(Expression):
     """An operation on other expressions; ``name`` is a key of ``operations.SIGNATURES``."""
 
     name: str
     arguments: tuple[Expression, ...]
     options: tuple[tuple[str, Option], ...] = ()
+    depth: int = field(init=False, default=0)
 
-    def option(self, name: str) -> Option:
-        """Return one option."""
-        return dict(self.options)[name]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "depth", 1 + max(argument.depth for argument in self.arguments))
 
 
 Operand = Expression | Scalar | None
@@ -190,11 +198,13 @@ def members(values: object) -> Option:
 
 
 def walk(expression: Expression) -> Iterator[Expression]:
-    """Yield an expression and everything in it."""
-    yield expression
-    if isinstance(expression, Operation):
-        for argument in expression.arguments:
-            yield from walk(argument)
+    """Yield an expression and everything in it, outermost and leftmost first."""
+    waiting = [expression]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, Operation):
+            waiting.extend(reversed(node.arguments))
 
 
 def column_names(expression: Expression) -> list[str]:

@@ -30,6 +30,7 @@ from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.expressions import OPERATIONS, compile_expression
 from feature_store.expressions.nodes import operation
 from feature_store.expressions.operations import SIGNATURES, infer_dtype
+from feature_store.feature_scope import DEEPEST
 from feature_store.instants import FIRST, LAST, to_microseconds
 from feature_store.oracle.expressions import EPOCH, evaluate, round_to_float32
 from tests.engine.frames import frame
@@ -343,6 +344,21 @@ def test_instants_of_a_source_that_lie_outside_the_calendar_are_null():
     for expression in (col("x"), col("x").year(), col("x").cast(String)):
         found = instants.with_columns(result=compile_expression(expression, COLUMNS))["result"]
         assert found.is_null().to_list() == [True, False, False, False, False, True, True]
+
+
+def deepest():
+    """A sum and a choice of as many operations within one another as there may be."""
+    total, choice = col("i") + col("j"), col("i") * 2
+    for number in range(1, DEEPEST):
+        total = total + col("j")
+        choice = when(col("j") == number).then(number).otherwise(choice)
+    return [total, choice]
+
+
+def test_the_deepest_expressions_equal_the_oracle():
+    for expression in deepest():
+        assert expression.depth == DEEPEST
+        assert_equal_to_oracle(expression, [one_row(i=1, j=2), one_row(i=1, j=299), one_row()])
 
 
 def test_constants_are_repeated_in_every_row_and_none_in_no_row():

@@ -92,6 +92,13 @@ def test_an_expression_comes_back_from_its_canonical_form(dtype, data):
     assert infer_dtype(back, COLUMNS) == dtype or dtype == Float64
 
 
+def test_the_deepest_expressions_equal_the_oracle_and_come_back_from_json():
+    for expression in engine.deepest():
+        assert_equal_to_oracle(expression, [one_row(i=1, j=2), one_row(i=1, j=299), one_row()])
+        canonical = to_canonical(expression)
+        assert to_canonical(from_canonical(json.loads(json.dumps(canonical)))) == canonical
+
+
 def test_constants_are_repeated_in_every_row_and_none_in_no_row():
     assert computed(lit(1) + 2, [one_row(), one_row()]) == [3, 3]
     assert computed(lit(1) + 2, []) == []

@@ -61,6 +61,23 @@ WRONG: Cases = {
         ),
         "retail/spend/v1.b: reads itself: b -> c -> b. Instead: break the cycle.",
     ),
+    "a long chain of derived features": (
+        lambda: events(
+            spend=spend(),
+            **{f"x{n}": derive(col(f"x{n + 1}" if n < 21 else "spend") + 1, description="X") for n in range(1, 22)},
+        ),
+        (
+            "retail/spend/v1.x1: builds on 20 derived features in a row, which is more than 19. Instead: write more "
+            "of it in one expression, or compute it upstream."
+        ),
+    ),
+    "a very deep expression": (
+        lambda: derived(sum([col("spend")] * 5000)),
+        (
+            "retail/spend/v1.x: is 5000 operations deep, which is more than 300. Instead: compute parts of it "
+            "upstream, or add up many terms in groups: (a + b) + (c + d)."
+        ),
+    ),
     "unknown feature": (
         lambda: derived(col("spent") + 1),
         (

@@ -180,7 +180,7 @@ WRONG: Cases = {
     ),
     "contains an expression": (
         lambda: x(DEPARTMENT.contains(DEPARTMENT)),
-        "retail/spend/v1.x: contains got ColumnRef(name='department'). Instead: give the text to look for.",
+        "retail/spend/v1.x: contains got an expression over department. Instead: give the text to look for.",
     ),
     "year of a string": (
         lambda: x(DEPARTMENT.year()),
@@ -318,6 +318,13 @@ WRONG: Cases = {
         (
             "retail/spend/v1.x: ordinal needs an Int64 or String, not Boolean. Instead: use .cast(...) where the "
             "type does not fit."
+        ),
+    ),
+    "a very deep expression": (
+        lambda: x(sum([QUANTITY] * 5000)),
+        (
+            "retail/spend/v1.x: is 5000 operations deep, which is more than 300. Instead: compute parts of it "
+            "upstream, or add up many terms in groups: (a + b) + (c + d)."
         ),
     ),
     "bucketise of a string": (
