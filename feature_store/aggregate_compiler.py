@@ -25,7 +25,7 @@ def compile_aggregate(scope: ViewScope, name: str, draft: AggregateDraft) -> Fea
     value, dtype = _value(scope, name, draft)
     if draft.k is not None and draft.default is not None:
         raise DefinitionError(
-            place, f"{draft.kind} with default={draft.default!r}", "leave it out: slots without a value are null"
+            place, f"{draft.function} with default={draft.default!r}", "leave it out: slots without a value are null"
         )
     where = None if draft.where is None else _condition(scope, name, "where=", draft.where)
     by, buckets = _buckets(scope, name, draft)
@@ -34,7 +34,7 @@ def compile_aggregate(scope: ViewScope, name: str, draft: AggregateDraft) -> Fea
         value,
         compile_window(place, draft.over, draft.hop, cadence=scope.cadence, start=scope.start, source=scope.source),
         where,
-        k=check_k(place, draft.kind, draft.k) if draft.kind in ("first_k", "last_k", "top_k") else None,
+        k=check_k(place, draft.function, draft.k) if draft.kind in ("first_k", "last_k", "top_k") else None,
         q=check_q(place, draft.q) if draft.kind == "approx_percentile" else None,
         half_life=check_half_life(place, draft.half_life) if draft.kind == "decayed_sum" else None,
         denominator=_denominator(scope, name, draft),
@@ -50,11 +50,11 @@ def _value(scope: ViewScope, name: str, draft: AggregateDraft) -> tuple[Expressi
         return _condition(scope, name, "the numerator of count_ratio", draft.value), Float64
     value = dtype = None
     if draft.value is not None or draft.kind != "count":
-        value, dtype = over_rows(scope, name, f"the value of {draft.kind}", draft.value)
+        value, dtype = over_rows(scope, name, f"the value of {draft.function}", draft.value)
     try:
         return value, KINDS[draft.kind].result(dtype)
     except TypeError as error:
-        problem = str(error)
+        problem = f"{draft.function} {error}"
     raise DefinitionError(scope.place_of(name), problem, "aggregate another expression, or .cast(...) it")
 
 

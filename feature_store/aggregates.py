@@ -3,82 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict, Unpack
+from typing import Unpack, cast
 
-from feature_store.drafts import AggregateDraft, Default
-from feature_store.dtypes import DType
-from feature_store.errors import DefinitionError
+from feature_store.drafts import AggregateDraft
 from feature_store.expressions.nodes import Expression, Scalar
-
-
-class Options(TypedDict, total=False):
-    """What every aggregate can be given.
-
-    Attributes:
-        description: one line for the catalog (required).
-        over: the window, e.g. ``7d``; without it, all history.
-        hop: step of the window's tail, if another than the default for its length.
-        where: only events for which this Boolean expression is true count.
-        dtype: Float32 to narrow a Float64; otherwise inferred. Of an array, the type of its slots.
-        default: value where nothing was counted; of an array, in each slot of which nothing was.
-        freshness: SLA, if another than the view's.
-        renamed_from: former name of the feature.
-    """
-
-    description: str
-    over: str
-    hop: str
-    where: Expression
-    dtype: DType
-    default: Default
-    freshness: str
-    renamed_from: str
-
-
-class ByOptions(Options, total=False):
-    """What aggregates can be given that can be kept apart by the value of an expression.
-
-    Attributes:
-        by: count events apart by this value; the feature is an array with a slot per bucket.
-        buckets: the values of ``by`` that have a slot, in order; events of other values do not count.
-    """
-
-    by: Expression
-    buckets: Sequence[Scalar]
+from feature_store.feature_options import AggregateOptions, ByOptions, check_options
 
 
 def _draft(
-    kind: str,
+    function: str,
     value: Expression | None,
-    options: Options | ByOptions,
+    options: AggregateOptions,
     *,
+    kind: str | None = None,
     can_be_by: bool = False,
     k: int | None = None,
     q: float | None = None,
     half_life: str | None = None,
     denominator: Expression | None = None,
 ) -> AggregateDraft:
-    known = (ByOptions if can_be_by else Options).__annotations__
-    unknown = sorted(options.keys() - known.keys())
-    if unknown:
-        raise DefinitionError(f"{kind}(...)", f"has no option {unknown[0]!r}", f"use one of {', '.join(known)}")
+    check_options(function, options, ByOptions if can_be_by else AggregateOptions)
     return AggregateDraft(
-        kind=kind,
+        function=function,
+        kind=kind or function,
         value=value,
-        description=options.get("description", ""),
-        over=options.get("over"),
-        hop=options.get("hop"),
-        where=options.get("where"),
-        dtype=options.get("dtype"),
-        default=options.get("default"),
-        freshness=options.get("freshness"),
-        renamed_from=options.get("renamed_from"),
-        by=options.get("by"),
-        buckets=options.get("buckets"),
         k=k,
         q=q,
         half_life=half_life,
         denominator=denominator,
+        **cast("ByOptions", options),
     )
 
 
@@ -87,9 +40,11 @@ def count(value: Expression | None = None, **options: Unpack[ByOptions]) -> Aggr
     return _draft("count", value, options, can_be_by=True)
 
 
-def histogram(value: Expression, categories: Sequence[Scalar], **options: Unpack[Options]) -> AggregateDraft:
+def histogram(value: Expression, categories: Sequence[Scalar], **options: Unpack[AggregateOptions]) -> AggregateDraft:
     """How many rows of each category; Array[Int64, n], zeros when empty. Values of no category do not count."""
-    return count(by=value, buckets=categories, **options)
+    check_options("histogram", options, AggregateOptions)
+    given: ByOptions = {**options, "by": value, "buckets": categories}
+    return _draft("histogram", None, given, kind="count", can_be_by=True)
 
 
 def sum_(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
@@ -122,7 +77,7 @@ def variance(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
     return _draft("variance", value, options, can_be_by=True)
 
 
-def skew(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+def skew(value: Expression, **options: Unpack[AggregateOptions]) -> AggregateDraft:
     """Skewness ``sqrt(n) * M3 / M2^1.5`` (biased), Float64; null for fewer than three values or equal ones.
 
     It is as exact as the deviation is: ``1e-14 * (1 + largest input / deviation) * (1 + |skewness|) * sqrt(n)``. For a
@@ -141,17 +96,17 @@ def last(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
     return _draft("last", value, options, can_be_by=True)
 
 
-def first_k(value: Expression, k: int, **options: Unpack[Options]) -> AggregateDraft:
+def first_k(value: Expression, k: int, **options: Unpack[AggregateOptions]) -> AggregateDraft:
     """The k earliest non-null values by (event time, sequence, value), earliest first; Array, null when empty."""
     return _draft("first_k", value, options, k=k)
 
 
-def last_k(value: Expression, k: int, **options: Unpack[Options]) -> AggregateDraft:
+def last_k(value: Expression, k: int, **options: Unpack[AggregateOptions]) -> AggregateDraft:
     """The k latest non-null values by (event time, sequence, value), latest first; Array, null when empty."""
     return _draft("last_k", value, options, k=k)
 
 
-def top_k(value: Expression, k: int, **options: Unpack[Options]) -> AggregateDraft:
+def top_k(value: Expression, k: int, **options: Unpack[AggregateOptions]) -> AggregateDraft:
     """The k largest values, equal ones kept, largest first; Array, null when empty."""
     return _draft("top_k", value, options, k=k)
 
@@ -161,7 +116,7 @@ def n_unique(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
     return _draft("n_unique", value, options, can_be_by=True)
 
 
-def approx_n_unique(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+def approx_n_unique(value: Expression, **options: Unpack[AggregateOptions]) -> AggregateDraft:
     """About how many distinct non-null values; Int64, 0 when empty.
 
     Exact up to 4096 of them; beyond, the standard error is 1.6 % (a Theta sketch of 4096 hashes, 32 KB at most).
@@ -169,7 +124,7 @@ def approx_n_unique(value: Expression, **options: Unpack[Options]) -> AggregateD
     return _draft("approx_n_unique", value, options)
 
 
-def approx_percentile(value: Expression, q: float, **options: Unpack[Options]) -> AggregateDraft:
+def approx_percentile(value: Expression, q: float, **options: Unpack[AggregateOptions]) -> AggregateDraft:
     """A value within 1 % of the percentile q (0 to 1), Float64; null when empty.
 
     The exact percentile is the nearest rank: of n sorted values the one at place ``floor(q * (n - 1))``, from 0.
@@ -177,12 +132,12 @@ def approx_percentile(value: Expression, q: float, **options: Unpack[Options]) -
     return _draft("approx_percentile", value, options, q=q)
 
 
-def approx_median(value: Expression, **options: Unpack[Options]) -> AggregateDraft:
+def approx_median(value: Expression, **options: Unpack[AggregateOptions]) -> AggregateDraft:
     """A value within 1 % of the median, which is ``approx_percentile(value, 0.5)``."""
-    return approx_percentile(value, 0.5, **options)
+    return _draft("approx_median", value, options, kind="approx_percentile", q=0.5)
 
 
-def decayed_sum(value: Expression, half_life: str, **options: Unpack[Options]) -> AggregateDraft:
+def decayed_sum(value: Expression, half_life: str, **options: Unpack[AggregateOptions]) -> AggregateDraft:
     """Sum in which an event counts half as much every half-life: ``value * 2^-((as_of - time) / half_life)``.
 
     Float64; 0 when empty.
@@ -190,6 +145,6 @@ def decayed_sum(value: Expression, half_life: str, **options: Unpack[Options]) -
     return _draft("decayed_sum", value, options, half_life=half_life)
 
 
-def count_ratio(numerator: Expression, denominator: Expression, **options: Unpack[Options]) -> AggregateDraft:
+def count_ratio(numerator: Expression, denominator: Expression, **options: Unpack[AggregateOptions]) -> AggregateDraft:
     """Rows for which one Boolean expression is true, divided by those for which another is; Float64, x/0 is null."""
     return _draft("count_ratio", numerator, options, denominator=denominator)

@@ -31,7 +31,7 @@ class Kind:
 
     Attributes:
         result: type of the value for a type of input (None: no input), of one slot where the value is an array;
-            raises ``TypeError`` where undefined.
+            raises ``TypeError``, saying what is wrong with the input, where undefined.
         states: the parts of its state.
         empty: value where nothing was counted.
     """
@@ -41,52 +41,49 @@ class Kind:
     empty: int | None = None
 
 
-def _number(name: str, integer: DType) -> Callable[[DType | None], DType]:
+def _number(integer: DType) -> Callable[[DType | None], DType]:
     def result(dtype: DType | None) -> DType:
         if dtype is None or not dtype.is_numeric:
-            raise TypeError(f"{name} needs a number, not {dtype}")
+            raise TypeError(f"needs a number, not {dtype}")
         return integer if dtype.is_integer else Float64
 
     return result
 
 
-def _same(name: str, ordered: bool) -> Callable[[DType | None], DType]:
+def _same(*, ordered: bool) -> Callable[[DType | None], DType]:
     def result(dtype: DType | None) -> DType:
         if dtype is None or dtype.is_vector or (ordered and dtype == Boolean):
-            raise TypeError(f"{name} is not defined for {dtype}")
+            raise TypeError(f"is not defined for {dtype}")
         return dtype
 
     return result
 
 
-def _unique(name: str) -> Callable[[DType | None], DType]:
-    def result(dtype: DType | None) -> DType:
-        if dtype is None or dtype.is_vector:
-            raise TypeError(f"{name} is not defined for {dtype}")
-        return Int64
-
-    return result
+def _number_of_distinct(dtype: DType | None) -> DType:
+    if dtype is None or dtype.is_vector:
+        raise TypeError(f"is not defined for {dtype}")
+    return Int64
 
 
 KINDS: Final[Mapping[str, Kind]] = {
     "count": Kind(lambda _dtype: Int64, ("n",), empty=0),
-    "sum": Kind(_number("sum", Int64), ("n", "sum"), empty=0),
-    "mean": Kind(_number("mean", Float64), ("n", "mean")),
-    "std": Kind(_number("std", Float64), ("n", "mean", "m2")),
-    "min": Kind(_same("min", ordered=True), ("min",)),
-    "max": Kind(_same("max", ordered=True), ("max",)),
-    "first": Kind(_same("first", ordered=False), ("first",)),
-    "last": Kind(_same("last", ordered=False), ("last",)),
-    "n_unique": Kind(_unique("n_unique"), ("unique",), empty=0),
-    "variance": Kind(_number("variance", Float64), ("n", "mean", "m2")),
+    "sum": Kind(_number(Int64), ("n", "sum"), empty=0),
+    "mean": Kind(_number(Float64), ("n", "mean")),
+    "std": Kind(_number(Float64), ("n", "mean", "m2")),
+    "min": Kind(_same(ordered=True), ("min",)),
+    "max": Kind(_same(ordered=True), ("max",)),
+    "first": Kind(_same(ordered=False), ("first",)),
+    "last": Kind(_same(ordered=False), ("last",)),
+    "n_unique": Kind(_number_of_distinct, ("unique",), empty=0),
+    "variance": Kind(_number(Float64), ("n", "mean", "m2")),
     # Rounding leaves a tiny m2 of equal values; the smallest and the largest tell exactly that there is no spread.
-    "skew": Kind(_number("skew", Float64), ("n", "mean", "m2", "m3", "min", "max")),
-    "approx_percentile": Kind(_number("approx_percentile", Float64), ("bins", "bin_counts")),
-    "approx_n_unique": Kind(_unique("approx_n_unique"), ("theta",), empty=0),
-    "first_k": Kind(_same("first_k", ordered=False), ("first_k",)),
-    "last_k": Kind(_same("last_k", ordered=False), ("last_k",)),
-    "top_k": Kind(_same("top_k", ordered=True), ("top_k",)),
-    "decayed_sum": Kind(_number("decayed_sum", Float64), ("decayed",), empty=0),
+    "skew": Kind(_number(Float64), ("n", "mean", "m2", "m3", "min", "max")),
+    "approx_percentile": Kind(_number(Float64), ("bins", "bin_counts")),
+    "approx_n_unique": Kind(_number_of_distinct, ("theta",), empty=0),
+    "first_k": Kind(_same(ordered=False), ("first_k",)),
+    "last_k": Kind(_same(ordered=False), ("last_k",)),
+    "top_k": Kind(_same(ordered=True), ("top_k",)),
+    "decayed_sum": Kind(_number(Float64), ("decayed",), empty=0),
     "count_ratio": Kind(lambda _dtype: Float64, ("n", "n")),
 }
 """Every aggregation by name."""

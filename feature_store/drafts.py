@@ -9,9 +9,10 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NoReturn
 
 from feature_store.dtypes import DType
+from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import ColumnRef, Expression, Scalar, replace_leaves
 
 Default = int | float | bool | str | datetime
@@ -24,7 +25,7 @@ WRITTEN: Final = "__written_features__"
 class FeatureDraft(Expression):
     """A feature as written in a class body; the view gives it its name. Usable in expressions of derived features."""
 
-    description: str
+    description: str = ""
     dtype: DType | None = None
     default: Default | None = None
     freshness: str | None = None
@@ -33,11 +34,20 @@ class FeatureDraft(Expression):
     def __post_init__(self) -> None:
         _note_in_class_body(self)
 
+    def __call__(self, *_arguments: object, **_options: object) -> NoReturn:
+        """Say what went wrong where a feature took the name of the function that made it."""
+        raise DefinitionError(
+            "a feature",
+            "is called like a function: a line above gave the name of that function to a feature of this class",
+            "give the feature another name, e.g. mean_7d, or call the function as feature_store.mean(...)",
+        )
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class AggregateDraft(FeatureDraft):
-    """An aggregate of events; see ``Aggregation`` for its options."""
+    """An aggregate of events, made by ``function``; see ``Aggregation`` for its options."""
 
+    function: str
     kind: str
     value: Expression | None
     over: str | None = None

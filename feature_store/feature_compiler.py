@@ -130,4 +130,5 @@ def _compile_on_read(scope: ViewScope, name: str, draft: OnReadDraft, done: Feat
             place, f"{draft.function} reads {stored.name}, which is {stored.dtype}", "give it a Timestamp feature"
         )
     definition = ["on-read", draft.function, stored.fingerprint]
-    return checked_feature(scope, name, dtype, definition, on_read=draft.function, reads=(stored.name,))
+    read, sla = (stored.name,), stored.freshness
+    return checked_feature(scope, name, dtype, definition, on_read=draft.function, reads=read, freshness=sla)

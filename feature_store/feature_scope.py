@@ -94,6 +94,7 @@ def checked_feature(
     expression: Expression | None = None,
     on_read: str | None = None,
     reads: tuple[str, ...] = (),
+    freshness: int | None = None,
 ) -> Feature:
     """Return a feature of the view, once the options that all features have are checked.
 
@@ -106,13 +107,14 @@ def checked_feature(
         expression: of a field or a derived feature.
         on_read: the function of an on-read feature.
         reads: the features that a derived or on-read feature reads.
+        freshness: its SLA if it declares none, microseconds; None: the view's.
     """
     place, draft = scope.place_of(name), scope.drafts[name]
     element = check_dtype(place, draft.dtype, inferred)
     default = check_default(place, draft.default, element)
     length = None if aggregation is None else aggregation.length
     dtype = element if length is None else Array(element, length)
-    freshness = scope.freshness
+    freshness = scope.freshness if freshness is None else freshness
     if draft.freshness is not None:
         freshness = check_freshness(place, draft.freshness, scope.cycle)
     _check_renamed_from(scope, place, draft.renamed_from)

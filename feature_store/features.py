@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Unpack
 
 from feature_store.aggregations import Aggregation
 from feature_store.drafts import Default, DerivedDraft, FieldDraft, OnReadDraft
 from feature_store.dtypes import DType
 from feature_store.expressions.nodes import Expression, Operand, as_expression, operation
 from feature_store.expressions.text import to_text
+from feature_store.feature_options import DerivedOptions, FieldOptions, OnReadOptions, check_options
 
 
 @dataclass(frozen=True)
@@ -66,85 +68,55 @@ class Feature:
         return to_text(self.expression)
 
 
-def field(
-    expression: Expression | None = None,
-    *,
-    description: str,
-    dtype: DType | None = None,
-    freshness: str | None = None,
-    default: Default | None = None,
-    renamed_from: str | None = None,
-) -> FieldDraft:
+def field(expression: Expression | None = None, **options: Unpack[FieldOptions]) -> FieldDraft:
     """A feature of a table view: a column of the latest row, or an expression over its columns.
 
     Args:
         expression: over the source's columns; None: the column that is called like the feature.
-        description: one line for the catalog.
-        dtype: Float32 to narrow a Float64; otherwise inferred.
-        freshness: SLA, if another than the view's.
-        default: value of a key without a row, and instead of null.
-        renamed_from: former name of the feature.
+        options: see ``FieldOptions``.
     """
-    return FieldDraft(
-        description=description,
-        dtype=dtype,
-        default=default,
-        freshness=freshness,
-        renamed_from=renamed_from,
-        expression=expression,
-    )
+    check_options("field", options, FieldOptions)
+    return FieldDraft(expression=expression, **options)
 
 
-def derive(
-    expression: Operand,
-    *,
-    description: str,
-    dtype: DType | None = None,
-    freshness: str | None = None,
-    renamed_from: str | None = None,
-) -> DerivedDraft:
+def derive(expression: Operand, **options: Unpack[DerivedOptions]) -> DerivedDraft:
     """A feature computed from other features of the view, after they are cast and defaulted.
 
     Args:
         expression: over features of this view, by variable or as ``col("feature")``.
-        description: one line for the catalog.
-        dtype: Float32 to narrow a Float64; otherwise inferred.
-        freshness: SLA, if another than the view's.
-        renamed_from: former name of the feature.
+        options: see ``DerivedOptions``.
     """
-    return DerivedDraft(
-        description=description,
-        dtype=dtype,
-        freshness=freshness,
-        renamed_from=renamed_from,
-        expression=as_expression(expression),
-    )
+    check_options("derive", options, DerivedOptions)
+    return DerivedDraft(expression=as_expression(expression), **options)
 
 
-def ratio(
-    numerator: Operand,
-    denominator: Operand,
-    *,
-    description: str,
-    dtype: DType | None = None,
-    freshness: str | None = None,
-) -> DerivedDraft:
-    """A derived feature: one feature divided by another; null where the denominator is 0."""
-    return derive(
-        operation("divide", numerator, denominator), description=description, dtype=dtype, freshness=freshness
-    )
+def ratio(numerator: Operand, denominator: Operand, **options: Unpack[DerivedOptions]) -> DerivedDraft:
+    """A derived feature: one feature divided by another; null where the denominator is 0.
+
+    Args:
+        numerator: a feature of this view, or an expression over some.
+        denominator: another.
+        options: see ``DerivedOptions``.
+    """
+    check_options("ratio", options, DerivedOptions)
+    return DerivedDraft(expression=operation("divide", numerator, denominator), **options)
 
 
-def days_since(feature: Expression, *, description: str) -> OnReadDraft:
+def days_since(feature: Expression, **options: Unpack[OnReadOptions]) -> OnReadDraft:
     """An on-read feature: Float64 days from a Timestamp feature to T. It grows while nothing happens."""
-    return OnReadDraft(description=description, function="days_since", read=feature)
+    return _on_read("days_since", feature, options)
 
 
-def hour_of_day(feature: Expression | None = None, *, description: str) -> OnReadDraft:
+def hour_of_day(feature: Expression | None = None, **options: Unpack[OnReadOptions]) -> OnReadDraft:
     """An on-read feature: UTC hour, 0 to 23, of a Timestamp feature, or of T."""
-    return OnReadDraft(description=description, function="hour_of_day", read=feature)
+    return _on_read("hour_of_day", feature, options)
 
 
-def day_of_week(feature: Expression | None = None, *, description: str) -> OnReadDraft:
+def day_of_week(feature: Expression | None = None, **options: Unpack[OnReadOptions]) -> OnReadDraft:
     """An on-read feature: UTC day of the week, Monday being 0, of a Timestamp feature, or of T."""
-    return OnReadDraft(description=description, function="day_of_week", read=feature)
+    return _on_read("day_of_week", feature, options)
+
+
+def _on_read(function: str, read: Expression | None, options: OnReadOptions) -> OnReadDraft:
+    check_options(function, options, OnReadOptions)
+    return OnReadDraft(function=function, read=read, **options)

@@ -36,10 +36,12 @@ def check_stream_drafts(where: str, drafts: Mapping[str, FeatureDraft]) -> None:
         if not isinstance(draft, AggregateDraft):
             continue
         if draft.over is None:
-            problem = f"{draft.kind} in a stream view has no window: every value is merged from tiles when it is read"
+            problem = (
+                f"{draft.function} in a stream view has no window: every value is merged from tiles when it is read"
+            )
             raise DefinitionError(f"{where}.{name}", problem, "give over=, or use @feature_view")
         if not set(KINDS[draft.kind].states) <= set(STREAM_PARTS):
-            raise DefinitionError(f"{where}.{name}", *_not_kept(draft.kind))
+            raise DefinitionError(f"{where}.{name}", *_not_kept(draft.function))
 
 
 def check_stream_windows(where: str, features: Iterable[Feature], cadence: int) -> None:
@@ -67,7 +69,7 @@ def check_stream_windows(where: str, features: Iterable[Feature], cadence: int) 
             )
 
 
-def _not_kept(kind: str) -> tuple[str, str]:
-    if kind == "n_unique":
+def _not_kept(function: str) -> tuple[str, str]:
+    if function == "n_unique":
         return "n_unique is exact, which stream views cannot afford", "use approx_n_unique(...), or @feature_view"
-    return f"{kind} is not available in stream views", "use @feature_view"
+    return f"{function} is not available in stream views", "use @feature_view"

@@ -12,6 +12,7 @@ from feature_store import (
     DefinitionError,
     Float32,
     Int64,
+    approx_median,
     approx_n_unique,
     approx_percentile,
     col,
@@ -94,6 +95,17 @@ WRONG: Cases = {
         (
             f"{X}: approx_percentile needs a number, not String. Instead: aggregate another expression, or "
             ".cast(...) it."
+        ),
+    ),
+    "approx_median of strings": (
+        lambda: of(approx_median, col("department")),
+        f"{X}: approx_median needs a number, not String. Instead: aggregate another expression, or .cast(...) it.",
+    ),
+    "histogram by another value": (
+        lambda: of(histogram, col("department"), ["DELI"], by=col("quantity")),
+        (
+            "histogram(...): has no option 'by'. Instead: use one of description, dtype, freshness, renamed_from, "
+            "default, over, hop, where."
         ),
     ),
     "variance of Booleans": (
@@ -211,8 +223,8 @@ WRONG: Cases = {
     "by where it is not defined": (
         lambda: of(skew, SALES, by=col("department"), buckets=["DELI"]),
         (
-            "skew(...): has no option 'buckets'. Instead: use one of description, over, hop, where, dtype, default, "
-            "freshness, renamed_from."
+            "skew(...): has no option 'buckets'. Instead: use one of description, dtype, freshness, renamed_from, "
+            "default, over, hop, where."
         ),
     ),
     "default of another type than a slot": (

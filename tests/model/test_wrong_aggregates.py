@@ -140,8 +140,8 @@ WRONG: Cases = {
     "unknown option": (
         lambda: of(sum_, SALES, window="7d"),
         (
-            "sum(...): has no option 'window'. Instead: use one of description, over, hop, where, dtype, "
-            "default, freshness, renamed_from, by, buckets."
+            "sum(...): has no option 'window'. Instead: use one of description, dtype, freshness, renamed_from, "
+            "default, over, hop, where, by, buckets."
         ),
     ),
     "where not Boolean": (

@@ -3,6 +3,7 @@
 import pytest
 
 from feature_store import col, count, day_of_week, days_since, derive, hour_of_day, last, lit, ratio, sum_, when
+from feature_store.durations import HOUR
 from tests.model.declare import Cases, check, events
 
 SPEND = {"over": "7d", "description": "Spend"}
@@ -209,12 +210,44 @@ WRONG: Cases = {
         lambda: events(x=day_of_week(description="")),
         "retail/spend/v1.x: has no description. Instead: give description='...'.",
     ),
+    "description left out of derive": (
+        lambda: events(spend=spend(), x=derive(col("spend"))),
+        "retail/spend/v1.x: has no description. Instead: give description='...'.",
+    ),
+    "description left out of ratio": (
+        lambda: events(spend=spend(), x=ratio(col("spend"), col("spend"))),
+        "retail/spend/v1.x: has no description. Instead: give description='...'.",
+    ),
+    "description left out of days_since": (
+        lambda: events(at=purchase(), x=days_since(col("at"))),
+        "retail/spend/v1.x: has no description. Instead: give description='...'.",
+    ),
+    "derive with a default": (
+        lambda: derive(col("spend"), default=0),
+        ("derive(...): has no option 'default'. Instead: use one of description, dtype, freshness, renamed_from."),
+    ),
+    "days_since with an SLA of its own": (
+        lambda: days_since(col("at"), freshness="27h", description="X"),
+        "days_since(...): has no option 'freshness'. Instead: use one of description.",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_message(name: str) -> None:
     check(WRONG, name)
+
+
+def test_what_is_computed_when_read_is_as_fresh_as_what_it_reads() -> None:
+    at = last(col("purchased_at"), over="90d", description="Last", freshness="50h")
+    view = events(at=at, days=days_since(at, description="Days"), hour=hour_of_day(description="Hour of T"))
+    assert view.feature("days").freshness == view.feature("at").freshness == 50 * HOUR
+    assert view.feature("hour").freshness == view.freshness
+
+
+def test_a_ratio_can_keep_the_data_of_a_former_name() -> None:
+    view = events(n=spend(), share=ratio(col("n"), col("n"), description="Share", renamed_from="part"))
+    assert view.feature("share").renamed_from == "part"
 
 
 def test_right_ones_pass_in_any_order() -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from feature_store import DefinitionError, col, derive, feature_view, sum_
+from feature_store import DefinitionError, col, derive, feature_view, mean, sum_
 from feature_store.drafts import AggregateDraft
 from tests.model.declare import VIEW_OPTIONS, Cases, check, event_source, events
 
@@ -171,6 +171,22 @@ def test_a_name_assigned_twice_is_refused_not_overwritten() -> None:
             spend_7d = sum_(col("sales_value"), over="30d", description="Last 30 days")  # noqa: PIE794
 
     assert re.sub(r"line \d+", "line N", str(caught.value)) == NAMELESS
+
+
+def test_a_feature_that_took_the_name_of_its_function_is_told_apart_from_it() -> None:
+    with pytest.raises(DefinitionError) as caught:
+
+        @feature_view(**VIEW_OPTIONS, source=event_source())
+        class Spend:
+            """What households spend."""
+
+            mean = mean(col("sales_value"), over="7d", description="Last 7 days")
+            mean_30d = mean(col("sales_value"), over="30d", description="Last 30 days")
+
+    assert str(caught.value) == (
+        "a feature: is called like a function: a line above gave the name of that function to a feature of this "
+        "class. Instead: give the feature another name, e.g. mean_7d, or call the function as feature_store.mean(...)."
+    )
 
 
 def test_a_feature_written_inside_another_is_refused() -> None:

@@ -57,8 +57,12 @@ WRONG: Cases = {
         "retail/spend/v1.size: default='many' is not of type Int64. Instead: give a value of that type, or no default.",
     ),
     "no description": (
-        lambda: table(size=field(description="")),
+        lambda: table(size=field()),
         "retail/spend/v1.size: has no description. Instead: give description='...'.",
+    ),
+    "unknown option": (
+        lambda: table(size=field(over="7d", description="Size")),
+        ("field(...): has no option 'over'. Instead: use one of description, dtype, freshness, renamed_from, default."),
     ),
 }
 
