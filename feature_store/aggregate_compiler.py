@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from feature_store.aggregate_options import check_buckets, check_half_life, check_k, check_q
 from feature_store.aggregations import KINDS, Aggregation
+from feature_store.checks import shown
 from feature_store.drafts import AggregateDraft
 from feature_store.dtypes import Boolean, DType, Float64
 from feature_store.errors import DefinitionError
@@ -24,9 +25,8 @@ def compile_aggregate(scope: ViewScope, name: str, draft: AggregateDraft) -> Fea
         )
     value, dtype = _value(scope, name, draft)
     if draft.k is not None and draft.default is not None:
-        raise DefinitionError(
-            place, f"{draft.function} with default={draft.default!r}", "leave it out: slots without a value are null"
-        )
+        problem = f"{draft.function} with default={shown(draft.default)}"
+        raise DefinitionError(place, problem, "leave it out: slots without a value are null")
     where = None if draft.where is None else _condition(scope, name, "where=", draft.where)
     by, buckets = _buckets(scope, name, draft)
     aggregation = Aggregation(
@@ -34,7 +34,7 @@ def compile_aggregate(scope: ViewScope, name: str, draft: AggregateDraft) -> Fea
         value,
         compile_window(place, draft.over, draft.hop, cadence=scope.cadence, start=scope.start, source=scope.source),
         where,
-        k=check_k(place, draft.function, draft.k) if draft.kind in ("first_k", "last_k", "top_k") else None,
+        k=check_k(place, draft.k) if draft.kind in ("first_k", "last_k", "top_k") else None,
         q=check_q(place, draft.q) if draft.kind == "approx_percentile" else None,
         half_life=check_half_life(place, draft.half_life) if draft.kind == "decayed_sum" else None,
         denominator=_denominator(scope, name, draft),

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Final, cast
 
 from feature_store.errors import DefinitionError
 
+LONGEST_NAME: Final = 63
+"""A Dagster tag holds no more characters."""
+
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 """Names of everything that is declared: snake case, no double underscore (it separates view and feature)."""
+
+LONGEST_SHOWN: Final = 200
+MOST_LISTED: Final = 10
+"""How much of values, and of lists of names, messages show."""
 
 STORED_COLUMNS: Final = ("partition_start", "as_of", "day")
 """Columns that the offline store adds to the values of a view; no key and no feature can be called so."""
@@ -19,9 +27,10 @@ STORED_COLUMNS: Final = ("partition_start", "as_of", "day")
 def check_name(where: str, name: object) -> None:
     """Refuse a name that could not be told apart in keys, columns and paths."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise DefinitionError(
-            where, f"{name!r} is not a good name", "use lower-case words joined by single underscores, e.g. 'spend_7d'"
-        )
+        instead = "use lower-case words joined by single underscores, e.g. 'spend_7d'"
+        raise DefinitionError(where, f"{shown(name)} is not a valid name", instead)
+    if len(name) > LONGEST_NAME:
+        raise DefinitionError(where, f"its name has {len(name)} characters", f"use at most {LONGEST_NAME}")
 
 
 def check_description(where: str, description: object, instead: str = "give description='...'") -> None:
@@ -39,7 +48,7 @@ def check_version(where: str, version: object) -> None:
 def check_type(where: str, option: str, value: object, wanted: type | tuple[type, ...], instead: str) -> None:
     """Refuse an option that is another kind of Python object than declared."""
     if not isinstance(value, wanted):
-        raise DefinitionError(where, f"{option}={value!r} is of type {type(value).__name__}", instead)
+        raise DefinitionError(where, f"{option}={shown(value)} is of type {type(value).__name__}", instead)
 
 
 def check_names_list(where: str, option: str, names: object) -> None:
@@ -52,15 +61,28 @@ def check_names_list(where: str, option: str, names: object) -> None:
         check_type(where, f"an entry of {option}", name, str, "write the name of a team")
 
 
+def shown(value: object) -> str:
+    """Return a value as messages show it: as Python writes it, cut off where that is long.
+
+    >>> shown("a"), shown(10**400), shown("x" * 300)[-8:]
+    ("'a'", 'an integer of 1329 bits', 'xxxx ...')
+    """
+    if isinstance(value, int) and value.bit_length() > 256:
+        return f"an integer of {value.bit_length()} bits"
+    text = str(value) if isinstance(value, datetime) else repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} ..."
+
+
 def one_of(name: object, known: Iterable[str]) -> str:
     """Say what could be written instead of an unknown name, the likeliest first.
 
-    >>> one_of("sales", ["sales_value", "household_id"])
+    >>> one_of("sale_value", ["sales_value", "household_id"])
     "did you mean 'sales_value'? There are sales_value, household_id"
     >>> one_of("x", ["sales_value"])
     'use one of sales_value'
     """
     names = list(known)
-    close = get_close_matches(str(name), names, n=1, cutoff=0.55)
-    listed = ", ".join(names)
+    close = get_close_matches(str(name), names, n=1, cutoff=0.7)
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    listed = ", ".join(names[:MOST_LISTED]) + more
     return f"did you mean {close[0]!r}? There are {listed}" if close else f"use one of {listed}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,22 +11,23 @@ from feature_store.drafts import WRITTEN, FeatureDraft
 from feature_store.entities import Entity
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import Expression
+from feature_store.features import Feature
 
 
-def written_features(where: str, entity: Entity, body: Mapping[str, Any]) -> dict[str, FeatureDraft]:
+def written_features(where: str, entity: Entity, body: type) -> dict[str, FeatureDraft]:
     """Return the features of a class body by name, in order.
 
     Args:
         where: the view, for messages.
         entity: what the view describes; its keys are taken as names.
-        body: the class's namespace.
+        body: the class.
 
     Raises:
         DefinitionError: something in the body is no feature, or has no good name or description of its own.
     """
     drafts: dict[str, FeatureDraft] = {}
     names: dict[int, str] = {}
-    for name, value in body.items():
+    for name, value in vars(body).items():
         if name.startswith("__") and not isinstance(value, FeatureDraft):
             continue
         draft = _as_feature(f"{where}.{name}", value)
@@ -35,7 +37,10 @@ def written_features(where: str, entity: Entity, body: Mapping[str, Any]) -> dic
         check_description(f"{where}.{name}", draft.description)
         names[id(draft)] = name
         drafts[name] = draft
-    _check_none_is_lost(where, names, body)
+    _check_none_is_lost(where, names, vars(body))
+    for name in inspect.get_annotations(body):
+        if name not in drafts:
+            raise DefinitionError(f"{where}.{name}", "has a type but no value", f"write {name} = ..., or leave it out")
     if not drafts:
         raise DefinitionError(where, "has no features", "declare at least one in the class body")
     return drafts
@@ -44,8 +49,11 @@ def written_features(where: str, entity: Entity, body: Mapping[str, Any]) -> dic
 def _as_feature(where: str, value: object) -> FeatureDraft:
     if isinstance(value, FeatureDraft):
         return value
-    kind = "an expression" if isinstance(value, Expression) else f"of type {type(value).__name__}"
-    raise DefinitionError(where, f"is {kind}, not a feature", "wrap an expression in derive(...) or field(...)")
+    if isinstance(value, Expression):
+        raise DefinitionError(where, "is an expression, not a feature", "wrap it in derive(...) or field(...)")
+    if isinstance(value, Feature):
+        raise DefinitionError(where, "is a feature of another view, already declared", "declare it again here")
+    raise DefinitionError(where, f"is of type {type(value).__name__}, not a feature", "move it out of the class")
 
 
 def _check_feature_name(where: str, entity: Entity, name: str) -> None:

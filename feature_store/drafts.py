@@ -8,14 +8,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, NoReturn
 
+from feature_store.constants import Default
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import ColumnRef, Expression, Scalar, replace_leaves
-
-Default = int | float | bool | str | datetime
 
 WRITTEN: Final = "__written_features__"
 """The entry of a class body that lists every draft made in it, with its line."""

@@ -6,20 +6,26 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from feature_store.errors import DefinitionError
+
 
 @dataclass(frozen=True)
 class DType:
-    """A value type.
+    """A value type: one of those below, or a ``Vector`` or ``Array``.
 
     Attributes:
         name: how it is spelled in code, the catalog and every stored format.
         numpy: numpy type of one stored element (``O`` for strings, which are variable in length).
         length: number of elements; 1 but for vectors and arrays.
+        is_vector: whether a value is a fixed-length vector of Float32.
+        slot: of an array, a fixed number of slots each of which may be null, the type of one slot.
     """
 
     name: str
     numpy: str
     length: int = 1
+    is_vector: bool = False
+    slot: DType | None = None
 
     @property
     def is_integer(self) -> bool:
@@ -37,19 +43,14 @@ class DType:
         return self.is_integer or self.is_float
 
     @property
-    def is_vector(self) -> bool:
-        """Whether a value is a fixed-length vector of Float32."""
-        return self.name.startswith("Vector[")
-
-    @property
     def is_array(self) -> bool:
         """Whether a value is a fixed number of slots, each of which may be null."""
-        return self.name.startswith("Array[")
+        return self.slot is not None
 
     @property
     def element(self) -> DType:
         """The type of one slot of an array; a type that is no array is its own."""
-        return _SCALARS[self.name[6 : self.name.index(",")]] if self.is_array else self
+        return self if self.slot is None else self.slot
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -82,7 +83,9 @@ KEY_DTYPES: Final = (Int64, String)
 MOST_SLOTS: Final = 1000
 """Of an array that aggregates give, and of a one-hot vector: one with more is a table of its own."""
 
-_SCALARS: Final = {dtype.name: dtype for dtype in (Int64, Float64, Float32, Boolean, String, Timestamp)}
+SCALARS: Final = {dtype.name: dtype for dtype in (Int64, Float64, Float32, Boolean, String, Timestamp)}
+"""The types that columns, features and slots of arrays can have, by name; columns and features also vectors."""
+
 _VECTOR: Final = re.compile(r"Vector\[([1-9]\d*)\]")
 _ARRAY: Final = re.compile(r"Array\[(\w+), ([1-9]\d*)\]")
 
@@ -93,9 +96,8 @@ def Vector(length: int) -> DType:  # noqa: N802 - a type, spelled like its scala
     >>> Vector(4)
     Vector[4]
     """
-    if length < 1:
-        raise ValueError(f"a vector needs at least one element, not {length}")
-    return DType(f"Vector[{length}]", "<f4", length)
+    _check_length(f"Vector({length!r})", length)
+    return DType(f"Vector[{length}]", "<f4", length, is_vector=True)
 
 
 def Array(element: DType, length: int) -> DType:  # noqa: N802 - a type, spelled like its scalar siblings
@@ -108,11 +110,21 @@ def Array(element: DType, length: int) -> DType:  # noqa: N802 - a type, spelled
     >>> Array(Int64, 3), Array(Int64, 3).element
     (Array[Int64, 3], Int64)
     """
-    if element.name not in _SCALARS:
-        raise ValueError(f"a slot of an array cannot be {element}: use one of {', '.join(_SCALARS)}")
-    if length < 1:
-        raise ValueError(f"an array needs at least one slot, not {length}")
-    return DType(f"Array[{element}, {length}]", element.numpy, length)
+    place = f"Array({element!r}, {length!r})"
+    if element not in SCALARS.values():
+        raise DefinitionError(place, f"a slot cannot be {element!r}", f"use one of {', '.join(SCALARS)}")
+    _check_length(place, length)
+    return DType(f"Array[{element}, {length}]", element.numpy, length, slot=element)
+
+
+def _check_length(place: str, length: object) -> None:
+    if type(length) is not int or length < 1:
+        raise DefinitionError(place, f"{length!r} is not a length", "give a whole number from 1")
+
+
+def is_value_dtype(dtype: DType) -> bool:
+    """Whether a column of a source can be of a type: a scalar or a vector of those above."""
+    return dtype in SCALARS.values() or (dtype.is_vector and dtype == Vector(dtype.length))
 
 
 def dtype_from_name(name: str) -> DType:
@@ -124,15 +136,15 @@ def dtype_from_name(name: str) -> DType:
     >>> dtype_from_name("Float32"), dtype_from_name("Vector[3]"), dtype_from_name("Array[String, 2]")
     (Float32, Vector[3], Array[String, 2])
     """
-    if name in _SCALARS:
-        return _SCALARS[name]
+    if name in SCALARS:
+        return SCALARS[name]
     if name == Bytes.name:
         return Bytes
     if match := _VECTOR.fullmatch(name):
         return Vector(int(match[1]))
     match = _ARRAY.fullmatch(name)
-    if match is None or match[1] not in _SCALARS:
+    if match is None or match[1] not in SCALARS:
         raise ValueError(
-            f"{name!r} is not a type: use one of {', '.join(_SCALARS)}, Vector[n] or Array[<one of those>, n]"
+            f"{name!r} is not a type: use one of {', '.join(SCALARS)}, Vector[n] or Array[<one of those>, n]"
         )
-    return Array(_SCALARS[match[1]], int(match[2]))
+    return Array(SCALARS[match[1]], int(match[2]))

@@ -16,7 +16,11 @@ LONGEST: Final = 36_500 * DAY
 """A longer duration is a slip of the pen, and would leave the calendar when counted back from an instant."""
 
 _UNITS: Final = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
-_DURATION: Final = re.compile(r"([1-9][0-9]*)([smhdw])")
+_DURATION: Final = re.compile(r"([1-9][0-9]{0,18})([smhdw])")
+
+
+NO_DELAYS: Final = tuple(f"0{unit}" for unit in _UNITS)
+"""How no delay at all is written."""
 
 
 class DurationError(ValueError):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
-from feature_store.checks import STORED_COLUMNS, check_description, check_name, check_type
+from feature_store.checks import STORED_COLUMNS, check_description, check_name, check_type, shown
 from feature_store.dtypes import KEY_DTYPES, DType
 from feature_store.errors import DefinitionError
 
@@ -37,18 +38,22 @@ class Entity:
         if not self.keys:
             raise DefinitionError(where, "has no join keys", 'give keys={"household_id": Int64}')
         for key, dtype in self.keys.items():
-            check_name(where, key)
-            if key in _TAKEN:
-                raise DefinitionError(where, f"key {key!r} is a column of every stored table", "give it another name")
-            check_type(where, f"key {key!r}, its type", dtype, DType, "use Int64 or String of feature_store")
-            if dtype not in KEY_DTYPES:
-                raise DefinitionError(
-                    where,
-                    f"key {key!r} is of type {dtype}",
-                    f"use one of {', '.join(map(str, KEY_DTYPES))}, cast upstream",
-                )
+            _check_key(where, key, dtype)
         check_description(where, self.description)
+        # Nobody can change what was checked.
+        object.__setattr__(self, "keys", MappingProxyType(dict(self.keys)))
 
     def canonical(self) -> object:
         """Return what determines which values belong together, as JSON."""
         return [[key, dtype.name] for key, dtype in self.keys.items()]
+
+
+def _check_key(where: str, key: object, dtype: object) -> None:
+    check_name(where, key)
+    if key in _TAKEN:
+        raise DefinitionError(where, f"key {key!r} is a column of every stored table", "give it another name")
+    if not isinstance(dtype, DType):
+        problem = f"key {key!r} has type {shown(dtype)}, which is not a feature_store type"
+        raise DefinitionError(where, problem, "use Int64 or String of feature_store")
+    if dtype not in KEY_DTYPES:
+        raise DefinitionError(where, f"key {key!r} is of type {dtype}", "use Int64 or String, cast upstream")

@@ -23,6 +23,10 @@ class DefinitionError(FeatureStoreError):
         self.instead = instead
 
 
+class MissingAttributeError(DefinitionError, AttributeError):
+    """A declaration uses what a declared object does not have; ``hasattr`` is false."""
+
+
 class InputError(FeatureStoreError):
     """Data handed in by a caller (rows, a spine, a request) cannot be used."""
 

@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
 from feature_store.aggregate_compiler import compile_aggregate
-from feature_store.checks import one_of
+from feature_store.checks import one_of, shown
 from feature_store.drafts import AggregateDraft, DerivedDraft, FieldDraft, OnReadDraft
 from feature_store.dtypes import Float64, Int64, Timestamp
 from feature_store.errors import DefinitionError
@@ -68,7 +68,7 @@ def _derived_expressions(scope: ViewScope) -> dict[str, Expression]:
 def _check_reads(scope: ViewScope, name: str, expression: Expression) -> None:
     place, reads = scope.place_of(name), column_names(expression)
     if not reads:
-        constant = f", it is {expression.value!r}" if isinstance(expression, Literal) else ""
+        constant = f", it is {shown(expression.value)}" if isinstance(expression, Literal) else ""
         instead = "derive it from features, by variable or as col('feature')"
         raise DefinitionError(place, f"reads no feature of the view{constant}", instead)
     for read in reads:

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Final
 
 from feature_store.aggregations import Aggregation
-from feature_store.checks import check_name
+from feature_store.checks import check_name, check_type
+from feature_store.constants import check_default, default_json
 from feature_store.drafts import FeatureDraft, replace_drafts
-from feature_store.dtypes import Array, DType
+from feature_store.dtypes import Array, DType, Float32, Float64
 from feature_store.entities import Entity
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import Expression
@@ -19,7 +20,6 @@ from feature_store.features import Feature
 from feature_store.fingerprints import fingerprint
 from feature_store.service_levels import Cycle, check_freshness
 from feature_store.sources import Source
-from feature_store.values import check_default, check_dtype, default_json
 
 DEEPEST: Final = 300
 """How many operations may stand within one another: Python, JSON and engines walk through them by recursion."""
@@ -69,18 +69,18 @@ def over_features(scope: ViewScope, name: str, expression: Expression) -> Expres
     try:
         return replace_drafts(expression, scope.names)
     except KeyError:
-        instead = "declare both in one view; features across views belong in the feature service"
+        instead = "declare both in one view, or combine the values of both views where a service's answer is read"
         raise DefinitionError(scope.place_of(name), "reads a feature of another view", instead) from None
 
 
-def checked_dtype(place: str, expression: Expression, schema: Mapping[str, DType]) -> DType:
+def checked_dtype(place: str, expression: Expression, schema: Mapping[str, DType], what: str = "its value") -> DType:
     """Return the type of an expression over columns of these types; refuse one whose types do not fit."""
     try:
         dtype = infer_dtype(expression, schema)
     except ExpressionTypeError as error:
         raise DefinitionError(place, error.problem, error.instead) from None
     if dtype is None:
-        raise DefinitionError(place, "is always null", "write an expression that has a type")
+        raise DefinitionError(place, f"{what} is always null", "write an expression that has a type")
     return dtype
 
 
@@ -110,7 +110,7 @@ def checked_feature(
         freshness: its SLA if it declares none, microseconds; None: the view's.
     """
     place, draft = scope.place_of(name), scope.drafts[name]
-    element = check_dtype(place, draft.dtype, inferred)
+    element = _declared_dtype(place, draft.dtype, inferred)
     default = check_default(place, draft.default, element)
     length = None if aggregation is None else aggregation.length
     dtype = element if length is None else Array(element, length)
@@ -130,6 +130,20 @@ def checked_feature(
         expression=expression,
         on_read=on_read,
         reads=reads,
+    )
+
+
+def _declared_dtype(place: str, declared: DType | None, inferred: DType) -> DType:
+    """Return the type of a feature: as inferred, or a Float64 declared as Float32."""
+    if declared is None:
+        return inferred
+    check_type(place, "dtype", declared, DType, "use a type of feature_store, e.g. Float32")
+    if declared == inferred or (declared, inferred) == (Float32, Float64):
+        return declared
+    raise DefinitionError(
+        place,
+        f"dtype={declared}, but its values are {inferred}",
+        f"leave out dtype=, or .cast({declared}) in the expression",
     )
 
 

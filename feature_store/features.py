@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Unpack
 
 from feature_store.aggregations import Aggregation
-from feature_store.drafts import Default, DerivedDraft, FieldDraft, OnReadDraft
+from feature_store.constants import Default
+from feature_store.drafts import DerivedDraft, FieldDraft, OnReadDraft
 from feature_store.dtypes import DType
 from feature_store.expressions.nodes import Expression, Operand, as_expression, operation
 from feature_store.expressions.text import to_text

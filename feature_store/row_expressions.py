@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_store.checks import one_of
+from feature_store.checks import one_of, shown
 from feature_store.drafts import FeatureDraft
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
@@ -27,7 +27,7 @@ def over_rows(scope: ViewScope, name: str, what: str, expression: object) -> tup
             if isinstance(expression, str) and expression.isidentifier()
             else "write an expression such as col('x')"
         )
-        raise DefinitionError(place, f"{what} is not an expression but {expression!r}", hint)
+        raise DefinitionError(place, f"{what} is not an expression but {shown(expression)}", hint)
     check_depth(place, expression)
     for node in walk(expression):
         if isinstance(node, FeatureDraft):
@@ -38,7 +38,7 @@ def over_rows(scope: ViewScope, name: str, what: str, expression: object) -> tup
         if isinstance(node, ColumnRef):
             _check_column(scope, name, node.name)
     columns = scope.source.columns
-    dtype = checked_dtype(place, expression, columns)
+    dtype = checked_dtype(place, expression, columns, what)
     return replace_columns(expression, lambda column: ColumnRef(column, columns[column])), dtype
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from feature_store.durations import DurationError, format_duration, parse_duration
+from feature_store.durations import NO_DELAYS, DurationError, format_duration, parse_duration
 from feature_store.errors import DefinitionError
 
 
@@ -41,8 +41,8 @@ def check_span(where: str, option: str, text: object) -> int:
 
 
 def check_delay(where: str, option: str, text: object) -> int:
-    """Return an option that is a duration, or none at all (``0s``), in microseconds."""
-    return 0 if text == "0s" else check_span(where, option, text)
+    """Return an option that is a duration, or none at all (``0s``, ``0d``), in microseconds."""
+    return 0 if text in NO_DELAYS else check_span(where, option, text)
 
 
 def check_freshness(where: str, freshness: str, cycle: Cycle) -> int:

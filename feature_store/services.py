@@ -55,6 +55,9 @@ class FeatureService:
         for selection in self.features:
             check_type(where, "an entry of features", selection, ViewSelection, "write view.all() or view['a', 'b']")
             _check_selection(where, selection)
+        # Nobody can change what was checked.
+        object.__setattr__(self, "features", tuple(self.features))
+        object.__setattr__(self, "readers", tuple(self.readers))
         self._check_views(where)
         self._check_prefixes(where)
         self._check_key_types(where)
@@ -161,7 +164,7 @@ def _check_selection(where: str, selection: ViewSelection) -> None:
 def _check_column_name(where: str, what: str, name: object) -> None:
     if not isinstance(name, str) or not _COLUMN.fullmatch(name):
         raise DefinitionError(
-            where, f"{what} {name!r} is not a good column name", "use letters, digits and underscores"
+            where, f"{what} {name!r} is not a valid column name", "use letters, digits and underscores"
         )
 
 

@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
+from types import MappingProxyType
 from typing import Final
 
-from feature_store.checks import check_description, check_name, check_type, one_of
-from feature_store.dtypes import Boolean, DType, Int64, String, Timestamp
+from feature_store.checks import check_description, check_name, check_type, one_of, shown
+from feature_store.constants import instant_problem
+from feature_store.dtypes import SCALARS, Boolean, DType, Int64, String, Timestamp, is_value_dtype
 from feature_store.errors import DefinitionError
 from feature_store.service_levels import check_delay
 
@@ -17,6 +19,8 @@ _ASSET: Final = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 _TAKEN: Final = ("partition_start", "day")
 """Columns that the store adds to landed rows; those with two leading underscores are the engines'."""
 _ORDERED: Final = (Int64, String, Timestamp)
+_STARTS: Final = range(1000, 9000)
+"""Years of starts: a window is up to 100 years long, and must end within the calendar."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class EventSource:
     def __post_init__(self) -> None:
         where = _check_common(self)
         check_role(where, self.columns, self.event_time, "event_time", (Timestamp,))
+        _check_apart(where, self.event_time, {"sequence": self.sequence})
         if self.event_id is not None:
             check_role(where, self.columns, self.event_id, "event_id", (Int64, String))
         check_type(where, "truncated", self.truncated, bool, "give True or False")
@@ -124,6 +129,7 @@ class TableSource:
             check_role(where, self.columns, self.deleted, "deleted", (Boolean,))
         if self.valid_to is not None:
             check_role(where, self.columns, self.valid_to, "valid_to", (Timestamp,))
+        _check_apart(where, self.time, {"sequence": self.sequence, "valid_to": self.valid_to})
 
     def canonical(self) -> object:
         """Return what determines the values read from it, as JSON."""
@@ -145,10 +151,10 @@ def _typed(source: Source, column: str | None) -> object:
     return None if column is None else [column, source.columns[column].name]
 
 
-def check_role(where: str, columns: Mapping[str, DType], column: str, role: str, dtypes: tuple[DType, ...]) -> None:
+def check_role(where: str, columns: Mapping[str, DType], column: object, role: str, dtypes: tuple[DType, ...]) -> None:
     """Refuse a role given to a column that is not there or of another type."""
-    if column not in columns:
-        raise DefinitionError(where, f"{role}={column!r} is not among its columns", one_of(column, columns))
+    if not isinstance(column, str) or column not in columns:
+        raise DefinitionError(where, f"{role}={shown(column)} is not among its columns", one_of(column, columns))
     if columns[column] not in dtypes:
         wanted = " or ".join(map(str, dtypes))
         raise DefinitionError(
@@ -157,10 +163,14 @@ def check_role(where: str, columns: Mapping[str, DType], column: str, role: str,
 
 
 def check_start(where: str, start: datetime) -> None:
-    """Refuse a start without a zone, or one that no UTC day begins with."""
+    """Refuse a start without a zone, far outside all history, or one that no UTC day begins with."""
     check_type(where, "start", start, datetime, "write datetime(..., tzinfo=UTC)")
-    if start.tzinfo is None:
-        raise DefinitionError(where, f"start={start} has no time zone", "write datetime(..., tzinfo=UTC)")
+    problem = instant_problem(start)
+    if problem is not None:
+        raise DefinitionError(where, f"start={start} {problem[0]}", problem[1])
+    if start.year not in _STARTS:
+        years = f"{_STARTS[0]} to {_STARTS[-1]}"
+        raise DefinitionError(where, f"start={start} lies outside the years {years}", "say when its rows begin")
     if start.astimezone(UTC).time() != time():
         raise DefinitionError(where, f"start={start} is not the start of a UTC day", "round it down to midnight UTC")
 
@@ -177,13 +187,30 @@ def _check_common(source: Source) -> str:
     if not source.columns:
         raise DefinitionError(where, "has no columns", 'give columns={"household_id": Int64, ...}')
     for column, dtype in source.columns.items():
-        check_type(where, f"column {column!r}, its type", dtype, DType, "use one of feature_store, e.g. Int64, Float64")
-        if dtype.is_array:
-            raise DefinitionError(where, f"column {column!r} is an array", "land a column per slot")
-        if column in _TAKEN or column.startswith("__"):
-            raise DefinitionError(where, f"column {column!r} is called like one of our own", "rename it upstream")
+        _check_column(where, column, dtype)
+    # Nobody can change what was checked.
+    object.__setattr__(source, "columns", MappingProxyType(dict(source.columns)))
     if source.sequence is not None:
         check_role(where, source.columns, source.sequence, "sequence", _ORDERED)
     check_start(where, source.start)
     check_description(where, source.description)
     return where
+
+
+def _check_column(where: str, column: object, dtype: object) -> None:
+    if not isinstance(column, str) or not column:
+        raise DefinitionError(where, f"column {shown(column)} has no name", "name every column by a text")
+    if column in _TAKEN or column.startswith("__"):
+        raise DefinitionError(where, f"column {column!r} is called like one of our own", "rename it upstream")
+    if isinstance(dtype, DType) and dtype.is_array:
+        raise DefinitionError(where, f"column {column!r} is an array", "land a column per slot")
+    if not isinstance(dtype, DType) or not is_value_dtype(dtype):
+        problem = f"column {column!r} has type {shown(dtype)}, which is not a feature_store type"
+        raise DefinitionError(where, problem, f"use one of {', '.join(SCALARS)} or Vector(n)")
+
+
+def _check_apart(where: str, time: str, roles: Mapping[str, str | None]) -> None:
+    for role, column in roles.items():
+        if column == time:
+            instead = f"leave out {role}=, or name another column"
+            raise DefinitionError(where, f"{role}={column!r} is its time too", instead)

@@ -125,7 +125,7 @@ def compile_options(options: ViewOptions) -> ViewSpans:
 
 def compile_features(options: ViewOptions, spans: ViewSpans) -> tuple[Feature, ...]:
     """Return the features of a class body in declared order, checked and fingerprinted."""
-    drafts = written_features(options.place, options.entity, vars(options.body))
+    drafts = written_features(options.place, options.entity, options.body)
     if options.is_stream:
         check_stream_drafts(options.place, drafts)
     scope = ViewScope(
@@ -179,6 +179,10 @@ def _batch_after(options: ViewOptions) -> int | None:
 
 def _check_keys(options: ViewOptions) -> None:
     columns = options.source.columns
+    event_id = getattr(options.source, "event_id", None)
+    if event_id in options.entity.keys:
+        problem = f"event_id={event_id!r} of source {options.source.name} is a key of {options.entity.name}"
+        raise DefinitionError(options.place, problem, "name the column that tells its events apart")
     for key, dtype in options.entity.keys.items():
         if key not in columns:
             raise DefinitionError(

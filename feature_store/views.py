@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING, NoReturn
 
 from feature_store.aggregations import Aggregation
-from feature_store.checks import one_of
+from feature_store.checks import check_type, one_of, shown
 from feature_store.entities import Entity
-from feature_store.errors import DefinitionError
+from feature_store.errors import DefinitionError, MissingAttributeError
 from feature_store.features import Feature
 from feature_store.fingerprints import fingerprint
 from feature_store.sources import Source, TableSource
@@ -146,6 +147,7 @@ class FeatureView:
         Raises:
             DefinitionError: a name is unknown or comes twice.
         """
+        check_type(self.full_name, "view[...]", names, (str, Sequence), "select by name: view['a', 'b']")
         chosen = (names,) if isinstance(names, str) else tuple(names)
         known = {feature.name for feature in self.features}
         for name in chosen:
@@ -154,6 +156,15 @@ class FeatureView:
             if chosen.count(name) > 1:
                 raise DefinitionError(self.full_name, f"feature {name!r} is selected twice", "select it once")
         return ViewSelection(self, chosen)
+
+    if not TYPE_CHECKING:  # tools know by themselves what is not there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_") or "features" not in vars(self):
+                raise AttributeError(name)
+            is_feature = any(feature.name == name for feature in self.features)
+            instead = f"select it with view[{name!r}]" if is_feature else "see FeatureView for what it has"
+            raise MissingAttributeError(self.full_name, f"has no attribute {name!r}", instead)
 
     def _one_of(self, name: object) -> str:
         return one_of(name, (feature.name for feature in self.features))
@@ -187,8 +198,11 @@ class ViewSelection:
     columns: Mapping[str, str] | None = None
     aliases: Mapping[str, str] | None = None
 
-    def alias(self, **aliases: str) -> ViewSelection:
+    def alias(self, *names: object, **aliases: str) -> ViewSelection:
         """Name outputs: ``view["spend_7d"].alias(spend_7d="spend")``."""
+        if names:
+            problem = f".alias({shown(names[0])}) does not say of which feature"
+            raise DefinitionError(self.prefix, problem, f"write .alias({self.names[0]}={shown(names[0])})")
         return replace(self, aliases={**(self.aliases or {}), **aliases})
 
     def as_role(self, role: str, **columns: str) -> ViewSelection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -43,14 +44,17 @@ class EmbeddingTable:
             raise DefinitionError(where, f"has keys of type {' and '.join(types)}", "use only int or only str keys")
         for key, vector in self.vectors.items():
             check_type(where, f"the vector of {key!r}", vector, (Sequence, np.ndarray), "give a list of numbers")
-        lengths = sorted({len(vector) for vector in self.vectors.values()})
-        if len(lengths) > 1 or lengths[0] == 0:
-            raise DefinitionError(where, f"has vectors of length {' and '.join(map(str, lengths))}", "use one length")
         bad = [key for key, vector in self.vectors.items() if not _fits_float32(vector)]
         if bad:
             raise DefinitionError(
                 where, f"the vector of {bad[0]!r} is not of finite Float32 numbers", "correct it, or leave the key out"
             )
+        lengths = sorted({len(vector) for vector in self.vectors.values()})
+        if len(lengths) > 1 or lengths[0] == 0:
+            raise DefinitionError(where, f"has vectors of length {' and '.join(map(str, lengths))}", "use one length")
+        # Nobody can change what was checked.
+        vectors = {key: tuple(map(float, vector)) for key, vector in self.vectors.items()}
+        object.__setattr__(self, "vectors", MappingProxyType(vectors))
 
     def sorted_vectors(self) -> dict[int | str, tuple[float, ...]]:
         """Return the vectors in order of their keys, so that the order of declaration plays no part."""
@@ -60,7 +64,9 @@ class EmbeddingTable:
 
 def _fits_float32(vector: Sequence[float]) -> bool:
     try:
-        values = np.asarray(vector, np.float64)
-    except (TypeError, ValueError):
+        values = np.asarray(vector)
+    except ValueError:  # nested lists of several lengths
         return False
-    return values.ndim == 1 and bool((np.abs(values) <= _LARGEST_FLOAT32).all())
+    if values.ndim != 1 or (values.size and values.dtype.kind not in "iuf"):
+        return False
+    return bool((np.abs(values.astype(np.float64)) <= _LARGEST_FLOAT32).all())

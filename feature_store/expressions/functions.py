@@ -14,6 +14,7 @@ __all__ = ["EmbeddingTable", "bucketise", "col", "embed", "lit", "one_hot", "ord
 
 def col(name: str) -> ColumnRef:
     """Return a column of the view's source, or in a derived feature another feature of the view."""
+    check_type("col(...)", "name", name, str, "write the name of one column: col('quantity')")
     return ColumnRef(name)
 
 
@@ -70,7 +71,8 @@ def bucketise(value: Operand, boundaries: Sequence[float]) -> Operation:
     """Return how many boundaries are at or below the value: bucket i is ``b[i-1] <= value < b[i]``."""
     places = members(boundaries)
     if isinstance(places, tuple):
-        places = tuple(float(place) if type(place) is int else place for place in places)
+        # Huge integers have no float; they are refused with the feature's name.
+        places = tuple(float(p) if type(p) is int and abs(p) < 2**1023 else p for p in places)
     return operation("bucketise", value, options={"boundaries": places})
 
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from feature_store.dtypes import DType
-from feature_store.errors import DefinitionError
+from feature_store.errors import DefinitionError, MissingAttributeError
 
 Scalar = int | float | bool | str | datetime
 Option = int | float | bool | str | tuple["Option", ...]
+
+
+def _undefined(symbol: str) -> Callable[..., NoReturn]:
+    def refuse(self: Expression, *_others: object) -> NoReturn:
+        raise DefinitionError(repr(self), f"{symbol} is not defined", f"use {_OPERATORS} {_methods()}")
+
+    return refuse
 
 
 class Expression:
@@ -88,6 +95,25 @@ class Expression:
 
     __hash__ = object.__hash__
 
+    __mod__ = __rmod__ = _undefined("%")
+    __floordiv__ = __rfloordiv__ = _undefined("//")
+    __pow__ = __rpow__ = _undefined("**")
+    __xor__ = __rxor__ = _undefined("^")
+    __matmul__ = __rmatmul__ = _undefined("@")
+    __abs__ = _undefined("abs(...)")
+    __round__ = _undefined("round(...)")
+    __pos__ = _undefined("unary +")
+    __getitem__ = _undefined("[...]")
+    # Otherwise Python would try [0], [1], ...
+    __iter__ = None
+
+    if not TYPE_CHECKING:  # tools know by themselves what is not there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise MissingAttributeError(repr(self), f".{name} is not defined", f"use {_OPERATORS} {_methods()}")
+
     def __repr__(self) -> str:
         return f"an expression over {', '.join(column_names(self)) or 'features'}"
 
@@ -141,6 +167,13 @@ class Expression:
     def weekday(self) -> Operation:
         """Day of the week of a timestamp, Monday being 0, UTC."""
         return operation("weekday", self)
+
+
+_OPERATORS: Final = "+ - * / == != < <= > >= & | ~"
+
+
+def _methods() -> str:
+    return " ".join(f".{name}(...)" for name, value in vars(Expression).items() if name[0] != "_" and callable(value))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

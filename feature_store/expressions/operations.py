@@ -7,9 +7,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from numbers import Integral, Real
 from typing import Final
 
-from feature_store.dtypes import MOST_SLOTS, Boolean, DType, Float64, Int64, String, Timestamp, Vector, dtype_from_name
+from feature_store.checks import shown
+from feature_store.constants import constant_problem
+from feature_store.dtypes import (
+    MOST_SLOTS,
+    Boolean,
+    Bytes,
+    DType,
+    Float64,
+    Int64,
+    String,
+    Timestamp,
+    Vector,
+    dtype_from_name,
+)
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, Option
 
 Options = Mapping[str, Option]
@@ -112,7 +126,7 @@ def _takes(dtype: DType, result: DType, name: str) -> Callable[[Types, Options],
 def _contains(types: Types, options: Options) -> DType:
     _need(types[0] in (None, String), f"contains needs a String, not {types[0]}")
     part = options["part"]
-    _need(isinstance(part, str) and part != "", f"contains got {part!r}", "give the text to look for")
+    _need(isinstance(part, str) and part != "", f"contains got {shown(part)}", "give the text to look for")
     return Boolean
 
 
@@ -145,21 +159,15 @@ def _need_members(dtype: DType | None, values: Option, name: str) -> int:
     _need(len(members) > 0, f"{name} lists no value", "list at least one")
     wanted = str if dtype == String else int
     bad = [] if dtype is None else [m for m in members if type(m) is not wanted or (wanted is int and m not in _INT64)]
-    _need(not bad, f"{name} on {dtype} lists {', '.join(map(repr, bad[:3]))}", f"list values that are {dtype}")
+    _need(not bad, f"{name} on {dtype} lists {', '.join(map(shown, bad[:3]))}", f"list values that are {dtype}")
     if len(set(members)) < len(members):
         twice = next(member for place, member in enumerate(members) if member in members[:place])
-        raise ExpressionTypeError(f"{name} lists {twice!r} twice", "list it once")
+        raise ExpressionTypeError(f"{name} lists {shown(twice)} twice", "list it once")
     return len(members)
 
 
 def _cast(types: Types, options: Options) -> DType:
-    name = str(options["dtype"])
-    try:
-        target = dtype_from_name(name)
-    except ValueError:
-        raise ExpressionTypeError(
-            f"cannot cast to {name}", "use a type of feature_store, e.g. .cast(Float64)"
-        ) from None
+    target = _value_type(str(options["dtype"]))
     source = types[0]
     if source is None or source == target:
         return target
@@ -171,6 +179,17 @@ def _cast(types: Types, options: Options) -> DType:
     return target
 
 
+def _value_type(name: str) -> DType:
+    """Return the type of that name, if a value can be of it."""
+    try:
+        dtype = dtype_from_name(name)
+    except ValueError:
+        dtype = Bytes
+    if dtype == Bytes:
+        raise ExpressionTypeError(f"cannot cast to {name}", "use a type of feature_store, e.g. .cast(Float64)")
+    return dtype
+
+
 def _bucketise(types: Types, options: Options) -> DType:
     _need(_all_numeric(types), f"bucketise needs a number, not {types[0]}")
     boundaries = _listed(options["boundaries"], "bucketise")
@@ -178,7 +197,7 @@ def _bucketise(types: Types, options: Options) -> DType:
     _need(len(boundaries) > 0, "bucketise has no boundaries", rising)
     numbers = [place for place in boundaries if isinstance(place, float) and math.isfinite(place)]
     bad = [place for place in boundaries if place not in numbers]
-    _need(not bad, f"bucketise has the boundary {bad[0]!r}" if bad else "", rising)
+    _need(not bad, f"bucketise has the boundary {shown(bad[0])}" if bad else "", rising)
     falls = [(a, b) for a, b in pairwise(numbers) if a >= b]
     _need(not falls, f"bucketise has {falls[0][1]} after {falls[0][0]}" if falls else "", rising)
     return Int64
@@ -186,8 +205,9 @@ def _bucketise(types: Types, options: Options) -> DType:
 
 def _listed(values: Option, name: str) -> tuple[Option, ...]:
     """Return listed values; refuse a single one, and sets, whose order differs from process to process."""
-    instead = f"write [{values!r}]" if isinstance(values, int | float | str) else "write a list, which has an order"
-    _need(isinstance(values, tuple), f"{name} got {values!r} instead of a list", instead)
+    single = isinstance(values, int | float | str)
+    instead = f"write [{shown(values)}]" if single else "write a list, which has an order"
+    _need(isinstance(values, tuple), f"{name} got {shown(values)} instead of a list", instead)
     return _tuple(values)
 
 
@@ -266,6 +286,13 @@ _LITERALS: Final[Mapping[type, DType]] = {
 }
 
 
+def _as_constant(value: object) -> str:
+    """Say how to write a value of a type that constants cannot have, as those of numpy."""
+    if isinstance(value, Integral):
+        return "write int(x)"
+    return "write float(x)" if isinstance(value, Real) else "write an int, float, bool, str or datetime"
+
+
 def literal_dtype(literal: Literal) -> DType | None:
     """Return the type of a constant; None for null.
 
@@ -277,12 +304,9 @@ def literal_dtype(literal: Literal) -> DType | None:
         return None
     dtype = _LITERALS.get(type(value))
     if dtype is None:
-        kinds = "write an int, float, bool, str or datetime"
-        raise ExpressionTypeError(f"a {type(value).__name__} cannot be a constant: {value!r}", kinds)
-    if isinstance(value, datetime):
-        _need(value.tzinfo is not None, f"the constant {value} has no time zone", "write datetime(..., tzinfo=UTC)")
-    elif isinstance(value, float):
-        _need(math.isfinite(value), f"the constant {value} is not finite", "write lit(None) for null")
-    elif dtype == Int64:
-        _need(value in _INT64, f"the constant {value} does not fit Int64", "write a float, e.g. 1e20")
+        raise ExpressionTypeError(f"a value of type {type(value).__name__} cannot be a constant", _as_constant(value))
+    problem = constant_problem(value, dtype)
+    if problem is not None:
+        null = ", or lit(None) for null" if dtype.is_float else ""
+        raise ExpressionTypeError(f"the constant {shown(value)} {problem[0]}", problem[1] + null)
     return dtype

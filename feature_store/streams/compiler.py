@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from feature_store.aggregations import KINDS, StatePart
+from feature_store.constants import default_json
 from feature_store.dtypes import Bytes, DType, Float64, Int64, Timestamp
 from feature_store.expressions.operations import infer_dtype
 from feature_store.expressions.text import to_canonical
@@ -22,7 +23,6 @@ from feature_store.streams.plan import (
     StreamPlan,
     StreamState,
 )
-from feature_store.values import default_json
 from feature_store.views import FeatureView
 
 _FIXED: Final[Mapping[str, DType]] = {

@@ -279,6 +279,7 @@ class BareTable:
 
     number = field(description="d")
     text = field(default="", description="d")
+    vector = field(default=[0.1, -0.0], description="d")
     moment = field(col("valid_to"), description="d")
 
 

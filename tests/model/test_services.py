@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_store import DefinitionError, Entity, Int64, String, col, count, days_since, hour_of_day, last, ratio
+from feature_store import (
+    DefinitionError,
+    Entity,
+    FeatureService,
+    Int64,
+    String,
+    col,
+    count,
+    days_since,
+    hour_of_day,
+    last,
+    ratio,
+)
 from feature_store.errors import FeatureStoreError
 from feature_store.plans import (
     PlanFeature,
@@ -123,7 +135,7 @@ def test_a_service_passes_a_view_on_only_to_who_may_read_it(
 ) -> None:
     view = demographics(readers=view_readers)
     if allowed:
-        assert service(view.all(), readers=[reader]).readers == [reader]
+        assert service(view.all(), readers=[reader]).readers == (reader,)
     else:
         with pytest.raises(DefinitionError, match=f"team {reader} may not read {view.full_name}"):
             service(view.all(), readers=[reader])
@@ -173,6 +185,18 @@ PLANS = st.builds(
     views=st.lists(VIEWS, max_size=3).map(tuple),
     outputs=st.lists(OUTPUTS, max_size=4).map(tuple),
 )
+
+
+def test_nobody_can_change_what_was_checked() -> None:
+    features = [purchases().all()]
+    made = FeatureService("churn", 1, "growth", "Will it churn?", features)
+    features.append("junk")
+    assert [view.name for view in made.views] == ["spend"]
+
+
+def test_what_is_no_attribute_is_none_for_tools() -> None:
+    assert not hasattr(purchases(), "spend")
+    assert not hasattr(col("spend"), "upper")
 
 
 @given(PLANS)

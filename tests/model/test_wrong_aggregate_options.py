@@ -49,18 +49,21 @@ def array_in_an_expression() -> object:
 X = "retail/spend/v1.x"
 LIST_BUCKETS = "Instead: list the values that have a slot: buckets=['DELI', 'DAIRY']."
 WRONG: Cases = {
-    "k of 0": (lambda: of(first_k, SALES, 0), f"{X}: first_k with k=0. Instead: give a whole number from 1 to 1000."),
+    "k of 0": (
+        lambda: of(first_k, SALES, 0),
+        f"{X}: k=0 is not a whole number between 1 and 1000. Instead: say how many values to keep.",
+    ),
     "k too large": (
         lambda: of(last_k, SALES, 1001),
-        f"{X}: last_k with k=1001. Instead: give a whole number from 1 to 1000.",
+        f"{X}: k=1001 is not a whole number between 1 and 1000. Instead: say how many values to keep.",
     ),
     "k no integer": (
         lambda: of(top_k, SALES, 3.0),
-        f"{X}: top_k with k=3.0. Instead: give a whole number from 1 to 1000.",
+        f"{X}: k=3.0 is not a whole number between 1 and 1000. Instead: say how many values to keep.",
     ),
     "k a Boolean": (
         lambda: of(top_k, SALES, True),
-        f"{X}: top_k with k=True. Instead: give a whole number from 1 to 1000.",
+        f"{X}: k=True is not a whole number between 1 and 1000. Instead: say how many values to keep.",
     ),
     "top_k of Booleans": (
         lambda: of(top_k, col("is_private"), 2),
@@ -76,19 +79,19 @@ WRONG: Cases = {
     ),
     "q above 1": (
         lambda: of(approx_percentile, SALES, 95),
-        f"{X}: approx_percentile with q=95. Instead: give a number from 0 to 1, e.g. 0.95.",
+        f"{X}: q=95 is not a number between 0 and 1. Instead: write q=0.95 for the 95th percentile.",
     ),
     "q below 0": (
         lambda: of(approx_percentile, SALES, -0.5),
-        f"{X}: approx_percentile with q=-0.5. Instead: give a number from 0 to 1, e.g. 0.95.",
+        f"{X}: q=-0.5 is not a number between 0 and 1. Instead: write q=0.95 for the 95th percentile.",
     ),
     "q NaN": (
         lambda: of(approx_percentile, SALES, float("nan")),
-        f"{X}: approx_percentile with q=nan. Instead: give a number from 0 to 1, e.g. 0.95.",
+        f"{X}: q=nan is not a number between 0 and 1. Instead: write q=0.95 for the 95th percentile.",
     ),
     "q a string": (
         lambda: of(approx_percentile, SALES, "0.5"),
-        f"{X}: approx_percentile with q='0.5'. Instead: give a number from 0 to 1, e.g. 0.95.",
+        f"{X}: q='0.5' is not a number between 0 and 1. Instead: write q=0.95 for the 95th percentile.",
     ),
     "percentile of strings": (
         lambda: of(approx_percentile, col("department"), 0.5),
@@ -198,27 +201,37 @@ WRONG: Cases = {
     ),
     "null bucket": (
         lambda: of(histogram, col("department"), ["DELI", None]),
-        f"{X}: buckets= lists None, but by= is String. Instead: list values that are String.",
+        f"{X}: buckets= lists None, which is not of type String. Instead: write a value of type String.",
     ),
     "bucket of another type": (
         lambda: of(histogram, col("quantity"), [1, 2.5]),
-        f"{X}: buckets= lists 2.5, but by= is Int64. Instead: list values that are Int64.",
+        f"{X}: buckets= lists 2.5, which is not of type Int64. Instead: write a value of type Int64.",
     ),
     "bucket a Boolean": (
         lambda: of(histogram, col("quantity"), [True]),
-        f"{X}: buckets= lists True, but by= is Int64. Instead: list values that are Int64.",
+        f"{X}: buckets= lists True, which is not of type Int64. Instead: write a value of type Int64.",
     ),
     "bucket beyond Int64": (
         lambda: of(histogram, col("quantity"), [2**63]),
-        f"{X}: buckets= lists 9223372036854775808, which does not fit Int64. Instead: list other values.",
+        (
+            f"{X}: buckets= lists 9223372036854775808, which does not fit Int64. Instead: write a number from -2**63 "
+            "to 2**63 - 1."
+        ),
+    ),
+    "bucket beyond floats": (
+        lambda: of(histogram, SALES, [10**400]),
+        (
+            f"{X}: buckets= lists an integer of 1329 bits, which is not a finite Float64. Instead: write a finite "
+            "number."
+        ),
     ),
     "bucket NaN": (
         lambda: of(histogram, SALES, [float("nan")]),
-        f"{X}: buckets= lists nan, which is null. Instead: list finite numbers.",
+        f"{X}: buckets= lists nan, which is not a finite Float64. Instead: write a finite number.",
     ),
     "bucket without a zone": (
         lambda: of(histogram, col("purchased_at"), [datetime(2017, 1, 1)]),
-        f"{X}: buckets= lists 2017-01-01 00:00:00, without a zone. Instead: write datetime(..., tzinfo=UTC).",
+        (f"{X}: buckets= lists 2017-01-01 00:00:00, which has no time zone. Instead: write datetime(..., tzinfo=UTC)."),
     ),
     "by where it is not defined": (
         lambda: of(skew, SALES, by=col("department"), buckets=["DELI"]),
@@ -229,7 +242,7 @@ WRONG: Cases = {
     ),
     "default of another type than a slot": (
         lambda: of(count, by=col("department"), buckets=["DELI"], default=0.5),
-        f"{X}: default=0.5 is not of type Int64. Instead: give a value of that type, or no default.",
+        f"{X}: default=0.5 is not of type Int64. Instead: write a value of type Int64, or no default.",
     ),
     "dtype of an integer list": (
         lambda: of(top_k, col("quantity"), 2, dtype=Float32),

@@ -117,8 +117,8 @@ WRONG: Cases = {
     "a feature of another view": (
         of_another_view,
         (
-            "retail/spend/v1.x: reads a feature of another view. Instead: declare both in one view; features "
-            "across views belong in the feature service."
+            "retail/spend/v1.x: reads a feature of another view. Instead: declare both in one view, or combine the "
+            "values of both views where a service's answer is read."
         ),
     ),
     "a feature computed when read": (
@@ -198,8 +198,8 @@ WRONG: Cases = {
     "days since another view's feature": (
         days_of_another_view,
         (
-            "retail/spend/v1.days: reads a feature of another view. Instead: declare both in one view; features "
-            "across views belong in the feature service."
+            "retail/spend/v1.days: reads a feature of another view. Instead: declare both in one view, or combine "
+            "the values of both views where a service's answer is read."
         ),
     ),
     "hour of a count": (

@@ -1,12 +1,13 @@
 """Expressions that are refused: types that do not fit, constants that no column can hold, wrong encodings."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
 from feature_store import (
+    Array,
     Boolean,
     EmbeddingTable,
     Float32,
@@ -23,11 +24,13 @@ from feature_store import (
     ordinal,
     when,
 )
+from feature_store.dtypes import Bytes
 from tests.model.declare import Cases, check, events
 
 DEPARTMENT, QUANTITY, SALES = col("department"), col("quantity"), col("sales_value")
 PRIVATE, AT = col("is_private"), col("purchased_at")
 NAIVE, A_DATE = datetime(2017, 1, 1), date(2017, 1, 1)
+EARLY = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
 
 
 def x(expression: object) -> object:
@@ -164,7 +167,55 @@ WRONG: Cases = {
     ),
     "always null": (
         lambda: x(when(PRIVATE).then(None).otherwise(None)),
-        "retail/spend/v1.x: is always null. Instead: write an expression that has a type.",
+        "retail/spend/v1.x: the value of last is always null. Instead: write an expression that has a type.",
+    ),
+    "remainder": (
+        lambda: x(QUANTITY % 2),
+        (
+            "an expression over quantity: % is not defined. Instead: use + - * / == != < <= > >= & | ~ "
+            ".is_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) .year(...) "
+            ".month(...) .day(...) .hour(...) .weekday(...)."
+        ),
+    ),
+    "power": (
+        lambda: x(2**QUANTITY),
+        (
+            "an expression over quantity: ** is not defined. Instead: use + - * / == != < <= > >= & | ~ "
+            ".is_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) .year(...) "
+            ".month(...) .day(...) .hour(...) .weekday(...)."
+        ),
+    ),
+    "absolute value": (
+        lambda: x(abs(QUANTITY)),
+        (
+            "an expression over quantity: abs(...) is not defined. Instead: use + - * / == != < <= > >= & | ~ "
+            ".is_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) .year(...) "
+            ".month(...) .day(...) .hour(...) .weekday(...)."
+        ),
+    ),
+    "rounding": (
+        lambda: x(round(SALES)),
+        (
+            "an expression over sales_value: round(...) is not defined. Instead: use + - * / == != < <= > >= & | ~ "
+            ".is_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) .year(...) "
+            ".month(...) .day(...) .hour(...) .weekday(...)."
+        ),
+    ),
+    "a letter": (
+        lambda: x(DEPARTMENT[0]),
+        (
+            "an expression over department: [...] is not defined. Instead: use + - * / == != < <= > >= & | ~ "
+            ".is_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) .year(...) "
+            ".month(...) .day(...) .hour(...) .weekday(...)."
+        ),
+    ),
+    "unknown method": (
+        lambda: x(DEPARTMENT.upper()),
+        (
+            "an expression over department: .upper is not defined. Instead: use + - * / == != < <= > >= & | ~ "
+            ".is_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) .year(...) "
+            ".month(...) .day(...) .hour(...) .weekday(...)."
+        ),
     ),
     "lower of a number": (
         lambda: x(QUANTITY.lower()),
@@ -244,6 +295,36 @@ WRONG: Cases = {
     "cast to a name": (
         lambda: x(QUANTITY.cast("Float64")),
         "retail/spend/v1.x: cannot cast to 'Float64'. Instead: use a type of feature_store, e.g. .cast(Float64).",
+    ),
+    "cast to sketches": (
+        lambda: x(DEPARTMENT.cast(Bytes)),
+        "retail/spend/v1.x: cannot cast to Bytes. Instead: use a type of feature_store, e.g. .cast(Float64).",
+    ),
+    "vector of no element": (
+        lambda: Vector(0),
+        "Vector(0): 0 is not a length. Instead: give a whole number from 1.",
+    ),
+    "vector of a text": (
+        lambda: Vector("3"),
+        "Vector('3'): '3' is not a length. Instead: give a whole number from 1.",
+    ),
+    "vector of half an element": (
+        lambda: Vector(2.5),
+        "Vector(2.5): 2.5 is not a length. Instead: give a whole number from 1.",
+    ),
+    "array of vectors": (
+        lambda: Array(Vector(3), 2),
+        (
+            "Array(Vector[3], 2): a slot cannot be Vector[3]. Instead: use one of Int64, Float64, Float32, "
+            "Boolean, String, Timestamp."
+        ),
+    ),
+    "array of a Python type": (
+        lambda: Array(int, 2),
+        (
+            "Array(<class 'int'>, 2): a slot cannot be <class 'int'>. Instead: use one of Int64, Float64, Float32, "
+            "Boolean, String, Timestamp."
+        ),
     ),
     "cast to a vector": (
         lambda: x(QUANTITY.cast(Vector(2))),
@@ -355,6 +436,13 @@ WRONG: Cases = {
         lambda: x(bucketise(SALES, [1, float("inf")])),
         "retail/spend/v1.x: bucketise has the boundary inf. Instead: give rising, finite numbers.",
     ),
+    "bucketise beyond floats": (
+        lambda: x(bucketise(SALES, [1, 10**400])),
+        (
+            "retail/spend/v1.x: bucketise has the boundary an integer of 1329 bits. Instead: give rising, finite "
+            "numbers."
+        ),
+    ),
     "bucketise with text": (
         lambda: x(bucketise(SALES, [1, "5"])),
         "retail/spend/v1.x: bucketise has the boundary '5'. Instead: give rising, finite numbers.",
@@ -414,6 +502,34 @@ WRONG: Cases = {
             "correct it, or leave the key out."
         ),
     ),
+    "embedding table of texts of numbers": (
+        lambda: table({"DELI": ["1"]}),
+        (
+            "embedding table departments: the vector of 'DELI' is not of finite Float32 numbers. Instead: correct "
+            "it, or leave the key out."
+        ),
+    ),
+    "embedding table of Booleans": (
+        lambda: table({"DELI": [True]}),
+        (
+            "embedding table departments: the vector of 'DELI' is not of finite Float32 numbers. Instead: correct "
+            "it, or leave the key out."
+        ),
+    ),
+    "embedding table beyond floats": (
+        lambda: table({"DELI": [10**400]}),
+        (
+            "embedding table departments: the vector of 'DELI' is not of finite Float32 numbers. Instead: correct "
+            "it, or leave the key out."
+        ),
+    ),
+    "embedding table of a number of numpy": (
+        lambda: table({"DELI": np.array(1.0)}),
+        (
+            "embedding table departments: the vector of 'DELI' is not of finite Float32 numbers. Instead: correct "
+            "it, or leave the key out."
+        ),
+    ),
     "embedding table of matrices": (
         lambda: table({"DELI": [[1.0]]}),
         (
@@ -442,25 +558,37 @@ WRONG: Cases = {
     "embedding table's name": (
         lambda: table({"DELI": [1.0]}, "My table"),
         (
-            "embedding table My table: 'My table' is not a good name. Instead: use lower-case words joined by "
+            "embedding table My table: 'My table' is not a valid name. Instead: use lower-case words joined by "
             "single underscores, e.g. 'spend_7d'."
         ),
     ),
     "constant NaN": (
         lambda: x(SALES + float("nan")),
-        "retail/spend/v1.x: the constant nan is not finite. Instead: write lit(None) for null.",
+        (
+            "retail/spend/v1.x: the constant nan is not a finite Float64. Instead: write a finite number, or "
+            "lit(None) for null."
+        ),
     ),
     "constant infinite": (
         lambda: x(SALES + float("-inf")),
-        "retail/spend/v1.x: the constant -inf is not finite. Instead: write lit(None) for null.",
+        (
+            "retail/spend/v1.x: the constant -inf is not a finite Float64. Instead: write a finite number, or "
+            "lit(None) for null."
+        ),
     ),
     "constant beyond Int64": (
         lambda: x(QUANTITY + 2**63),
-        "retail/spend/v1.x: the constant 9223372036854775808 does not fit Int64. Instead: write a float, e.g. 1e20.",
+        (
+            "retail/spend/v1.x: the constant 9223372036854775808 does not fit Int64. Instead: write a number from "
+            "-2**63 to 2**63 - 1."
+        ),
     ),
     "constant below Int64": (
         lambda: x(QUANTITY - (-(2**63) - 1)),
-        "retail/spend/v1.x: the constant -9223372036854775809 does not fit Int64. Instead: write a float, e.g. 1e20.",
+        (
+            "retail/spend/v1.x: the constant -9223372036854775809 does not fit Int64. Instead: write a number from "
+            "-2**63 to 2**63 - 1."
+        ),
     ),
     "constant without a zone": (
         lambda: x(AT > NAIVE),
@@ -469,26 +597,41 @@ WRONG: Cases = {
             "tzinfo=UTC)."
         ),
     ),
+    "constant beyond floats": (
+        lambda: x(SALES < 10**400),
+        (
+            "retail/spend/v1.x: the constant an integer of 1329 bits does not fit Int64. Instead: write a number "
+            "from -2**63 to 2**63 - 1."
+        ),
+    ),
+    "constant outside the calendar": (
+        lambda: x(AT > EARLY),
+        (
+            "retail/spend/v1.x: the constant 0001-01-01 00:00:00+05:00 lies outside the years 1 to 9999 of UTC. "
+            "Instead: write an instant within them."
+        ),
+    ),
+    "constant integer of numpy": (
+        lambda: x(QUANTITY * np.int64(2)),
+        "retail/spend/v1.x: a value of type int64 cannot be a constant. Instead: write int(x).",
+    ),
     "constant date": (
         lambda: x(AT > A_DATE),
         (
-            "retail/spend/v1.x: a date cannot be a constant: datetime.date(2017, 1, 1). Instead: write an int, "
-            "float, bool, str or datetime."
+            "retail/spend/v1.x: a value of type date cannot be a constant. Instead: write an int, float, bool, str "
+            "or datetime."
         ),
     ),
     "constant Decimal": (
         lambda: x(SALES + lit(Decimal("1.5"))),
         (
-            "retail/spend/v1.x: a Decimal cannot be a constant: Decimal('1.5'). Instead: write an int, float, "
-            "bool, str or datetime."
+            "retail/spend/v1.x: a value of type Decimal cannot be a constant. Instead: write an int, float, bool, "
+            "str or datetime."
         ),
     ),
     "constant of numpy": (
         lambda: x(SALES + np.float64(1.5)),
-        (
-            "retail/spend/v1.x: a float64 cannot be a constant: np.float64(1.5). Instead: write an int, float, "
-            "bool, str or datetime."
-        ),
+        "retail/spend/v1.x: a value of type float64 cannot be a constant. Instead: write float(x).",
     ),
 }
 

@@ -41,42 +41,42 @@ WRONG: Cases = {
     "double underscore": (
         lambda: events(spend__7d=spend()),
         (
-            "retail/spend/v1.spend__7d: 'spend__7d' is not a good name. Instead: use lower-case words joined by "
+            "retail/spend/v1.spend__7d: 'spend__7d' is not a valid name. Instead: use lower-case words joined by "
             "single underscores, e.g. 'spend_7d'."
         ),
     ),
     "capitals": (
         lambda: events(Spend=spend()),
         (
-            "retail/spend/v1.Spend: 'Spend' is not a good name. Instead: use lower-case words joined by single "
+            "retail/spend/v1.Spend: 'Spend' is not a valid name. Instead: use lower-case words joined by single "
             "underscores, e.g. 'spend_7d'."
         ),
     ),
     "like an asset of the generator": (
         lambda: events(_table=spend()),
         (
-            "retail/spend/v1._table: '_table' is not a good name. Instead: use lower-case words joined by single "
+            "retail/spend/v1._table: '_table' is not a valid name. Instead: use lower-case words joined by single "
             "underscores, e.g. 'spend_7d'."
         ),
     ),
     "trailing underscore": (
         lambda: events(spend_=spend()),
         (
-            "retail/spend/v1.spend_: 'spend_' is not a good name. Instead: use lower-case words joined by single "
+            "retail/spend/v1.spend_: 'spend_' is not a valid name. Instead: use lower-case words joined by single "
             "underscores, e.g. 'spend_7d'."
         ),
     ),
     "dunder": (
         lambda: events(__spend__=spend()),
         (
-            "retail/spend/v1.__spend__: '__spend__' is not a good name. Instead: use lower-case words joined by "
+            "retail/spend/v1.__spend__: '__spend__' is not a valid name. Instead: use lower-case words joined by "
             "single underscores, e.g. 'spend_7d'."
         ),
     ),
     "umlaut": (
         lambda: events(umsätze=spend()),
         (
-            "retail/spend/v1.umsätze: 'umsätze' is not a good name. Instead: use lower-case words joined by "
+            "retail/spend/v1.umsätze: 'umsätze' is not a valid name. Instead: use lower-case words joined by "
             "single underscores, e.g. 'spend_7d'."
         ),
     ),
@@ -86,24 +86,33 @@ WRONG: Cases = {
     ),
     "an expression, not a feature": (
         lambda: events(spend=col("sales_value")),
-        (
-            "retail/spend/v1.spend: is an expression, not a feature. Instead: wrap an expression in derive(...) "
-            "or field(...)."
-        ),
+        ("retail/spend/v1.spend: is an expression, not a feature. Instead: wrap it in derive(...) or field(...)."),
     ),
     "a number": (
         lambda: events(spend=3),
+        "retail/spend/v1.spend: is of type int, not a feature. Instead: move it out of the class.",
+    ),
+    "a declared feature of another view": (
+        lambda: events(spend=events(spend=spend()).feature("spend")),
         (
-            "retail/spend/v1.spend: is of type int, not a feature. Instead: wrap an expression in derive(...) or "
-            "field(...)."
+            "retail/spend/v1.spend: is a feature of another view, already declared. Instead: declare it again "
+            "here."
+        ),
+    ),
+    "a type without a value": (
+        lambda: events(spend=spend(), __annotations__={"baskets": int}),
+        "retail/spend/v1.baskets: has a type but no value. Instead: write baskets = ..., or leave it out.",
+    ),
+    "too long": (
+        lambda: events(**{"x" * 64: spend()}),
+        (
+            "retail/spend/v1.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: its name has 64 "
+            "characters. Instead: use at most 63."
         ),
     ),
     "a method": (
         lambda: events(spend=lambda self: self),
-        (
-            "retail/spend/v1.spend: is of type function, not a feature. Instead: wrap an expression in "
-            "derive(...) or field(...)."
-        ),
+        "retail/spend/v1.spend: is of type function, not a feature. Instead: move it out of the class.",
     ),
     "no description": (
         lambda: events(spend=sum_(col("sales_value"), over="7d")),
@@ -142,7 +151,7 @@ WRONG: Cases = {
     "renamed from no name": (
         lambda: events(spend=spend(renamed_from="Old")),
         (
-            "retail/spend/v1.spend: 'Old' is not a good name. Instead: use lower-case words joined by single "
+            "retail/spend/v1.spend: 'Old' is not a valid name. Instead: use lower-case words joined by single "
             "underscores, e.g. 'spend_7d'."
         ),
     ),

@@ -37,9 +37,29 @@ WRONG: Cases = {
     "name": (
         lambda: service(purchases().all(), name="Churn"),
         (
-            "service Churn/v1: 'Churn' is not a good name. Instead: use lower-case words joined by single "
+            "service Churn/v1: 'Churn' is not a valid name. Instead: use lower-case words joined by single "
             "underscores, e.g. 'spend_7d'."
         ),
+    ),
+    "a view by a number": (
+        lambda: purchases()[5],
+        "retail/spend/v1: view[...]=5 is of type int. Instead: select by name: view['a', 'b'].",
+    ),
+    "a view by a feature": (
+        lambda: purchases()[purchases().feature("spend").name, 5],
+        "retail/spend/v1: has no feature 5. Instead: use one of spend, baskets, last_purchase.",
+    ),
+    "a feature as an attribute": (
+        lambda: purchases().spend,
+        "retail/spend/v1: has no attribute 'spend'. Instead: select it with view['spend'].",
+    ),
+    "an unknown attribute": (
+        lambda: purchases().spent,
+        "retail/spend/v1: has no attribute 'spent'. Instead: see FeatureView for what it has.",
+    ),
+    "an alias of nothing": (
+        lambda: purchases()["spend"].alias("s"),
+        "spend: .alias('s') does not say of which feature. Instead: write .alias(spend='s').",
     ),
     "version": (
         lambda: service(purchases().all(), version=0),
@@ -143,7 +163,7 @@ WRONG: Cases = {
     "role's name": (
         lambda: service(purchases().all().as_role("the__payer")),
         (
-            "service churn/v1: 'the__payer' is not a good name. Instead: use lower-case words joined by single "
+            "service churn/v1: 'the__payer' is not a valid name. Instead: use lower-case words joined by single "
             "underscores, e.g. 'spend_7d'."
         ),
     ),
@@ -153,7 +173,7 @@ WRONG: Cases = {
     ),
     "role maps to no name": (
         lambda: two_roles(household_id=""),
-        "service churn/v1: key column '' is not a good column name. Instead: use letters, digits and underscores.",
+        "service churn/v1: key column '' is not a valid column name. Instead: use letters, digits and underscores.",
     ),
     "two keys from one column": (
         lambda: service(pairs().all().as_role("x", basket_id="household_id")),
@@ -172,7 +192,7 @@ WRONG: Cases = {
     ),
     "alias no name": (
         lambda: service(purchases()["spend"].alias(spend="spend 7d")),
-        "service churn/v1: alias 'spend 7d' is not a good column name. Instead: use letters, digits and underscores.",
+        "service churn/v1: alias 'spend 7d' is not a valid column name. Instead: use letters, digits and underscores.",
     ),
     "two outputs of one name": (
         lambda: service(purchases()["spend", "baskets"].alias(spend="x", baskets="x")),

@@ -1,10 +1,11 @@
 """Sources, entities and teams that are refused."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from feature_store import EVERYONE, Entity, Float64, Int64, KafkaTopic, String, Team, Timestamp
+from feature_store import EVERYONE, DType, Entity, Float64, Int64, KafkaTopic, String, Team, Timestamp
+from feature_store.dtypes import Bytes
 from tests.model.declare import EVENT_COLUMNS, TABLE_COLUMNS, Cases, check, event_source, table_source
 
 
@@ -20,7 +21,7 @@ WRONG: Cases = {
     "source name": (
         lambda: event_source(name="Purchases"),
         (
-            "source Purchases: 'Purchases' is not a good name. Instead: use lower-case words joined by single "
+            "source Purchases: 'Purchases' is not a valid name. Instead: use lower-case words joined by single "
             "underscores, e.g. 'spend_7d'."
         ),
     ),
@@ -84,8 +85,8 @@ WRONG: Cases = {
     "key's type as text": (
         lambda: entity(keys={"household_id": "Int64"}),
         (
-            "entity household: key 'household_id', its type='Int64' is of type str. Instead: use Int64 or String "
-            "of feature_store."
+            "entity household: key 'household_id' has type 'Int64', which is not a feature_store type. Instead: "
+            "use Int64 or String of feature_store."
         ),
     ),
     "event time unknown": (
@@ -99,6 +100,28 @@ WRONG: Cases = {
     "event time of another type": (
         lambda: event_source(event_time="basket_id"),
         "source purchases: event_time='basket_id' is of type Int64. Instead: use a column of type Timestamp.",
+    ),
+    "event time as a list": (
+        lambda: event_source(event_time=["purchased_at"]),
+        (
+            "source purchases: event_time=['purchased_at'] is not among its columns. Instead: did you mean "
+            "'purchased_at'? There are household_id, basket_id, sales_value, quantity, department, is_private, "
+            "purchased_at."
+        ),
+    ),
+    "sequence as a list": (
+        lambda: event_source(sequence=["basket_id"]),
+        (
+            "source purchases: sequence=['basket_id'] is not among its columns. Instead: did you mean 'basket_id'? "
+            "There are household_id, basket_id, sales_value, quantity, department, is_private, purchased_at."
+        ),
+    ),
+    "sequence by the event time": (
+        lambda: event_source(sequence="purchased_at"),
+        (
+            "source purchases: sequence='purchased_at' is its time too. Instead: leave out sequence=, or name "
+            "another column."
+        ),
     ),
     "event_id unknown": (
         lambda: event_source(event_id="line"),
@@ -139,8 +162,30 @@ WRONG: Cases = {
     "column of a Python type": (
         lambda: event_source(columns={**EVENT_COLUMNS, "price": float}),
         (
-            "source purchases: column 'price', its type=<class 'float'> is of type type. Instead: use one of "
-            "feature_store, e.g. Int64, Float64."
+            "source purchases: column 'price' has type <class 'float'>, which is not a feature_store type. "
+            "Instead: use one of Int64, Float64, Float32, Boolean, String, Timestamp or Vector(n)."
+        ),
+    ),
+    "column called by a number": (
+        lambda: event_source(columns={**EVENT_COLUMNS, 5: Int64}),
+        "source purchases: column 5 has no name. Instead: name every column by a text.",
+    ),
+    "column without a name": (
+        lambda: event_source(columns={**EVENT_COLUMNS, "": Int64}),
+        "source purchases: column '' has no name. Instead: name every column by a text.",
+    ),
+    "column of a type of one's own": (
+        lambda: event_source(columns={**EVENT_COLUMNS, "price": DType("Int32", "<i4")}),
+        (
+            "source purchases: column 'price' has type Int32, which is not a feature_store type. Instead: use one "
+            "of Int64, Float64, Float32, Boolean, String, Timestamp or Vector(n)."
+        ),
+    ),
+    "column of sketches": (
+        lambda: event_source(columns={**EVENT_COLUMNS, "price": Bytes}),
+        (
+            "source purchases: column 'price' has type Bytes, which is not a feature_store type. Instead: use one "
+            "of Int64, Float64, Float32, Boolean, String, Timestamp or Vector(n)."
         ),
     ),
     "column of the store": (
@@ -169,6 +214,20 @@ WRONG: Cases = {
     "start is a date": (
         lambda: event_source(start=date(2017, 1, 1)),
         "source purchases: start=datetime.date(2017, 1, 1) is of type date. Instead: write datetime(..., tzinfo=UTC).",
+    ),
+    "start outside the calendar": (
+        lambda: event_source(start=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))),
+        (
+            "source purchases: start=0001-01-01 00:00:00+05:00 lies outside the years 1 to 9999 of UTC. Instead: "
+            "write an instant within them."
+        ),
+    ),
+    "start at the end of the calendar": (
+        lambda: event_source(start=datetime(9999, 12, 31, tzinfo=UTC)),
+        (
+            "source purchases: start=9999-12-31 00:00:00+00:00 lies outside the years 1000 to 8999. Instead: say "
+            "when its rows begin."
+        ),
     ),
     "start within a day": (
         lambda: table_source(start=datetime(2017, 1, 1, 0, 0, 0, 1, tzinfo=UTC)),
@@ -200,6 +259,20 @@ WRONG: Cases = {
         lambda: table_source(landed_at="size"),
         "source demographics: landed_at='size' is of type Int64. Instead: use a column of type Timestamp.",
     ),
+    "deleted as a list": (
+        lambda: table_source(deleted=["is_deleted"]),
+        (
+            "source demographics: deleted=['is_deleted'] is not among its columns. Instead: did you mean "
+            "'is_deleted'? There are household_id, updated_at, landed_at, valid_to, is_deleted, income, size."
+        ),
+    ),
+    "valid_to of its own time": (
+        lambda: table_source(valid_to="updated_at"),
+        (
+            "source demographics: valid_to='updated_at' is its time too. Instead: leave out valid_to=, or name "
+            "another column."
+        ),
+    ),
     "deleted of another type": (
         lambda: table_source(deleted="size"),
         "source demographics: deleted='size' is of type Int64. Instead: use a column of type Boolean.",
@@ -207,14 +280,14 @@ WRONG: Cases = {
     "valid_to unknown": (
         lambda: table_source(valid_to="ends_at"),
         (
-            "source demographics: valid_to='ends_at' is not among its columns. Instead: did you mean "
-            "'landed_at'? There are household_id, updated_at, landed_at, valid_to, is_deleted, income, size."
+            "source demographics: valid_to='ends_at' is not among its columns. Instead: use one of household_id, "
+            "updated_at, landed_at, valid_to, is_deleted, income, size."
         ),
     ),
     "entity name": (
         lambda: entity("Household"),
         (
-            "entity Household: 'Household' is not a good name. Instead: use lower-case words joined by single "
+            "entity Household: 'Household' is not a valid name. Instead: use lower-case words joined by single "
             "underscores, e.g. 'spend_7d'."
         ),
     ),
@@ -228,12 +301,12 @@ WRONG: Cases = {
     ),
     "key of floats": (
         lambda: entity(keys={"household_id": Float64}),
-        "entity household: key 'household_id' is of type Float64. Instead: use one of Int64, String, cast upstream.",
+        "entity household: key 'household_id' is of type Float64. Instead: use Int64 or String, cast upstream.",
     ),
     "key name": (
         lambda: entity(keys={"household__id": Int64}),
         (
-            "entity household: 'household__id' is not a good name. Instead: use lower-case words joined by "
+            "entity household: 'household__id' is not a valid name. Instead: use lower-case words joined by "
             "single underscores, e.g. 'spend_7d'."
         ),
     ),
@@ -252,7 +325,7 @@ WRONG: Cases = {
     "team name": (
         lambda: team("Sales Team"),
         (
-            "team Sales Team: 'Sales Team' is not a good name. Instead: use lower-case words joined by single "
+            "team Sales Team: 'Sales Team' is not a valid name. Instead: use lower-case words joined by single "
             "underscores, e.g. 'spend_7d'."
         ),
     ),
@@ -288,10 +361,20 @@ def test_message(name: str) -> None:
     check(WRONG, name)
 
 
+def test_nobody_can_change_what_was_checked() -> None:
+    keys, columns = {"household_id": Int64}, dict(EVENT_COLUMNS)
+    household, purchases = entity(keys=keys), event_source(columns=columns)
+    keys["basket_id"], columns["price"] = Int64, Float64
+    assert dict(household.keys) == {"household_id": Int64}
+    assert dict(purchases.columns) == EVENT_COLUMNS
+    with pytest.raises(TypeError):
+        purchases.columns["price"] = Float64
+
+
 def test_right_ones_pass() -> None:
     source = event_source(asset="dbt/my-model.v2", allowed_lateness="2d", sequence="basket_id")
     assert source.lateness == 2 * 24 * 3600 * 1_000_000
-    assert event_source(allowed_lateness="0s").lateness == 0
+    assert [event_source(allowed_lateness=f"0{unit}").lateness for unit in "smhdw"] == [0] * 5
     table_source(time="as_of", columns={**TABLE_COLUMNS, "as_of": Timestamp})  # values that another view stored
     table_source(sequence="size", landed_at="landed_at", deleted="is_deleted", valid_to="valid_to")
     assert Team("growth", "#growth", "growth@example.com") == Team("growth", "#growth", "growth@example.com")

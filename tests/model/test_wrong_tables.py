@@ -2,8 +2,14 @@
 
 import pytest
 
-from feature_store import Float32, Int64, col, field, last
+from feature_store import EmbeddingTable, Float32, Int64, col, embed, field, last
 from tests.model.declare import Cases, check, demographics, events, table
+
+
+def embedded(**options: object) -> object:
+    vectors = EmbeddingTable("incomes", {"low": [0.0, 1.0]})
+    return table(income=field(embed(col("income"), vectors), description="Income", **options))
+
 
 WRONG: Cases = {
     "a field of an event source": (
@@ -54,7 +60,31 @@ WRONG: Cases = {
     ),
     "default of another type": (
         lambda: table(size=field(description="Size", default="many")),
-        "retail/spend/v1.size: default='many' is not of type Int64. Instead: give a value of that type, or no default.",
+        (
+            "retail/spend/v1.size: default='many' is not of type Int64. Instead: write a value of type Int64, or "
+            "no default."
+        ),
+    ),
+    "default of a vector too short": (
+        lambda: embedded(default=[0.0]),
+        (
+            "retail/spend/v1.income: default=[0.0] is not of type Vector[2]. Instead: list 2 finite numbers, or "
+            "give no default."
+        ),
+    ),
+    "default of a vector not finite": (
+        lambda: embedded(default=[0.0, float("nan")]),
+        (
+            "retail/spend/v1.income: default=[0.0, nan] is not of type Vector[2]. Instead: list 2 finite numbers, "
+            "or give no default."
+        ),
+    ),
+    "default of a vector as one number": (
+        lambda: embedded(default=0.0),
+        (
+            "retail/spend/v1.income: default=0.0 is not of type Vector[2]. Instead: list 2 finite numbers, or give "
+            "no default."
+        ),
     ),
     "no description": (
         lambda: table(size=field()),

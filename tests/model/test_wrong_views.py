@@ -70,21 +70,21 @@ WRONG: Cases = {
     "name": (
         lambda: purchases(name="Spend"),
         (
-            "retail/Spend/v1: 'Spend' is not a good name. Instead: use lower-case words joined by single "
+            "retail/Spend/v1: 'Spend' is not a valid name. Instead: use lower-case words joined by single "
             "underscores, e.g. 'spend_7d'."
         ),
     ),
     "double underscore": (
         lambda: purchases(name="spend__7d"),
         (
-            "retail/spend__7d/v1: 'spend__7d' is not a good name. Instead: use lower-case words joined by single "
+            "retail/spend__7d/v1: 'spend__7d' is not a valid name. Instead: use lower-case words joined by single "
             "underscores, e.g. 'spend_7d'."
         ),
     ),
     "namespace": (
         lambda: purchases(namespace="re-tail"),
         (
-            "re-tail/spend/v1: 're-tail' is not a good name. Instead: use lower-case words joined by single "
+            "re-tail/spend/v1: 're-tail' is not a valid name. Instead: use lower-case words joined by single "
             "underscores, e.g. 'spend_7d'."
         ),
     ),
@@ -254,6 +254,27 @@ WRONG: Cases = {
             "'90s', '5m', '12h', '7d', '2w'."
         ),
     ),
+    "event_id is a key": (
+        lambda: purchases(source=event_source(event_id="household_id")),
+        (
+            "retail/spend/v1: event_id='household_id' of source purchases is a key of household. Instead: name the "
+            "column that tells its events apart."
+        ),
+    ),
+    "start at the end of the calendar": (
+        lambda: purchases(start=datetime(9999, 12, 31, tzinfo=UTC), cadence="7d", freshness="20d"),
+        (
+            "retail/spend/v1: start=9999-12-31 00:00:00+00:00 lies outside the years 1000 to 8999. Instead: say "
+            "when its rows begin."
+        ),
+    ),
+    "zero cadence": (
+        lambda: purchases(cadence="0d"),
+        (
+            "retail/spend/v1: cadence='0d' is not a duration. Instead: write a whole number and a unit, e.g. "
+            "'90s', '5m', '12h', '7d', '2w'."
+        ),
+    ),
     "naive start": (
         lambda: purchases(start=datetime(2017, 2, 1)),
         "retail/spend/v1: start=2017-02-01 00:00:00 has no time zone. Instead: write datetime(..., tzinfo=UTC).",
@@ -285,6 +306,7 @@ def test_message(name: str) -> None:
 
 
 def test_a_right_view_passes() -> None:
+    assert purchases(available_after="0d").available_after == 0
     view = purchases(readers=["pricing", "everyone"], ttl="26h", version=3)
     assert view.full_name == "retail/spend/v3"
     assert view.start == START

@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from feature_store.constants import Default
 from feature_store.dtypes import Boolean, Bytes, DType, Float32, Float64, Int64, String, Timestamp
 
 TIMESTAMP: Final = pl.Datetime("us", "UTC")
@@ -39,8 +40,10 @@ def working_dtype(dtype: DType) -> pl.DataType:
     return pl.Float64() if dtype.is_float else polars_dtype(dtype)
 
 
-def constant(value: int | float | bool | str | datetime, dtype: DType) -> pl.Expr:
+def constant(value: Default, dtype: DType) -> pl.Expr:
     """Return a constant in the working type of its feature type; instants may have any time zone."""
+    if dtype.is_vector:
+        return pl.lit(pl.Series([value], dtype=working_dtype(dtype))).first()
     # Polars knows named zones only, not fixed offsets.
     plain = value.astimezone(UTC) if isinstance(value, datetime) else value
     return pl.lit(plain, dtype=working_dtype(dtype))

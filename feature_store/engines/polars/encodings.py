@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 
 from feature_store.columns import Array
+from feature_store.dtypes import Vector
+from feature_store.engines.polars.dtypes import constant
 from feature_store.engines.polars.typed import Typed
 from feature_store.expressions.nodes import Option
 
@@ -15,8 +17,7 @@ from feature_store.expressions.nodes import Option
 def one_hot(value: Typed, categories: Option) -> pl.Expr:
     """Return a vector with a 1 at the place of the category; all zeros for any other value and for null."""
     size = len(_values(categories))
-    nothing = pl.lit(pl.Series([[0.0] * size], dtype=pl.Array(pl.Float32, size))).first()
-    return _lookup(value, categories, np.eye(size, dtype=np.float32)).fill_null(nothing)
+    return _lookup(value, categories, np.eye(size, dtype=np.float32)).fill_null(constant([0.0] * size, Vector(size)))
 
 
 def ordinal(value: Typed, categories: Option) -> pl.Expr:
