@@ -27,6 +27,15 @@ class MissingAttributeError(DefinitionError, AttributeError):
     """A declaration uses what a declared object does not have; ``hasattr`` is false."""
 
 
+class ExpressionTypeError(TypeError):
+    """An expression combines values of types that do not fit; says what is wrong and what to write instead."""
+
+    def __init__(self, problem: str, instead: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.instead = instead
+
+
 class InputError(FeatureStoreError):
     """Data handed in by a caller (rows, a spine, a request) cannot be used."""
 

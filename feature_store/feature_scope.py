@@ -13,9 +13,9 @@ from feature_store.constants import check_default, default_json
 from feature_store.drafts import FeatureDraft, replace_drafts
 from feature_store.dtypes import Array, DType, Float32, Float64
 from feature_store.entities import Entity
-from feature_store.errors import DefinitionError
+from feature_store.errors import DefinitionError, ExpressionTypeError
 from feature_store.expressions.nodes import Expression
-from feature_store.expressions.operations import ExpressionTypeError, infer_dtype
+from feature_store.expressions.operations import infer_dtype
 from feature_store.features import Feature
 from feature_store.fingerprints import fingerprint
 from feature_store.service_levels import Cycle, check_freshness

@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from feature_store.dtypes import Boolean, DType, Float32, Int64, String, Timestamp, dtype_from_name
+from feature_store.expressions.literals import literal_dtype
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation
-from feature_store.expressions.operations import literal_dtype, result_dtype
+from feature_store.expressions.operations import result_dtype
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -94,10 +94,7 @@ WRONG: Cases = {
     ),
     "a declared feature of another view": (
         lambda: events(spend=events(spend=spend()).feature("spend")),
-        (
-            "retail/spend/v1.spend: is a feature of another view, already declared. Instead: declare it again "
-            "here."
-        ),
+        ("retail/spend/v1.spend: is a feature of another view, already declared. Instead: declare it again here."),
     ),
     "a type without a value": (
         lambda: events(spend=spend(), __annotations__={"baskets": int}),

@@ -16,8 +16,9 @@ from feature_store.dtypes import Boolean, DType, Float64, Int64, dtype_from_name
 from feature_store.engines.polars import casts, encodings
 from feature_store.engines.polars.dtypes import TIMESTAMP, constant
 from feature_store.engines.polars.typed import Typed, finite, read_column
+from feature_store.expressions.literals import literal_dtype
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, Option
-from feature_store.expressions.operations import literal_dtype, result_dtype
+from feature_store.expressions.operations import result_dtype
 
 Options = Mapping[str, Option]
 Builder = Callable[[list[Typed], Options, DType | None], pl.Expr]
