@@ -37,13 +37,15 @@ def feature_view(
         namespace: groups views, e.g. ``retail``.
         version: raised when a feature changes.
         owner: the team that owns it.
-        cadence: span of a partition: ``1h``, ``1d`` or ``7d``.
+        cadence: span of a partition: ``1h``, ``1d`` or ``7d``. Partitions are aligned to the Unix epoch, which was a
+            Thursday: weeks begin on Thursdays.
         freshness: SLA: the largest age of the newest available as-of, at least cadence + available_after.
         available_after: how long after an as-of its values may be used.
         readers: other teams that may read it, or ``everyone``.
         ttl: age of the as-of from which values are EXPIRED, at least cadence + available_after.
         row_ttl: for table views: age of a row from which it is ignored.
-        start: no partition starts before it, with a zone; the source's start if not given.
+        start: no partition starts before it, with a zone, rounded up to the start of one; the source's start if not
+            given.
         name: if not the class's name in snake case.
         assets: one Dagster asset per ``feature``, or one per ``view``.
 
@@ -107,7 +109,8 @@ def stream_view(
         available_after: the stream's lag, whole seconds: how long after it happened an event counts.
         freshness: SLA: the largest age of the as-of, at least 1s + available_after.
         readers: other teams that may read it, or ``everyone``.
-        start: no partition starts before it, with a zone; the source's start if not given.
+        start: no partition starts before it, with a zone, rounded up to the start of one; the source's start if not
+            given.
         name: if not the class's name in snake case.
         assets: one Dagster asset per ``feature``, or one per ``view``.
 

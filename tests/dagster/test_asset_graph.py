@@ -8,6 +8,8 @@ import dagster as dg
 import pytest
 
 from feature_assets import build_feature_assets
+from feature_store import Entity, count, feature_view
+from feature_store.checks import LONGEST_NAME
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import HouseholdHours, HouseholdSpend, churn, services, views
 from tests.dagster.snapshots import check_snapshot, describe
@@ -71,3 +73,12 @@ def test_lineage_goes_through_derived_features(feature, columns):
     lineage = specs[feature].metadata["dagster/column_lineage"]
     upstream = dg.AssetKey(["raw", "transactions"])
     assert lineage.deps_by_column[feature] == [dg.TableColumnDep(upstream, column) for column in columns]
+
+
+def test_the_longest_names_load():
+    longest = "x" * LONGEST_NAME
+    household = Entity(longest, keys=dict(HouseholdSpend.entity.keys), description="A household")
+    body = {"__doc__": "Long names.", longest: count(over="7d", description="Rows")}
+    options = {"namespace": longest, "version": 1, "owner": "growth", "cadence": "1d", "freshness": "2d"}
+    view = feature_view(entity=household, source=HouseholdSpend.source, name=longest, **options)(type("X", (), body))
+    dg.Definitions.validate_loadable(built([view]))
