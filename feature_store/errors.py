@@ -44,6 +44,10 @@ class NotComputedError(FeatureStoreError):
     """Values were asked for that no partition in the ledger holds."""
 
 
+class VersionExpiredError(FeatureStoreError):
+    """A version of a stored table was asked for that is no longer kept."""
+
+
 class MissingTilesError(FeatureStoreError):
     """A snapshot needs tiles, or raw rows, that the ledger does not list."""
 

@@ -1,11 +1,16 @@
-"""The few things we do to Delta tables: open, create, append, overwrite a range, compact."""
+"""The few things we do to Delta tables: open, create, append, overwrite a range, compact, drop what was replaced.
+
+Rows that a commit replaced can be read for ``RETENTION`` longer, at the versions before it: training sets are built
+again from them, and it can be said what was served.
+"""
 
 from __future__ import annotations
 
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
 
 import polars as pl
@@ -22,6 +27,23 @@ _LONGEST_PAUSE: Final = 500
 
 _DAY: Final = 86_400_000_000
 
+RETENTION: Final = timedelta(days=90)
+"""How long the versions of a table can be read after they were replaced."""
+
+VERSIONED: Final[Mapping[str, str]] = {
+    "delta.deletedFileRetentionDuration": f"interval {RETENTION.days} days",
+    "delta.logRetentionDuration": f"interval {RETENTION.days + 7} days",
+    # The log goes with the files, once the ledger lists what it says: see drop_replaced.
+    "delta.enableExpiredLogCleanup": "false",
+}
+"""Properties of tables whose replaced versions are kept."""
+
+UNVERSIONED: Final[Mapping[str, str]] = {
+    "delta.deletedFileRetentionDuration": "interval 1 hours",
+    "delta.logRetentionDuration": "interval 1 days",
+}
+"""Properties of tables that are only appended to: old versions are kept as long as somebody may be reading them."""
+
 StorageOptions = Mapping[str, str]
 Result = TypeVar("Result")
 
@@ -35,14 +57,33 @@ def open_table(uri: str, options: StorageOptions, version: int | None = None) ->
 
 
 def open_or_create(
-    uri: str, options: StorageOptions, like: pl.DataFrame, partition_by: Sequence[str] = ()
+    uri: str,
+    options: StorageOptions,
+    like: pl.DataFrame,
+    properties: Mapping[str, str],
+    partition_by: Sequence[str] = (),
 ) -> DeltaTable:
-    """Return a table, created with the columns of a frame if it does not exist, also when two processes try at once."""
+    """Return a table, created with the columns of a frame if it does not exist, also when two processes try at once.
+
+    Args:
+        uri: where it lies.
+        options: storage options.
+        like: has its columns.
+        properties: ``VERSIONED`` or ``UNVERSIONED``.
+        partition_by: columns by which files are laid out.
+    """
     table = open_table(uri, options)
     if table is not None:
         return table
     try:
-        write_deltalake(uri, like.head(0), mode="error", partition_by=list(partition_by), storage_options=dict(options))
+        write_deltalake(
+            uri,
+            like.head(0),
+            mode="error",
+            partition_by=list(partition_by),
+            configuration=properties,
+            storage_options=dict(options),
+        )
     except DeltaError:
         if open_table(uri, options) is None:
             raise
@@ -62,6 +103,29 @@ def retry_commit(commit: Callable[[], Result]) -> Result:
             longest = min(_LONGEST_PAUSE, 10 * 2**attempt)
             time.sleep(secrets.randbelow(longest) / 1000)
     return commit()
+
+
+def read_commits(uri: str, options: StorageOptions, versions: Sequence[int], fields: pl.Schema) -> pl.DataFrame:
+    """Return what commits of a table say of themselves, sorted by ``delta_version``.
+
+    ``DeltaTable.history`` numbers them wrongly when there are commits newer than the version at which it is open.
+
+    Args:
+        uri: where the table lies.
+        options: storage options.
+        versions: of the commits.
+        fields: ``delta_version`` and what is read: ``timestamp`` (Unix milliseconds) or tags.
+    """
+    if not versions:
+        return pl.DataFrame(schema=fields)
+    files = [f"{uri}/_delta_log/{version:020d}.json" for version in versions]
+    written = {name: dtype for name, dtype in fields.items() if name != "delta_version"}
+    lines = pl.scan_ndjson(
+        files, schema={"commitInfo": pl.Struct(written)}, include_file_paths="file", storage_options=dict(options)
+    )
+    version = pl.col("file").str.extract(r"(\d{20})\.json$").cast(pl.Int64).alias("delta_version")
+    commits = lines.filter(pl.col("commitInfo").is_not_null()).select(version, "commitInfo")
+    return commits.unnest("commitInfo").select(fields.names()).collect().sort("delta_version")
 
 
 def append(table: DeltaTable, frame: pl.DataFrame, *, add_columns: bool = False) -> None:
@@ -104,6 +168,24 @@ def overwrite_range(
         commit_properties=CommitProperties(custom_metadata=dict(tags)),
     )
     return table.version()
+
+
+def compact(table: DeltaTable, days: Sequence[date] | None = None) -> None:
+    """Merge the small files of a table, or of some days of one laid out by ``day``; rows stay as they are."""
+    filters = None if days is None else [("day", "in", [str(day) for day in days])]
+    with suppress(CommitFailedError):  # another process does it just now
+        table.optimize.compact(filters)
+
+
+def drop_replaced(table: DeltaTable) -> None:
+    """Delete the files and the log of versions that were replaced longer ago than the table's properties say.
+
+    Args:
+        table: one whose ledger lists all its commits.
+    """
+    table.vacuum(dry_run=False)
+    table.create_checkpoint()
+    table.cleanup_metadata()
 
 
 def _range_predicate(start: datetime, end: datetime) -> str:

@@ -1,106 +1,63 @@
-"""The ledger: which partitions a table holds, and everything about each that readers must know.
+"""The ledger of one table: kept beside it, brought up to date after each commit, read together with the table.
 
-It is an append-only Delta table beside the table it describes. Three kinds of entry:
-
-``writing``    appended before rows are committed: until a later commit lands, the partition's rows are in doubt.
-``landed``     appended after: the partition holds what the commit ``delta_version`` left in it.
-``published``  the online store holds it.
-
-The current state of a partition is its landed entry of the highest ``delta_version``, with the ``available_at`` of its
-first one. It is *unsettled* while a writer has announced itself on a base that is as new as that entry: the writer may
-have committed and died. Readers then read the partition at the version of its entry, so that they see its last good
-rows; writing the partition again settles it.
+What it lists and why is said in ``ledger_entries``.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
-from deltalake.exceptions import CommitFailedError
+from deltalake import DeltaTable
 
 from feature_store.errors import InputError
-from feature_store.offline.delta import StorageOptions, append, open_or_create, open_table, retry_commit
-from feature_store.offline.instants import INSTANT, partition_starts
-
-WRITING: Final = "writing"
-LANDED: Final = "landed"
-PUBLISHED: Final = "published"
-
-SCHEMA: Final = pl.Schema(
-    {
-        "kind": pl.String,
-        "partition_start": INSTANT,
-        "as_of": INSTANT,
-        "available_at": INSTANT,
-        "landed_at": INSTANT,
-        "published_at": INSTANT,
-        "run_id": pl.String,
-        "rows": pl.Int64,
-        "excluded": pl.Int64,
-        "fingerprints": pl.String,
-        "content_hash": pl.String,
-        "inputs_hash": pl.String,
-        "generation": pl.Int64,
-        "delta_version": pl.Int64,
-    }
+from feature_store.offline.delta import (
+    UNVERSIONED,
+    StorageOptions,
+    append,
+    compact,
+    drop_replaced,
+    open_or_create,
+    open_table,
+    read_commits,
+    retry_commit,
 )
-"""Columns of the ledger's table."""
+from feature_store.offline.instants import partition_starts
+from feature_store.offline.layout import ledger_uri
+from feature_store.offline.ledger_entries import COMMIT, PUBLISHED, SCHEMA, current_state, entries_of
 
 _FILES_BEFORE_COMPACTION: Final = 24
-
-
-@dataclass(frozen=True)
-class LandedPartition:
-    """What is known of a partition when it is written.
-
-    Attributes:
-        partition_start: start of its span.
-        as_of: end of its span; the instant that values describe.
-        available_at: from when its values may be used; counts only the first time the partition is written.
-        rows: number of rows.
-        content_hash: hash of the rows.
-        inputs_hash: hash of what they were computed from; None: they were not.
-        fingerprints: fingerprint by column of everything that was computed.
-        excluded: rows of the source that were left out for want of a key.
-    """
-
-    partition_start: datetime
-    as_of: datetime
-    available_at: datetime
-    rows: int
-    content_hash: str
-    inputs_hash: str | None = None
-    fingerprints: Mapping[str, str] = field(default_factory=dict[str, str])
-    excluded: int = 0
 
 
 class Ledger:
     """The ledger of one table.
 
     Args:
-        uri: where the ledger lies.
+        table_uri: where the table lies.
         options: storage options, as deltalake takes them.
     """
 
-    def __init__(self, uri: str, options: StorageOptions) -> None:
-        self.uri = uri
+    def __init__(self, table_uri: str, options: StorageOptions) -> None:
+        self._table_uri = table_uri
         self._options = options
+        self.uri: Final = ledger_uri(table_uri)
+
+    def entries(self, table: DeltaTable | None) -> pl.DataFrame:
+        """Return the entries of every commit of the table up to the version at which it is open, listed or not.
+
+        Args:
+            table: the table, opened before this is called; None: it was never written.
+        """
+        if table is None:
+            return pl.DataFrame(schema=SCHEMA)
+        listed = self._listed()
+        known = pl.concat([listed, self._unlisted(table, listed)])
+        return known.filter(pl.col("delta_version") <= table.version())
 
     def partitions(self) -> pl.DataFrame:
-        """Return the current state: one row per landed partition, sorted by ``partition_start``.
-
-        Columns: ``partition_start, as_of, available_at, landed_at, published_at`` (when it was first published; null:
-        never), ``run_id, rows, excluded, fingerprints`` (JSON), ``content_hash, inputs_hash, generation`` (the last one
-        published), ``delta_version`` and ``unsettled``.
-        """
-        table = open_table(self.uri, self._options)
-        entries = pl.LazyFrame(schema=SCHEMA) if table is None else pl.scan_delta(table)
-        return current_state(entries.collect())
+        """Return the current state: one row per landed partition; see ``current_state``."""
+        return current_state(self.entries(open_table(self._table_uri, self._options)))
 
     def partition(self, as_of: datetime) -> dict[str, Any] | None:
         """Return the current state of the partition of an as-of, or None if it never landed."""
@@ -118,13 +75,14 @@ class Ledger:
         landed = set(self.partitions()["partition_start"].to_list())
         return [at for at in partition_starts(start, end, cadence) if at not in landed]
 
-    def mark_published(self, as_of: datetime, at: datetime, generation: int) -> None:
+    def mark_published(self, as_of: datetime, at: datetime, generation: int, delta_version: int) -> None:
         """Record that the online store holds the partition of an as-of.
 
         Args:
             as_of: of a landed partition.
             at: when its generation became readable.
             generation: its id in the online store.
+            delta_version: version at which the table was open when it was loaded.
 
         Raises:
             InputError: the partition never landed.
@@ -133,73 +91,31 @@ class Ledger:
         if partition is None:
             raise InputError(f"{self.uri} lists no partition with as-of {as_of}: only what landed can be published")
         entry = {"kind": PUBLISHED, "partition_start": partition["partition_start"], "as_of": as_of, "published_at": at}
-        self.append([{**entry, "generation": generation}])
+        self._append(pl.DataFrame([{**entry, "generation": generation, "delta_version": delta_version}], schema=SCHEMA))
 
-    def announce(self, spans: Iterable[tuple[datetime, datetime]], run_id: str, base_version: int) -> None:
-        """Record that partitions are about to be written.
+    def update(self, table: DeltaTable) -> None:
+        """List what the commits of the table did up to the version at which it is open, in one commit of the ledger."""
+        unlisted = self._unlisted(table, self._listed())
+        if unlisted.height:
+            self._append(unlisted)
 
-        Args:
-            spans: start and as-of of each.
-            run_id: of the run that writes.
-            base_version: version of the table on which the commit is based.
-        """
-        common = {"kind": WRITING, "run_id": run_id, "delta_version": base_version}
-        self.append([{**common, "partition_start": start, "as_of": as_of} for start, as_of in spans])
+    def _listed(self) -> pl.DataFrame:
+        ledger = open_table(self.uri, self._options)
+        return pl.DataFrame(schema=SCHEMA) if ledger is None else pl.scan_delta(ledger).collect()
 
-    def land(self, partitions: Sequence[LandedPartition], run_id: str, delta_version: int) -> None:
-        """Record that partitions were written by the commit of a version of the table."""
-        now = datetime.now(UTC)
-        common = {"kind": LANDED, "run_id": run_id, "delta_version": delta_version, "landed_at": now}
-        self.append(
-            [
-                {**common, **vars(partition), "fingerprints": json.dumps(partition.fingerprints, sort_keys=True)}
-                for partition in partitions
-            ]
-        )
+    def _unlisted(self, table: DeltaTable, listed: pl.DataFrame) -> pl.DataFrame:
+        """Return the entries of the commits that the ledger does not list: those of dead writers, or very new ones."""
+        versions = listed.filter(pl.col("kind") != PUBLISHED)["delta_version"]
+        unlisted = sorted(set(range(table.version() + 1)).difference(versions.to_list()))
+        return entries_of(read_commits(self._table_uri, self._options, unlisted, COMMIT))
 
-    def append(self, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Append entries, each with some of the columns of ``SCHEMA``, in one commit; compact at times."""
-        frame = pl.DataFrame(entries, schema=SCHEMA)
+    def _append(self, entries: pl.DataFrame) -> None:
+        def commit() -> DeltaTable:
+            ledger = open_or_create(self.uri, self._options, entries, UNVERSIONED)
+            append(ledger, entries)
+            return ledger
 
-        def commit() -> int:
-            table = open_or_create(self.uri, self._options, frame)
-            append(table, frame)
-            return len(table.file_uris())
-
-        if retry_commit(commit) > _FILES_BEFORE_COMPACTION:
-            self._compact()
-
-    def _compact(self) -> None:
-        table = open_table(self.uri, self._options)
-        assert table is not None
-        try:
-            table.optimize.compact()
-        except CommitFailedError:
-            return  # another process has just compacted
-        table.create_checkpoint()
-
-
-def current_state(entries: pl.DataFrame) -> pl.DataFrame:
-    """Reduce ledger entries to the current state; see ``Ledger.partitions``."""
-    landed = entries.filter(pl.col("kind") == LANDED).sort("partition_start", "delta_version", "landed_at")
-    current = landed.group_by("partition_start", maintain_order=True).agg(
-        pl.all().exclude("kind", "available_at", "published_at", "generation").last(), pl.col("available_at").first()
-    )
-    published = (
-        entries.filter(pl.col("kind") == PUBLISHED)
-        .sort("published_at", "generation")
-        .group_by("partition_start")
-        .agg(pl.col("published_at").first(), pl.col("generation").last())
-    )
-    announced = (
-        entries.filter(pl.col("kind") == WRITING)
-        .group_by("partition_start")
-        .agg(pl.col("delta_version").max().alias("base"))
-    )
-    return (
-        current.join(published, on="partition_start", how="left")
-        .join(announced, on="partition_start", how="left")
-        .with_columns(unsettled=(pl.col("base") >= pl.col("delta_version")).fill_null(value=False))
-        .select(*(name for name in SCHEMA if name != "kind"), "unsettled")
-        .sort("partition_start")
-    )
+        ledger = retry_commit(commit)
+        if len(ledger.file_uris()) > _FILES_BEFORE_COMPACTION:
+            compact(ledger)
+            drop_replaced(ledger)

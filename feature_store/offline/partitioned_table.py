@@ -1,26 +1,32 @@
 """A Delta table in partitions: written range by range, read through its ledger only.
 
-A write is three commits: the ledger is told that the partitions will be written, the rows are replaced, the ledger is
-told that they were. Whatever dies between them, readers see the last rows that landed, and the same write again
-completes it.
+A write is one commit of rows and of what the ledger is to list of them, and then one of the ledger: a writer that dies
+has written all or nothing.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 import polars as pl
+from deltalake import DeltaTable
 
 from feature_store.errors import FingerprintError, InputError
 from feature_store.offline.content_hash import content_hashes
-from feature_store.offline.delta import StorageOptions, open_or_create, open_table, overwrite_range, retry_commit
+from feature_store.offline.delta import (
+    VERSIONED,
+    StorageOptions,
+    open_or_create,
+    open_table,
+    overwrite_range,
+    retry_commit,
+)
 from feature_store.offline.instants import from_microseconds, instants, partition_starts, to_microseconds
-from feature_store.offline.layout import ledger_uri
-from feature_store.offline.ledger import LandedPartition, Ledger
+from feature_store.offline.ledger import Ledger
+from feature_store.offline.ledger_entries import LandedPartition, commit_tags
 from feature_store.offline.reading import OpenTable, open_for_reading
 from feature_store.offline.storage_types import to_storage
 
@@ -65,7 +71,7 @@ class PartitionedTable:
     def __init__(self, uri: str, options: StorageOptions) -> None:
         self.uri = uri
         self.options = options
-        self.ledger = Ledger(ledger_uri(uri), options)
+        self.ledger = Ledger(uri, options)
 
     def delta_version(self) -> int | None:
         """Return the newest version of the Delta table; None if it was never written."""
@@ -116,21 +122,15 @@ class PartitionedTable:
         self._check_unique(stored, write)
         landed = _describe(stored, starts, write)
         with_day = stored.with_columns(day=pl.col("partition_start").dt.date())
-        tags = {
-            "run_id": write.run_id,
-            "range": f"{write.start.isoformat()}/{write.end.isoformat()}",
-            "fingerprints": json.dumps(write.fingerprints or {}, sort_keys=True),
-        }
+        tags = {"range": f"{write.start.isoformat()}/{write.end.isoformat()}", **commit_tags(landed, write.run_id)}
 
-        def commit() -> int:
-            table = open_or_create(self.uri, self.options, with_day, partition_by=["day"])
+        def commit() -> DeltaTable:
+            table = open_or_create(self.uri, self.options, with_day, VERSIONED, partition_by=["day"])
             self._check_types(pl.Schema(table.schema()), with_day)
-            spans = [(partition.partition_start, partition.as_of) for partition in landed]
-            self.ledger.announce(spans, write.run_id, table.version())
-            return overwrite_range(table, with_day, write.start, write.end, tags)
+            overwrite_range(table, with_day, write.start, write.end, tags)
+            return table
 
-        version = retry_commit(commit)
-        self.ledger.land(landed, write.run_id, version)
+        self.ledger.update(retry_commit(commit))
         return stored.height
 
     def _check_range(self, frame: pl.DataFrame, write: Write, starts: Sequence[datetime]) -> None:

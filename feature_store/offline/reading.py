@@ -1,16 +1,18 @@
-"""One consistent look at a table: a version of its rows and the state of its ledger that goes with it."""
+"""One consistent look at a table: a version of its rows and what the ledger says of the commits up to it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cached_property
 
 import polars as pl
 from deltalake import DeltaTable
 
-from feature_store.errors import NotComputedError
-from feature_store.offline.delta import StorageOptions, open_table
+from feature_store.errors import InputError, NotComputedError, VersionExpiredError
+from feature_store.offline.delta import RETENTION, StorageOptions, open_table
 from feature_store.offline.ledger import Ledger
+from feature_store.offline.ledger_entries import current_state, publications
 
 
 @dataclass(frozen=True)
@@ -20,44 +22,35 @@ class OpenTable:
     Attributes:
         uri: where it lies.
         options: storage options.
-        table: the newest version of its rows; None if it was never written.
-        partitions: the state of its ledger; see ``Ledger.partitions``.
+        table: its rows at one version; None if it was never written.
+        entries: the entries of its ledger up to that version.
     """
 
     uri: str
     options: StorageOptions
     table: DeltaTable | None
-    partitions: pl.DataFrame
+    entries: pl.DataFrame
 
     @property
     def version(self) -> int | None:
         """Version of the rows; None if the table was never written."""
         return None if self.table is None else self.table.version()
 
+    @cached_property
+    def partitions(self) -> pl.DataFrame:
+        """The partitions that it holds; see ``current_state``."""
+        return current_state(self.entries)
+
+    @cached_property
+    def publications(self) -> pl.DataFrame:
+        """What was published of it; see ``ledger_entries.publications``."""
+        return publications(self.entries)
+
     def between(self, start: datetime | None, end: datetime | None) -> pl.DataFrame:
         """Return the landed partitions that begin in ``[start, end)``; None: no bound."""
         after = pl.lit(value=True) if start is None else pl.col("partition_start") >= start
         before = pl.lit(value=True) if end is None else pl.col("partition_start") < end
         return self.partitions.filter(after & before)
-
-    def versions(self, partitions: pl.DataFrame) -> list[tuple[DeltaTable, pl.Series]]:
-        """Return from which versions of the table which partition starts are to be read; at least one version.
-
-        That is the opened version, but for partitions somebody is writing, or that landed since: these are read as the
-        commit of their ledger entry left them.
-        """
-        if self.table is None:
-            raise NotComputedError(f"{self.uri} was never written: materialise the asset that writes it first")
-        newest = self.table.version()
-        settled = ~pl.col("unsettled") & (pl.col("delta_version") <= newest)
-        version = pl.when(settled).then(pl.lit(newest, pl.Int64)).otherwise(pl.col("delta_version"))
-        versions: list[tuple[DeltaTable, pl.Series]] = []
-        for part in partitions.select("partition_start", version=version).partition_by("version", maintain_order=True):
-            at: int = part["version"][0]
-            table = self.table if at == newest else open_table(self.uri, self.options, version=at)
-            assert table is not None
-            versions.append((table, part["partition_start"]))
-        return versions or [(self.table, partitions["partition_start"])]
 
     def scan(self, partitions: pl.DataFrame) -> pl.LazyFrame:
         """Read some of its partitions, lazily.
@@ -71,19 +64,36 @@ class OpenTable:
         Raises:
             NotComputedError: the table was never written.
         """
-        scans = [pl.scan_delta(table).filter(_is_in(starts)) for table, starts in self.versions(partitions)]
-        found = scans[0] if len(scans) == 1 else pl.concat(scans, how="diagonal")
-        return found.drop("day")
+        if self.table is None:
+            raise NotComputedError(f"{self.uri} was never written: first materialize the asset that writes it")
+        return pl.scan_delta(self.table).filter(_is_in(partitions["partition_start"])).drop("day")
+
+    def at(self, version: int) -> OpenTable:
+        """Return the table as it was at an earlier version.
+
+        Raises:
+            VersionExpiredError: that version was replaced so long ago that it need not be there any more.
+            InputError: the table never had that version.
+        """
+        newest = -1 if self.version is None else self.version
+        if version == newest:
+            return self
+        if version > newest:
+            raise InputError(f"{self.uri} has no version {version}, its newest is {newest}: name one of this store")
+        replaced_at = self.entries.filter(pl.col("delta_version") == version + 1)["landed_at"].min()
+        if isinstance(replaced_at, datetime) and replaced_at < datetime.now(UTC) - RETENTION:
+            raise VersionExpiredError(
+                f"{self.uri}: version {version} was replaced at {replaced_at}, and versions are kept for "
+                f"{RETENTION.days} days after that: use the newest one"
+            )
+        before = self.entries.filter(pl.col("delta_version") <= version)
+        return OpenTable(self.uri, self.options, open_table(self.uri, self.options, version), before)
 
 
 def open_for_reading(uri: str, options: StorageOptions, ledger: Ledger) -> OpenTable:
-    """Open a table and its ledger.
-
-    The rows are opened first: every commit they hold was announced in the ledger before, so that no partition is taken
-    for settled that is not.
-    """
+    """Open a table and its ledger, in this order: the ledger knows of every commit that the rows hold."""
     table = open_table(uri, options)
-    return OpenTable(uri, options, table, ledger.partitions())
+    return OpenTable(uri, options, table, ledger.entries(table))
 
 
 def _is_in(starts: pl.Series) -> pl.Expr:

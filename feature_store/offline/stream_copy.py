@@ -8,7 +8,7 @@ not read; the same write again completes it. The newest write of a tile replaces
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -17,7 +17,15 @@ import polars as pl
 from deltalake import DeltaTable
 
 from feature_store.errors import InputError
-from feature_store.offline.delta import StorageOptions, append, open_or_create, open_table, retry_commit
+from feature_store.offline.delta import (
+    UNVERSIONED,
+    VERSIONED,
+    StorageOptions,
+    append,
+    open_or_create,
+    open_table,
+    retry_commit,
+)
 from feature_store.offline.instants import INSTANT
 from feature_store.offline.layout import ledger_uri
 from feature_store.offline.storage_types import to_storage
@@ -120,10 +128,10 @@ class StreamCopy:
         day = pl.col("tile_start").dt.date().alias("day")
         rows = to_storage(tiles).with_columns(day, writer=pl.lit(writer), sequence=pl.lit(sequence, pl.Int64))
         if rows.height:
-            self._commit(self.uri, rows, partition_by=["day"])
+            self._commit(self.uri, rows, VERSIONED, partition_by=["day"])
         known = json.dumps(plan.fingerprints, sort_keys=True)
         entry = [(writer, sequence, start, end, datetime.now(UTC), rows.height, known)]
-        self._commit(ledger_uri(self.uri), pl.DataFrame(entry, schema=WRITES, orient="row"))
+        self._commit(ledger_uri(self.uri), pl.DataFrame(entry, schema=WRITES, orient="row"), UNVERSIONED)
         return rows.height
 
     def open(self) -> OpenStreamCopy:
@@ -141,8 +149,10 @@ class StreamCopy:
         entries = pl.DataFrame(schema=WRITES) if table is None else pl.scan_delta(table).collect()
         return entries.sort("written_at", *_WRITE).unique(_WRITE, keep="first", maintain_order=True)
 
-    def _commit(self, uri: str, rows: pl.DataFrame, partition_by: Sequence[str] = ()) -> None:
+    def _commit(
+        self, uri: str, rows: pl.DataFrame, properties: Mapping[str, str], partition_by: Sequence[str] = ()
+    ) -> None:
         def commit() -> None:
-            append(open_or_create(uri, self._options, rows, partition_by), rows, add_columns=True)
+            append(open_or_create(uri, self._options, rows, properties, partition_by), rows, add_columns=True)
 
         retry_commit(commit)

@@ -21,6 +21,7 @@ from feature_store.offline.partition_choice import Availability
 from feature_store.offline.partitioned_table import PartitionedTable, Write
 from feature_store.offline.point_in_time import join_opened
 from feature_store.offline.reach import floor_to
+from feature_store.offline.reading import OpenTable
 from feature_store.offline.spines import read_frame
 from feature_store.offline.store import OfflineStore
 from feature_store.plans import ServicePlan
@@ -166,7 +167,7 @@ def load_training_set(
             f"training set {name}: its days were built from different definitions: build and write all of them again"
         )
     if as_ == "arrow":
-        return _dataset(opened.versions(chosen))
+        return _dataset(opened, chosen)
     rows = opened.scan(chosen).drop("partition_start")
     dtypes = {output.name: dtype_from_name(output.dtype) for output in load_manifest(store, name).plan.outputs}
     arrays = {name: dtype.length for name, dtype in dtypes.items() if dtype.shape}
@@ -206,17 +207,12 @@ def stale_days(store: OfflineStore, plan: ServicePlan, start: datetime, end: dat
     return [day for day in partition_starts(start, end, DAY) if day not in fresh]
 
 
-def _dataset(versions: list[tuple[Any, pl.Series]]) -> Any:
+def _dataset(opened: OpenTable, chosen: pl.DataFrame) -> Any:
     arrow: Any = import_module("pyarrow")  # only who asks for Arrow needs it
     datasets: Any = import_module("pyarrow.dataset")
-    starts_type = arrow.timestamp("us", "UTC")
-    parts = [
-        table.to_pyarrow_dataset().filter(
-            datasets.field("partition_start").isin(arrow.array(starts.to_list(), starts_type))
-        )
-        for table, starts in versions
-    ]
-    return parts[0] if len(parts) == 1 else datasets.dataset(parts)
+    table: Any = opened.table
+    starts = arrow.array(chosen["partition_start"].to_list(), arrow.timestamp("us", "UTC"))
+    return table.to_pyarrow_dataset().filter(datasets.field("partition_start").isin(starts))
 
 
 def _day(instant: datetime | None, after: int) -> datetime:

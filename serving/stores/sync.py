@@ -123,7 +123,9 @@ def _load(
     report = writer.load(view.full_name, snapshot, _chunks(view, opened, row), told)
     is_live = any(g.id == report.generation and g.as_of == snapshot.as_of for g in writer.generations(view.full_name))
     if is_live and partition["generation"] != report.generation:
-        ledger.mark_published(partition["as_of"], from_microseconds(report.published_at), report.generation)
+        assert opened.version is not None
+        published_at = from_microseconds(report.published_at)
+        ledger.mark_published(partition["as_of"], published_at, report.generation, opened.version)
     return report
 
 

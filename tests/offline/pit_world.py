@@ -136,7 +136,7 @@ def _write(world: World, view, start: datetime, span: timedelta, rows: dict, rng
     as_of = start + span
     published = as_of + timedelta(hours=rng.randrange(12)) if rng.random() < 0.7 else None
     if published is not None:
-        values.ledger.mark_published(as_of, published, generation=1)
+        values.ledger.mark_published(as_of, published, generation=1, delta_version=values.delta_version())
     delay = timedelta(microseconds=view.available_after)
     known = set(view.fingerprints)
     return {"as_of": as_of, "promised": as_of + delay, "published": published, "rows": rows, "features": known}

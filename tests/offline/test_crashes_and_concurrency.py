@@ -4,11 +4,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable
 
+from feature_store.offline import partitioned_table
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
 from tests.offline.definitions import ShopperSpend, day, spend_values
@@ -37,7 +39,7 @@ def state(store: OfflineStore) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("death", DEATHS)
-def test_a_killed_writer_leaves_the_last_good_state_and_a_rerun_completes_it(
+def test_a_killed_writer_has_written_all_or_nothing_and_a_rerun_completes_it(
     store: OfflineStore, tmp_path, death: str
 ) -> None:
     values = store.values(ShopperSpend)
@@ -45,14 +47,17 @@ def test_a_killed_writer_leaves_the_last_good_state_and_a_rerun_completes_it(
     before = state(store)
     writer = start_writer(store, "killed", (1, 3), pieces=2, death=death)
     assert writer.wait(timeout=60) == -signal.SIGKILL
-    raw = pl.scan_delta(values.uri).filter(pl.col("pieces_3d") == 2).collect()
-    assert raw.height == (4 if death == "after the Delta commit" else 0)
-    assert pieces_by_day(store) == [(0, 1), (1, 1)]
-    assert state(store).drop("unsettled").equals(before.drop("unsettled"))
-    assert state(store)["unsettled"].to_list() == [False, True]
-    # Others go on writing meanwhile, and do not uncover what the dead writer left.
+    is_written = death == "after the Delta commit"
+    expected = [(0, 1), (1, 2), (2, 2)] if is_written else [(0, 1), (1, 1)]
+    assert pieces_by_day(store) == expected
+    assert is_written or state(store).equals(before)
+    listed = pl.scan_delta(values.ledger.uri).filter(pl.col("run_id") == "killed").collect()
+    assert listed.is_empty()
+    # Others go on writing meanwhile, and list what the dead writer did.
     values.write(spend_values([(day(5), s, 3) for s in (1, 2)]), day(5), day(6), run_id="other")
-    assert pieces_by_day(store) == [(0, 1), (1, 1), (5, 3)]
+    assert pieces_by_day(store) == [*expected, (5, 3)]
+    listed = pl.scan_delta(values.ledger.uri).filter(pl.col("run_id") == "killed").collect()
+    assert listed.height == (2 if is_written else 0)
     finish([start_writer(store, "again", (1, 3), pieces=2)])
     assert pieces_by_day(store) == [(0, 1), (1, 2), (2, 2), (5, 3)]
     untouched = OfflineStore(str(tmp_path / "never_killed"))
@@ -63,10 +68,11 @@ def test_a_killed_writer_leaves_the_last_good_state_and_a_rerun_completes_it(
 
 
 @pytest.mark.parametrize("death", DEATHS)
-def test_a_writer_killed_at_its_first_write_leaves_nothing(store: OfflineStore, death: str) -> None:
+def test_a_writer_killed_at_its_first_write_has_written_all_or_nothing(store: OfflineStore, death: str) -> None:
     assert start_writer(store, "killed", (0, 2), pieces=1, death=death).wait(timeout=60) == -signal.SIGKILL
-    assert store.values(ShopperSpend).ledger.partitions().is_empty()
-    assert pieces_by_day(store) == []
+    is_written = death == "after the Delta commit"
+    assert store.values(ShopperSpend).ledger.partitions().height == (2 if is_written else 0)
+    assert pieces_by_day(store) == ([(0, 1), (1, 1)] if is_written else [])
     finish([start_writer(store, "again", (0, 2), pieces=1)])
     assert pieces_by_day(store) == [(0, 1), (1, 1)]
 
@@ -78,7 +84,6 @@ def test_writers_of_other_partitions_create_and_write_at_once(store: OfflineStor
     assert pieces_by_day(store) == expected
     ledger = store.values(ShopperSpend).ledger.partitions()
     assert ledger["run_id"].to_list() == [f"run {first}" for _, first in expected]
-    assert not ledger["unsettled"].any()
     commits = {c["version"]: c.get("run_id") for c in DeltaTable(store.values(ShopperSpend).uri).history()}
     assert all(commits[version] == run for version, run in ledger.select("delta_version", "run_id").iter_rows())
 
@@ -103,10 +108,30 @@ def test_a_table_that_is_open_does_not_change_under_its_reader(store: OfflineSto
     assert values.scan().collect()["pieces_3d"].to_list() == [2]
 
 
-def test_what_landed_after_the_rows_were_opened_is_read_as_it_landed(store: OfflineStore) -> None:
+def test_what_landed_after_the_rows_were_opened_is_not_seen(store: OfflineStore) -> None:
     values = store.values(ShopperSpend)
     values.write(spend_values([(day(0), 1, 1)]), day(0), day(1), run_id="a")
     early = values.open().table
     values.write(spend_values([(day(0), 1, 2), (day(1), 1, 3)]), day(0), day(2), run_id="b")
-    opened = OpenTable(values.uri, {}, early, values.ledger.partitions())
-    assert opened.scan(opened.partitions).collect()["pieces_3d"].sort().to_list() == [2, 3]
+    opened = OpenTable(values.uri, {}, early, values.ledger.entries(early))
+    assert opened.scan(opened.partitions).collect()["pieces_3d"].to_list() == [1]
+    assert opened.partitions["run_id"].to_list() == ["a"]
+
+
+def test_a_write_that_fails_leaves_nothing_to_settle(store: OfflineStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = store.values(ShopperSpend)
+    values.write(spend_values([(day(n), 1, n) for n in range(4)]), day(0), day(4), run_id="good")
+    before = values.ledger.partitions()
+
+    def fail(*_arguments: object) -> int:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(partitioned_table, "overwrite_range", fail)
+    with pytest.raises(OSError, match="disk full"):
+        values.write(spend_values([(day(1), 1, 9)]), day(1), day(2), run_id="failed")
+    assert values.ledger.partitions().equals(before)
+    # Months later, when Delta has forgotten the commits of those days, everything is read as before.
+    DeltaTable(values.uri).create_checkpoint()
+    for commit in Path(values.uri).glob("_delta_log/*.json"):
+        commit.unlink()
+    assert pieces_by_day(store) == [(n, n) for n in range(4)]

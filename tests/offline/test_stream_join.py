@@ -157,9 +157,10 @@ def test_what_is_missing_is_named(world: World) -> None:
 def test_actual_availability_goes_by_the_publication_of_the_tiles(own_world: World) -> None:
     world = own_world
     late = at(days=5, hours=9)
-    ledger = world.store.tiles(Live).ledger
-    ledger.mark_published(at(days=4), at(days=4, hours=3), generation=1)
-    ledger.mark_published(at(days=5), late, generation=2)
+    tiles = world.store.tiles(Live)
+    ledger, version = tiles.ledger, tiles.delta_version()
+    ledger.mark_published(at(days=4), at(days=4, hours=3), generation=1, delta_version=version)
+    ledger.mark_published(at(days=5), late, generation=2, delta_version=version)
     rows = [(0, time, "1", "12") for time in (at(days=4, hours=3), at(days=4, hours=3, microseconds=1), late)]
     joined = join(world, rows, availability="actual")
     assert joined["live__as_of"].is_null().to_list() == [True, False, False]

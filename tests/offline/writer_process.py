@@ -18,7 +18,7 @@ def main(root: str, run_id: str, first: str, last: str, pieces: str, death: str)
     if death == "before the Delta commit":
         partitioned_table.overwrite_range = _die
     if death == "after the Delta commit":
-        Ledger.land = _die
+        Ledger.update = _die
     start, end = int(first), int(last)
     rows = [(day(number), shopper, int(pieces)) for number in range(start, end) for shopper in (1, 2)]
     OfflineStore(root).values(ShopperSpend).write(spend_values(rows), day(start), day(end), run_id=run_id)

@@ -1,0 +1,167 @@
+"""The ledger: which partitions a table holds, and everything about each that readers must know.
+
+A commit that writes partitions carries what is to be known of them in its tags (``commit_tags``), so rows and facts are
+there at once, or neither is. The ledger lists the facts of every commit in an append-only Delta table beside the one it
+describes, because commits are forgotten in time. It is brought up to date after each write; of commits that it does not
+list yet, since their writer died or is about to list them, readers take the facts from the commits themselves. Three
+kinds of entry:
+
+``landed``     the commit ``delta_version`` left these rows in the partition.
+``unchanged``  the commit ``delta_version`` changed no partition: it created the table, or laid out its files anew.
+``published``  from ``published_at`` on the online store held what ``delta_version`` had left in the partition.
+
+The current state of a partition is its landed entry of the highest ``delta_version``, with the ``available_at`` of its
+first one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from io import StringIO
+from typing import Final
+
+import polars as pl
+
+from feature_store.offline.instants import INSTANT, from_microseconds
+
+LANDED: Final = "landed"
+UNCHANGED: Final = "unchanged"
+PUBLISHED: Final = "published"
+
+SCHEMA: Final = pl.Schema(
+    {
+        "kind": pl.String,
+        "partition_start": INSTANT,
+        "as_of": INSTANT,
+        "available_at": INSTANT,
+        "landed_at": INSTANT,
+        "published_at": INSTANT,
+        "run_id": pl.String,
+        "rows": pl.Int64,
+        "excluded": pl.Int64,
+        "fingerprints": pl.String,
+        "content_hash": pl.String,
+        "inputs_hash": pl.String,
+        "generation": pl.Int64,
+        "delta_version": pl.Int64,
+    }
+)
+"""Columns of the ledger's table."""
+
+_TAGS: Final = ("run_id", "fingerprints", "partitions")
+
+COMMIT: Final = pl.Schema({"delta_version": pl.Int64, "timestamp": pl.Int64, **dict.fromkeys(_TAGS, pl.String)})
+"""What is read of a commit: its version, when it was made (Unix milliseconds), and the tags of ``commit_tags``."""
+
+_FACTS: Final = ("partition_start", "as_of", "available_at", "rows", "excluded", "content_hash", "inputs_hash")
+_TAGGED: Final = pl.Schema({**{name: SCHEMA[name] for name in _FACTS}, "lacks": pl.List(pl.String)})
+"""What is tagged of each partition; ``lacks``: which of the fingerprints it has not."""
+
+
+@dataclass(frozen=True)
+class LandedPartition:
+    """What is known of a partition when it is written.
+
+    Attributes:
+        partition_start: start of its span.
+        as_of: end of its span; the instant that values describe.
+        available_at: from when its values may be used; counts only the first time the partition is written.
+        rows: number of rows.
+        content_hash: hash of the rows.
+        inputs_hash: hash of what they were computed from; None: they were not.
+        fingerprints: fingerprint by column of everything that was computed.
+        excluded: rows of the source that were left out for want of a key.
+    """
+
+    partition_start: datetime
+    as_of: datetime
+    available_at: datetime
+    rows: int
+    content_hash: str
+    inputs_hash: str | None = None
+    fingerprints: Mapping[str, str] = field(default_factory=dict[str, str])
+    excluded: int = 0
+
+
+def commit_tags(partitions: Sequence[LandedPartition], run_id: str) -> dict[str, str]:
+    """Return the tags of the commit that writes some partitions, all computed by one definition."""
+    fingerprints = {name: of for partition in partitions for name, of in partition.fingerprints.items()}
+    records = [{**vars(each), "lacks": sorted(fingerprints.keys() - each.fingerprints)} for each in partitions]
+    facts = pl.DataFrame([{name: record[name] for name in _TAGGED} for record in records], schema=_TAGGED)
+    return {"run_id": run_id, "fingerprints": _text(fingerprints), "partitions": facts.write_json()}
+
+
+def entries_of(commits: pl.DataFrame) -> pl.DataFrame:
+    """Return the ledger's entries of some commits, which have the columns of ``COMMIT``."""
+    entries = [_entries_of(**commit) for commit in commits.iter_rows(named=True)]
+    return pl.concat([pl.DataFrame(schema=SCHEMA), *entries], how="diagonal")
+
+
+def _entries_of(
+    *, delta_version: int, timestamp: int, run_id: str | None, fingerprints: str | None, partitions: str | None
+) -> pl.DataFrame:
+    common = {"run_id": run_id, "delta_version": delta_version, "landed_at": from_microseconds(timestamp * 1000)}
+    if partitions is None or fingerprints is None:
+        return pl.DataFrame([{"kind": UNCHANGED, **common}], schema=SCHEMA)
+    computed: dict[str, str] = json.loads(fingerprints)
+    facts = pl.read_json(StringIO(partitions), schema=_TAGGED)
+    held = [_text({name: of for name, of in computed.items() if name not in lacks}) for lacks in facts["lacks"]]
+    known = facts.drop("lacks").with_columns(pl.Series("fingerprints", held, pl.String))
+    return known.with_columns(
+        pl.lit(value, SCHEMA[name]).alias(name) for name, value in {"kind": LANDED, **common}.items()
+    )
+
+
+def _text(fingerprints: Mapping[str, str]) -> str:
+    return json.dumps(fingerprints, sort_keys=True)
+
+
+def current_state(entries: pl.DataFrame) -> pl.DataFrame:
+    """Reduce ledger entries, in any order and some of them twice, to the current state of partitions.
+
+    Returns:
+        One row per landed partition, sorted by ``partition_start``. Columns: ``partition_start, as_of, available_at,
+        landed_at, published_at`` (when it was first published; null: never), ``run_id, rows, excluded, fingerprints``
+        (JSON), ``content_hash, inputs_hash, generation`` (the last one published) and ``delta_version``.
+    """
+    current = _landed(entries).group_by("partition_start", maintain_order=True).last()
+    published = (
+        entries.filter(pl.col("kind") == PUBLISHED)
+        .sort("published_at", "generation")
+        .group_by("partition_start")
+        .agg(pl.col("published_at").first(), pl.col("generation").last())
+    )
+    return current.join(published, on="partition_start", how="left").select(_STATE).sort("partition_start")
+
+
+def publications(entries: pl.DataFrame) -> pl.DataFrame:
+    """Return what the online store held: per publication, what the published version holds of the partition.
+
+    Returns:
+        The columns of ``current_state``, but ``published_at``, ``generation`` and ``delta_version`` are the
+        publication's; sorted by ``as_of`` and then in the order in which they were published.
+    """
+    published = entries.filter(pl.col("kind") == PUBLISHED).select(
+        "partition_start", "delta_version", "published_at", "generation"
+    )
+    found = (
+        published.unique()
+        .sort("delta_version")
+        .join_asof(
+            _landed(entries).sort("delta_version"), on="delta_version", by="partition_start", check_sortedness=False
+        )
+    )
+    return found.drop_nulls("landed_at").select(_STATE).sort("as_of", "published_at", "generation")
+
+
+def _landed(entries: pl.DataFrame) -> pl.DataFrame:
+    """Return the landed entries, each once, in the order of the commits, with their partition's first available-at."""
+    landed = entries.filter(pl.col("kind") == LANDED).unique(["partition_start", "delta_version"])
+    landed = landed.drop("published_at", "generation").sort("partition_start", "delta_version")
+    return landed.with_columns(pl.col("available_at").first().over("partition_start"))
+
+
+_STATE: Final = [name for name in SCHEMA if name != "kind"]
