@@ -18,7 +18,7 @@ from feature_store import Feature, FeatureView, Status
 from feature_store.durations import format_duration
 from feature_store.fingerprints import stored_column
 from feature_store.offline.instants import from_microseconds, to_microseconds
-from feature_store.offline.partition_choice import choose_partitions
+from feature_store.offline.partition_choice import candidates_of, choose_partitions
 from feature_store.offline.reach import floor_to
 from feature_store.offline.store import OfflineStore
 
@@ -57,8 +57,8 @@ def choose(store: OfflineStore, view: FeatureView, time: datetime) -> Chosen:
     if view.is_stream:
         stream = stream_at(store, view, time)
         return Chosen(stream.facts, stream.lacking, stream)
-    partitions = store.values(view).ledger.partitions()
-    choice = choose_partitions(view_plan(view).views[0], partitions, np.array([to_microseconds(time)]), "promised")
+    partitions = candidates_of(store.values(view).open(), "promised")
+    choice = choose_partitions(view_plan(view).views[0], partitions, np.array([to_microseconds(time)]))
     index = int(choice.index[0])
     if index < 0:
         return Chosen(PartitionFacts(Status.NOT_COMPUTED.name, notes=(_why_none(view, partitions),)))

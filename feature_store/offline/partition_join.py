@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from feature_store.dtypes import dtype_from_name
@@ -24,39 +25,50 @@ def read_partitions(table: OpenTable, view: PlanView, choice: Choice, spine: Spi
         choice: the partition of each row.
         spine: the rows.
     """
-    types = {feature.name: _stored_type(feature) for feature in view.features}
-    nulls = [pl.lit(None, dtype).alias(name) for name, dtype in types.items()]
-    has_key = spine.frame.select(pl.all_horizontal(pl.col(key.column).is_not_null() for key in view.keys)).to_series()
-    wanted = np.unique(choice.index[choice.is_read & has_key.to_numpy()])
+    left = _asked(view, choice, spine)
+    is_read = left.select(pl.all_horizontal(pl.all().is_not_null())).to_series().to_numpy()
+    wanted = np.unique(choice.index[is_read])
     if not len(wanted):
-        return pl.DataFrame({FOUND: np.zeros(spine.frame.height, np.bool_)}).with_columns(nulls)
-    keys = [key.name for key in view.keys]
-    right = table.scan(choice.partitions[wanted]).select(
+        nulls = [pl.lit(None, _stored_type(feature)).alias(feature.name) for feature in view.features]
+        return pl.DataFrame({FOUND: np.zeros(left.height, np.bool_)}).with_columns(nulls)
+    # Stored rows stream past the spine's keys, so that only those that are asked for are ever held.
+    keys = left.lazy().drop_nulls().unique()
+    versions = choice.candidates["read_at"].to_numpy()[wanted]
+    asked = [
+        _stored(table.at(version), view, choice, wanted[versions == version]).join(keys, on=left.columns, how="semi")
+        for version in np.unique(versions).tolist()
+    ]
+    joined = left.join(pl.concat(asked).collect(), on=left.columns, how="left", maintain_order="left")
+    return joined.drop(left.columns).with_columns(pl.col(FOUND).fill_null(value=False))
+
+
+def _asked(view: PlanView, choice: Choice, spine: Spine) -> pl.DataFrame:
+    """Return what identifies the stored row of each spine row; null where none is read."""
+    keys = spine.frame.select(pl.col(key.column).alias(f"__key_{key.name}") for key in view.keys)
+    read = [choice.of_rows("partition_start").alias("__partition"), choice.of_rows("read_at").alias("__version")]
+    return keys.with_columns(pl.when(pl.Series(choice.is_read)).then(column).alias(column.name) for column in read)
+
+
+def _stored(table: OpenTable, view: PlanView, choice: Choice, candidates: npt.NDArray[np.int64]) -> pl.LazyFrame:
+    """Return the stored rows of some candidates, which the table holds as it is open."""
+    return table.scan(choice.candidates[candidates]).select(
+        *(pl.col(key.name).alias(f"__key_{key.name}") for key in view.keys),
         pl.col("partition_start").alias("__partition"),
-        *(pl.col(key).alias(f"__key_{key}") for key in keys),
-        *(_stored_expression(feature, choice, wanted.tolist()).alias(feature.name) for feature in view.features),
+        pl.lit(table.version, pl.Int64).alias("__version"),
+        *(_stored_expression(feature, choice, candidates.tolist()).alias(feature.name) for feature in view.features),
         pl.lit(value=True).alias(FOUND),
     )
-    read_from = pl.select(pl.when(pl.Series(choice.is_read)).then(choice.of_rows("partition_start"))).to_series()
-    left = spine.frame.select(
-        read_from.alias("__partition"), *(pl.col(key.column).alias(f"__key_{key.name}") for key in view.keys)
-    )
-    on = left.columns
-    # Stored rows stream past the spine's keys, so that only those that are asked for are ever held.
-    asked = right.join(left.lazy().drop_nulls().unique(), on=on, how="semi").collect()
-    joined = left.join(asked, on=on, how="left", maintain_order="left").drop(on)
-    return joined.with_columns(pl.col(FOUND).fill_null(value=False))
 
 
 def _stored_expression(feature: PlanFeature, choice: Choice, wanted: Sequence[int]) -> pl.Expr:
     """Read a feature from the column that holds it in each partition: another one before it was renamed."""
     columns = choice.columns[feature.name]
-    names = dict.fromkeys(columns[partition] for partition in wanted)
+    names = dict.fromkeys(columns[candidate] for candidate in wanted)
     expression = pl.lit(None)
     for name in names:
         if name is not None:
-            partitions = [partition for partition in wanted if columns[partition] == name]
-            starts = choice.partitions["partition_start"].gather(partitions)
+            holding = [candidate for candidate in wanted if columns[candidate] == name]
+            starts = choice.candidates["partition_start"].gather(holding)
             here = pl.col("partition_start").is_in(starts.implode())
             expression = pl.col(name) if len(names) == 1 else pl.when(here).then(pl.col(name)).otherwise(expression)
     return expression.cast(_stored_type(feature))

@@ -19,7 +19,7 @@ from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import NotComputedError
 from feature_store.offline.instants import from_microseconds
 from feature_store.offline.opened_views import Opened, open_views
-from feature_store.offline.partition_choice import Availability, Choice, choose_partitions
+from feature_store.offline.partition_choice import Availability, Choice, candidates_of, choose_partitions
 from feature_store.offline.partition_join import read_partitions
 from feature_store.offline.spines import FOUND, Spine, check_spine
 from feature_store.offline.store import OfflineStore
@@ -113,7 +113,7 @@ def _choose(
         assert view.stream is not None
         stream = choose_stream(view, view.stream, opened, time, availability)
         return stream, partial(read_stream, opened, view, view.stream, stream)
-    partitions = choose_partitions(view, opened.partitions, time, availability)
+    partitions = choose_partitions(view, candidates_of(opened, availability), time)
     return partitions, partial(read_partitions, opened, view, partitions)
 
 

@@ -21,7 +21,7 @@ from feature_store.expressions.text import from_canonical
 from feature_store.fingerprints import stored_column
 from feature_store.offline.coverage import Instants, Slots, slots_of
 from feature_store.offline.instants import INSTANT
-from feature_store.offline.partition_choice import Availability, newest_available
+from feature_store.offline.partition_choice import Availability, candidates_of, newest_usable
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.stream_copy import OpenStreamCopy
 from feature_store.plans import PlanView
@@ -98,11 +98,11 @@ def choose_stream(
     Raises:
         FingerprintError: tiles were built by another definition of a state.
     """
-    partitions, head = opened.tiles.partitions, plan.as_of(time)
-    index = newest_available(partitions, time, availability)
+    usable, head = candidates_of(opened.tiles, availability), plan.as_of(time)
+    index = newest_usable(usable, time)
     status = np.where(index < 0, Status.NOT_COMPUTED, Status.PRESENT).astype(np.int8)
-    ends = np.append(partitions["as_of"].to_physical().to_numpy(), 0)
-    reached = _reached(plan, partitions, head[index >= 0])
+    ends = np.append(usable["as_of"].to_physical().to_numpy(), 0)
+    reached = _reached(plan, opened.tiles.partitions, head[index >= 0])
     holders = _Holders(view, plan, [*reached["fingerprints"], *opened.copy.writes["fingerprints"]])
     writes = holders.of(opened.copy.writes, frozenset(plan.fingerprints))
     covered = writes.select(pl.col("start", "end").to_physical()).to_numpy().reshape(-1, 2)

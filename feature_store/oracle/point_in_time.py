@@ -18,7 +18,7 @@ from feature_store.views import FeatureView
 
 @dataclass(frozen=True)
 class Partition:
-    """One snapshot that was written.
+    """One snapshot that was written; of one that was corrected, there are several with the same as-of.
 
     Attributes:
         as_of: the instant that its values describe.
@@ -26,6 +26,7 @@ class Partition:
         values: by keys, of every entity with a counted event (of a table view: with a row that holds).
         features: that it holds; one that was added to the view later it does not.
         published_at: when it was loaded into the online store; None: never.
+        replaced: whether a later write took its place: training sets read that one, but this one may have been served.
     """
 
     as_of: datetime
@@ -33,6 +34,7 @@ class Partition:
     values: Mapping[Keys, Values]
     features: frozenset[str]
     published_at: datetime | None = None
+    replaced: bool = False
 
 
 History = Sequence[Partition] | StreamHistory
@@ -42,16 +44,19 @@ History = Sequence[Partition] | StreamHistory
 def usable_from(partition: Partition, availability: str) -> datetime | None:
     """Return from when a partition can be used: as promised, or when it was really served; None: never."""
     if availability == "promised":
-        return partition.available_at
+        return None if partition.replaced else partition.available_at
     published = partition.published_at
     return None if published is None else max(published, partition.available_at)
 
 
 def partition_at(partitions: Sequence[Partition], time: datetime, availability: str = "promised") -> Partition | None:
-    """Return the newest partition that was available strictly before T."""
+    """Return the newest partition that was usable strictly before T; of one as-of that which was published last.
+
+    Partitions are listed in the order in which they were written.
+    """
     starts = [(partition, usable_from(partition, availability)) for partition in partitions]
     usable = [partition for partition, start in starts if start is not None and start < time]
-    return max(usable, key=lambda partition: partition.as_of, default=None)
+    return max(usable[::-1], key=lambda each: (each.as_of, each.published_at or each.as_of), default=None)
 
 
 def is_expired(view: FeatureView, partition: Partition, time: datetime) -> bool:

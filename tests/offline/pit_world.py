@@ -90,7 +90,7 @@ class World:
 
 
 def build_world(root: str, seed: int) -> World:
-    """Write random partitions with holes, in random order; some before a feature existed, some published."""
+    """Write random partitions with holes, in random order; before and after a feature came, published, corrected."""
     rng = random.Random(seed)
     world = World(OfflineStore(root), compile_plan(service, empty_values))
     _write_pairs(world, rng)
@@ -112,7 +112,7 @@ def _write_pairs(world: World, rng: random.Random) -> None:
                     "x": rng.choice([1.5, -2.0, None]),
                 }
                 rows[key] = {name: values[name] for name in view.fingerprints}
-        partitions.append(_write(world, view, day(number), timedelta(days=1), rows, rng))
+        partitions += _write(world, view, day(number), timedelta(days=1), rows, rng)
     world.partitions[pairs.full_name] = partitions
 
 
@@ -120,11 +120,19 @@ def _write_walkers(world: World, rng: random.Random) -> None:
     partitions = []
     for number in rng.sample(range(5 * 24, 7 * 24), 12):
         rows = {(walker_id,): {"steps": rng.randrange(9)} for walker_id in range(4) if rng.random() < 0.5}
-        partitions.append(_write(world, Walkers, day(0, number), timedelta(hours=1), rows, rng))
+        partitions += _write(world, Walkers, day(0, number), timedelta(hours=1), rows, rng)
     world.partitions[Walkers.full_name] = partitions
 
 
-def _write(world: World, view, start: datetime, span: timedelta, rows: dict, rng: random.Random) -> dict:
+def _write(world: World, view, start: datetime, span: timedelta, rows: dict, rng: random.Random) -> list[dict]:
+    """Write a partition, maybe first without some of its rows."""
+    if rng.random() < 0.3:
+        first = _write_once(world, view, start, span, dict(list(rows.items())[::2]), rng)
+        return [{**first, "replaced": True}, _write_once(world, view, start, span, rows, rng)]
+    return [_write_once(world, view, start, span, rows, rng)]
+
+
+def _write_once(world: World, view, start: datetime, span: timedelta, rows: dict, rng: random.Random) -> dict:
     schema = {"partition_start": INSTANT, **dict.fromkeys(view.keys)}
     types = {"aisle": pl.String, "shopper_id": pl.Int64, "walker_id": pl.Int64, "n": pl.Int64, "name": pl.String}
     types |= {"when": INSTANT, "x": pl.Float64, "steps": pl.Int64, "partition_start": INSTANT}
@@ -136,10 +144,11 @@ def _write(world: World, view, start: datetime, span: timedelta, rows: dict, rng
     as_of = start + span
     published = as_of + timedelta(hours=rng.randrange(12)) if rng.random() < 0.7 else None
     if published is not None:
-        values.ledger.mark_published(as_of, published, generation=1, delta_version=values.delta_version())
-    delay = timedelta(microseconds=view.available_after)
-    known = set(view.fingerprints)
-    return {"as_of": as_of, "promised": as_of + delay, "published": published, "rows": rows, "features": known}
+        version = values.delta_version()
+        values.ledger.mark_published(as_of, published, generation=version, delta_version=version)
+    promised = as_of + timedelta(microseconds=view.available_after)
+    known = {"rows": rows, "features": set(view.fingerprints), "replaced": False}
+    return {"as_of": as_of, "promised": promised, "published": published, **known}
 
 
 def naive_join(world: World, spine: list[dict], availability: str) -> list[dict]:
@@ -153,7 +162,8 @@ def _naive_row(world: World, row: dict, availability: str) -> dict:
         usable = [
             p for p in world.partitions[view.view] if _available(p, availability) and _available(p, availability) < time
         ]
-        partition = max(usable, key=lambda p: p["as_of"], default=None)
+        order = ("as_of", "published") if availability == "actual" else ("as_of",)
+        partition = max(usable[::-1], key=lambda p: [p[name] for name in order], default=None)
         result[f"{view.prefix}__as_of"] = partition and partition["as_of"]
         key = tuple(row[k.column] for k in view.keys)
         for output in world.plan.outputs:
@@ -165,7 +175,7 @@ def _naive_row(world: World, row: dict, availability: str) -> dict:
 
 def _available(partition: dict, availability: str) -> datetime | None:
     if availability == "promised":
-        return partition["promised"]
+        return None if partition["replaced"] else partition["promised"]
     return partition["published"] and max(partition["published"], partition["promised"])
 
 

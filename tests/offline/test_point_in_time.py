@@ -12,7 +12,8 @@ from polars.testing import assert_frame_equal
 
 from feature_store import FeatureService, col, feature_view, sum_
 from feature_store.engines.polars.finish import empty_values
-from feature_store.errors import FingerprintError, InputError, NotComputedError
+from feature_store.errors import FingerprintError, InputError, NotComputedError, VersionExpiredError
+from feature_store.offline import reading
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.spines import read_frame
 from feature_store.offline.store import OfflineStore
@@ -150,6 +151,37 @@ def test_a_backfilled_partition_is_seen_as_if_it_had_been_on_time(store: Offline
     written(store, 5, 3)
     spine = spine_of((1, day(5)), (1, day(9)))
     assert point_in_time_join(store, SPEND, spine, "time")["shopper_spend__pieces_3d"].to_list() == [3, 5]
+
+
+def publish(store: OfflineStore, as_of: datetime, at: datetime) -> None:
+    values = store.values(ShopperSpend)
+    version = values.delta_version()
+    values.ledger.mark_published(as_of, at, generation=version, delta_version=version)
+
+
+def test_each_publication_is_replayed_with_what_it_held(store: OfflineStore) -> None:
+    for pieces, hour in ((3, 2), (99, 12)):
+        store.values(ShopperSpend).write(spend_values([(day(3), 1, pieces)]), day(3), day(4), run_id="r")
+        publish(store, day(4), day(4, hour))
+    publish(store, day(4), day(4, 16))  # the same once more, into an emptied online store
+    spine = spine_of(*[(1, day(4, hour)) for hour in (2, 6, 12, 13, 18)])
+    result = point_in_time_join(store, SPEND, spine, "time", availability="actual", allow_missing=True)
+    assert result["shopper_spend__pieces_3d"].to_list() == [None, 3, 3, 99, 99]
+    promised = point_in_time_join(store, SPEND, spine, "time", allow_missing=True)
+    assert promised["shopper_spend__pieces_3d"].to_list() == [None, 99, 99, 99, 99]
+
+
+def test_what_was_served_so_long_ago_that_its_version_is_gone_is_an_error(
+    store: OfflineStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_each_publication_is_replayed_with_what_it_held(store)
+    monkeypatch.setattr(reading, "RETENTION", timedelta(0))
+    spine = spine_of((1, day(4, 6)))
+    with pytest.raises(VersionExpiredError, match=r"values: version 1 was replaced at .* kept for 0 days"):
+        point_in_time_join(store, SPEND, spine, "time", availability="actual")
+    # What holds still is read from the newest version.
+    later = point_in_time_join(store, SPEND, spine_of((1, day(4, 18))), "time", availability="actual")
+    assert later["shopper_spend__pieces_3d"].to_list() == [99]
 
 
 def changed_spend(**features):

@@ -72,6 +72,15 @@ def test_what_was_served_is_what_really_was_available(store, plan, log):
     assert report.different.is_empty()
 
 
+def test_a_correction_changes_only_what_was_served_after_it(store, plan, log, valkey, tmp_path):
+    land(store, SECOND, "corrected")
+    publish(store, valkey)
+    longer = pl.concat([log, served(tmp_path / "plans", valkey, plan)])
+    incomes = longer.filter(pl.col("household_id") == 1)["household_profile__income"].to_list()
+    assert incomes == ["low", "high", "corrected"]
+    assert replay(store, plan, longer).different.is_empty()
+
+
 def test_a_broken_promise_shows_where_a_training_set_would_leak(store, plan, log):
     report = replay(store, plan, log, "promised")
     different = report.different.filter(pl.col("feature") == "household_profile__income")

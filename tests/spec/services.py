@@ -12,8 +12,9 @@ from typing import Any, Final
 from feature_store import FeatureService, FeatureView
 from feature_store.offline.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.store import OfflineStore
-from feature_store.oracle.point_in_time import Partition
+from feature_store.oracle.point_in_time import History, Partition, partition_at
 from feature_store.oracle.snapshots import Keys, Snapshot, Values, keys_of
+from feature_store.oracle.streams import StreamHistory
 from feature_store.status import Status
 from tests.spec.comparing import assert_row, wanted_snapshot
 from tests.spec.stores import RUN, land
@@ -73,6 +74,8 @@ class Written:
         available_at: as promised.
         view: as it was then.
         published_at: when it was published; None: never.
+        is_early: whether it was computed before late rows landed.
+        replaced: whether it was written again when they had.
     """
 
     start: datetime
@@ -80,32 +83,68 @@ class Written:
     available_at: datetime
     view: FeatureView
     published_at: datetime | None = None
+    is_early: bool = False
+    replaced: bool = False
 
     def of(self, span: Range, world: World) -> Partition:
         """Return what it holds of one world."""
-        values = LazySnapshot(span.view, world, self.as_of, self.available_at)
+        known = without_late_rows(world) if self.is_early else world
+        values = LazySnapshot(span.view, known, self.as_of, self.available_at)
         names = frozenset(self.view.fingerprints)
-        return Partition(self.as_of, self.available_at, values, names, self.published_at)
+        return Partition(self.as_of, self.available_at, values, names, self.published_at, self.replaced)
+
+
+def world_known_to(history: History, world: World, time: datetime, availability: str = "promised") -> World:
+    """Return what of a world the partition was computed from that answers at T; all of it, if none does."""
+    if isinstance(history, StreamHistory):
+        return world
+    partition = partition_at(history, time, availability)
+    return world if partition is None else partition.values.world
+
+
+def without_late_rows(world: World) -> World:
+    """Return what of a world had landed when partitions were first computed."""
+    return replace(world, rows=[row for place, row in enumerate(world.rows) if place % 3])
 
 
 def write_with_holes(store: OfflineStore, span: Range, worlds: Sequence[World], rng: Random) -> list[Written]:
-    """Write some of the partitions in any order: the earlier ones before some features existed, some published."""
-    land(store, span, rows_of(worlds), rng)
+    """Write some of the partitions, in any order; maybe some of them again, when late rows have landed.
+
+    The earlier ones are written before some features existed. Some are published, once or twice.
+    """
     starts = [start for start in span.starts if rng.choice([True, True, True, False])] or span.starts[:1]
     newer_from = rng.choice(span.starts)
+    early = rng.sample(starts, rng.choice([0, 0, 1, len(starts)]))
+    first = _write(store, span, [without_late_rows(world) for world in worlds], early, newer_from, rng) if early else []
+    later = [start for start in starts if start not in early or rng.choice([True, False])]
+    last = _write(store, span, worlds, rng.sample(later, len(later)), newer_from, rng)
+    corrected = {partition.start for partition in last}
+    early_ones = [replace(each, is_early=True, replaced=each.start in corrected) for each in first]
+    return sorted([*early_ones, *last], key=lambda partition: partition.as_of)
+
+
+def _write(
+    store: OfflineStore, span: Range, worlds: Sequence[World], starts: list[datetime], newer_from: datetime, rng: Random
+) -> list[Written]:
+    """Land the rows of some worlds, write partitions in an order, and publish some of them when all are written."""
+    land(store, span, rows_of(worlds), rng)
     delay = timedelta(microseconds=span.view.available_after)
+    values = store.values(span.view)
     written: list[Written] = []
     if not span.view.is_table:
         compute_tiles(store, span.view, span.start, span.end, RUN)
-    for start in rng.sample(starts, len(starts)):
+    for start in starts:
         view = span.view if start >= newer_from else at_first(span.view)
         end = start + span.cadence
         write_values(store, view, compute_values(store, view, start, end), start, end, RUN)
         published = rng.choice([None, end, end + delay, end + delay + MICROSECOND, end + 3 * span.cadence])
-        if published is not None:
-            store.values(span.view).ledger.mark_published(end, published, generation=1)
         written.append(Written(start, end, end + delay, view, published))
-    return sorted(written, key=lambda partition: partition.as_of)
+    version = values.delta_version()
+    for partition in written:
+        if partition.published_at is not None:
+            assert version is not None
+            values.ledger.mark_published(partition.as_of, partition.published_at, version, version)
+    return written
 
 
 def instants(span: Range, written: Sequence[Written]) -> list[datetime]:

@@ -23,7 +23,7 @@ from feature_store.services import compile_plan
 from serving.client import FeatureClient
 from serving.stores.sync import sync_view
 from serving.stores.writer import OnlineWriter
-from tests.spec.services import assert_service_row, instants, service_of, some_keys, write_with_holes
+from tests.spec.services import assert_service_row, instants, service_of, some_keys, world_known_to, write_with_holes
 from tests.spec.stores import folder
 from tests.spec.worlds import MICROSECOND, Range, World
 
@@ -60,9 +60,9 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
                 requests = [some_keys(world, rng) for world in worlds]
                 answer = read(client, service.name, requests, time)
                 for world, request, row in zip(worlds, requests, answer.iter_rows(named=True), strict=True):
-                    partitions = {span.view.full_name: [partition.of(span, world) for partition in live]}
-                    wanted = service_row(service, partitions, request, time)
-                    assert_service_row(service, world, request, row, wanted)
+                    partitions = [partition.of(span, world) for partition in live]
+                    wanted = service_row(service, {span.view.full_name: partitions}, request, time)
+                    assert_service_row(service, world_known_to(partitions, world, time), request, row, wanted)
                 if time > live[0].available_at:
                     trained = train(store, plan, requests, time)
                     assert_frame_equal(answer.select(trained.columns), trained, check_exact=True)

@@ -17,7 +17,7 @@ from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.point_in_time import History, service_row
 from feature_store.services import compile_plan
-from tests.spec.services import assert_service_row, instants, service_of, some_keys, write_with_holes
+from tests.spec.services import assert_service_row, instants, service_of, some_keys, world_known_to, write_with_holes
 from tests.spec.stores import folder
 from tests.spec.worlds import Range, World
 
@@ -66,8 +66,10 @@ def assert_joined(
     )
     assert_frame_equal(joined.select(spine.columns), spine)
     for (world, time), request, row in zip(asked, requests, joined.iter_rows(named=True), strict=True):
-        wanted = service_row(service, histories(world), request, time, availability)
-        assert_service_row(service, world, request, row, wanted)
+        history = histories(world)
+        wanted = service_row(service, history, request, time, availability)
+        known = world_known_to(history[span.view.full_name], world, time, availability)
+        assert_service_row(service, known, request, row, wanted)
 
 
 def _spine(span: Range, requests: list[dict], rng: Random) -> pl.DataFrame:
