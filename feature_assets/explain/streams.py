@@ -16,6 +16,7 @@ from feature_assets.parity.reading import view_plan
 from feature_assets.parity.sampling import recorded_until
 from feature_store import Feature, FeatureView, Status
 from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.offline.partition_choice import candidates_of
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.stream_choice import OpenStream, StreamChoice, choose_stream
 from feature_store.streams.levels import bounds
@@ -81,8 +82,10 @@ def stream_at(store: OfflineStore, view: FeatureView, time: datetime) -> StreamA
     """
     plan = view_plan(view).views[0]
     assert plan.stream is not None
-    opened = OpenStream(store.tiles(view).open(), store.stream_copy(view.full_name).open())
-    choice = choose_stream(plan, plan.stream, opened, np.array([to_microseconds(time)]), "promised")
+    tiles = store.tiles(view).open()
+    opened = OpenStream(tiles, store.stream_copy(view.full_name).open())
+    usable = candidates_of(tiles, "promised")
+    choice = choose_stream(plan, plan.stream, opened, usable, np.array([to_microseconds(time)]))
     return StreamAt(view, _facts(store, view, time, choice, opened), choice, opened)
 
 

@@ -6,11 +6,9 @@ cadence or table view that is one partition, joined on typed keys; of a stream v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from feature_store.columns import Column
@@ -19,18 +17,13 @@ from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import NotComputedError
 from feature_store.offline.instants import from_microseconds
 from feature_store.offline.opened_views import Opened, open_views
-from feature_store.offline.partition_choice import Availability, Choice, candidates_of, choose_partitions
-from feature_store.offline.partition_join import read_partitions
+from feature_store.offline.partition_choice import Availability
 from feature_store.offline.spines import FOUND, Spine, check_spine
 from feature_store.offline.store import OfflineStore
-from feature_store.offline.stream_choice import OpenStream, StreamChoice, choose_stream
-from feature_store.offline.stream_join import read_stream
+from feature_store.offline.view_join import Statuses, ViewJoin, join_view
 from feature_store.on_read import compute_on_read
 from feature_store.plans import PlanFeature, PlanOutput, PlanView, ServicePlan
 from feature_store.status import Status
-
-Statuses = npt.NDArray[np.int8]
-AnyChoice = Choice | StreamChoice
 
 
 def point_in_time_join(
@@ -86,48 +79,37 @@ def join_opened(
     """Do ``point_in_time_join`` from tables that are already open, in the order of the plan's views."""
     extra = _extra_names(plan) if with_status else []
     checked = check_spine(plan, spine, time_column, [*(output.name for output in plan.outputs), *extra])
-    views = [_choose(view, tables, checked.time, availability) for view, tables in zip(plan.views, opened, strict=True)]
-    choices = [choice for choice, _ in views]
+    joins = [
+        join_view(view, tables, checked.time, availability) for view, tables in zip(plan.views, opened, strict=True)
+    ]
     if not allow_missing:
-        _require_computed(plan, choices, checked)
+        _require_computed(plan, joins, checked)
     outputs: dict[str, pl.Series] = {}
     statuses: dict[str, Statuses] = {}
-    for number, (view, (choice, read_rows)) in enumerate(zip(plan.views, views, strict=True)):
-        read = read_rows(checked)
+    for number, (view, join) in enumerate(zip(plan.views, joins, strict=True)):
+        read = join.read(checked)
         for output in plan.outputs:
             if output.view == number:
-                outputs[output.name], statuses[output.name] = _output(output, view, choice, read, checked)
+                outputs[output.name], statuses[output.name] = _output(output, view, join, read, checked)
     added = [outputs[output.name].alias(output.name) for output in plan.outputs]
     if with_status:
         added += [pl.Series(f"{output.name}__status", statuses[output.name], pl.Int8) for output in plan.outputs]
-        for view, choice in zip(plan.views, choices, strict=True):
-            added.append(choice.as_of.alias(f"{view.prefix}__as_of"))
+        for view, join in zip(plan.views, joins, strict=True):
+            added.append(join.as_of.alias(f"{view.prefix}__as_of"))
     return spine.with_columns(added)
-
-
-def _choose(
-    view: PlanView, opened: Opened, time: npt.NDArray[np.int64], availability: Availability
-) -> tuple[AnyChoice, Callable[[Spine], pl.DataFrame]]:
-    """Return what each row may see of a view, and what reads it."""
-    if isinstance(opened, OpenStream):
-        assert view.stream is not None
-        stream = choose_stream(view, view.stream, opened, time, availability)
-        return stream, partial(read_stream, opened, view, view.stream, stream)
-    partitions = choose_partitions(view, candidates_of(opened, availability), time)
-    return partitions, partial(read_partitions, opened, view, partitions)
 
 
 def _extra_names(plan: ServicePlan) -> list[str]:
     return [*(f"{output.name}__status" for output in plan.outputs), *(f"{view.prefix}__as_of" for view in plan.views)]
 
 
-def _require_computed(plan: ServicePlan, choices: list[AnyChoice], spine: Spine) -> None:
+def _require_computed(plan: ServicePlan, joins: list[ViewJoin], spine: Spine) -> None:
     problems: list[str] = []
-    for view, choice in zip(plan.views, choices, strict=True):
-        nothing = choice.status == Status.NOT_COMPUTED
+    for view, join in zip(plan.views, joins, strict=True):
+        nothing = join.status == Status.NOT_COMPUTED
         lacking: dict[str, list[str]] = {}
         for feature in view.features:
-            rows = nothing | choice.lacks(feature.name)
+            rows = nothing | join.lacking[feature.name]
             if rows.any():
                 first, last = (from_microseconds(int(at)) for at in (spine.time[rows].min(), spine.time[rows].max()))
                 lacking.setdefault(f"{rows.sum()} rows from {first} to {last}", []).append(feature.name)
@@ -142,15 +124,15 @@ def _require_computed(plan: ServicePlan, choices: list[AnyChoice], spine: Spine)
 
 
 def _output(
-    output: PlanOutput, view: PlanView, choice: AnyChoice, read: pl.DataFrame, spine: Spine
+    output: PlanOutput, view: PlanView, join: ViewJoin, read: pl.DataFrame, spine: Spine
 ) -> tuple[pl.Series, Statuses]:
     if output.feature is None:
         assert output.on_read is not None
         return _on_read(output, None, spine), np.full(len(spine.time), Status.PRESENT, np.int8)
     feature = next(feature for feature in view.features if feature.name == output.feature)
-    status = choice.status.copy()
-    status[choice.is_read & ~read[FOUND].to_numpy()] = Status.EMPTY
-    status[choice.lacks(feature.name)] = Status.NOT_COMPUTED
+    status = join.status.copy()
+    status[join.is_read & ~read[FOUND].to_numpy()] = Status.EMPTY
+    status[join.lacking[feature.name]] = Status.NOT_COMPUTED
     stored = read[feature.name]
     if feature.empty is not None:
         stored = _fill_empty(stored, feature, status)

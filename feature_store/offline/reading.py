@@ -90,6 +90,42 @@ class OpenTable:
         return OpenTable(self.uri, self.options, open_table(self.uri, self.options, version), before)
 
 
+@dataclass(frozen=True)
+class PatchedTable(OpenTable):
+    """A table whose partitions up to an instant are as they were at an earlier version.
+
+    Attributes:
+        past: the table at the earlier version.
+        until: partitions that end by this instant are those of the earlier version.
+    """
+
+    past: OpenTable
+    until: datetime
+
+    @cached_property
+    def partitions(self) -> pl.DataFrame:
+        """The partitions that it holds; see ``current_state``."""
+        past = self.past.partitions.filter(pl.col("as_of") <= self.until)
+        return pl.concat([past, current_state(self.entries).filter(pl.col("as_of") > self.until)])
+
+    @property
+    def differs(self) -> bool:
+        """Whether any partition was written anew since."""
+        same = ["partition_start", "content_hash", "fingerprints"]
+        return not self.partitions.select(same).equals(current_state(self.entries).select(same))
+
+    def scan(self, partitions: pl.DataFrame) -> pl.LazyFrame:
+        """Read some of its partitions, lazily; see ``OpenTable.scan``."""
+        is_past = pl.col("as_of") <= self.until
+        scans = [self.past.scan(partitions.filter(is_past)), super().scan(partitions.filter(~is_past))]
+        return pl.concat(scans, how="diagonal")
+
+
+def patched(opened: OpenTable, version: int, until: datetime) -> PatchedTable:
+    """Return a table with those of its partitions that end by an instant as they were at an earlier version."""
+    return PatchedTable(opened.uri, opened.options, opened.table, opened.entries, opened.at(version), until)
+
+
 def open_for_reading(uri: str, options: StorageOptions, ledger: Ledger) -> OpenTable:
     """Open a table and its ledger, in this order: the ledger knows of every commit that the rows hold."""
     table = open_table(uri, options)

@@ -33,6 +33,10 @@ class Spine:
     time: npt.NDArray[np.int64]
     instant: pl.Series
 
+    def take(self, rows: npt.NDArray[np.int64]) -> Spine:
+        """Return some of its rows."""
+        return Spine(self.frame[rows], self.time[rows], self.instant[rows])
+
 
 def read_frame(rows: Any) -> pl.DataFrame:
     """Return rows handed in as a Polars frame (lazy or not) or as anything that speaks Arrow, in their order."""

@@ -21,7 +21,7 @@ from feature_store.expressions.text import from_canonical
 from feature_store.fingerprints import stored_column
 from feature_store.offline.coverage import Instants, Slots, slots_of
 from feature_store.offline.instants import INSTANT
-from feature_store.offline.partition_choice import Availability, candidates_of, newest_usable
+from feature_store.offline.partition_choice import newest_usable
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.stream_copy import OpenStreamCopy
 from feature_store.plans import PlanView
@@ -67,10 +67,6 @@ class StreamChoice:
         """Whether tiles are read for a row."""
         return self.status == Status.PRESENT
 
-    def lacks(self, feature: str) -> Mask:
-        """Return in which rows a feature cannot be known although a partition is available."""
-        return self.lacking[feature]
-
     @property
     def as_of(self) -> pl.Series:
         """A per row; null without an available partition."""
@@ -84,7 +80,7 @@ class StreamChoice:
 
 
 def choose_stream(
-    view: PlanView, plan: StreamPlan, opened: OpenStream, time: Instants, availability: Availability
+    view: PlanView, plan: StreamPlan, opened: OpenStream, usable: pl.DataFrame, time: Instants
 ) -> StreamChoice:
     """Choose for each T what is read of a stream view.
 
@@ -92,14 +88,13 @@ def choose_stream(
         view: the view as the service reads it.
         plan: its stream plan.
         opened: what is kept of it.
+        usable: partitions of batch tiles by whose ends E is chosen; see ``candidates_of``.
         time: T per row, int64 microseconds.
-        availability: see ``Availability``; of the batch tiles.
 
     Raises:
         FingerprintError: tiles were built by another definition of a state.
     """
-    usable, head = candidates_of(opened.tiles, availability), plan.as_of(time)
-    index = newest_usable(usable, time)
+    head, index = plan.as_of(time), newest_usable(usable, time)
     status = np.where(index < 0, Status.NOT_COMPUTED, Status.PRESENT).astype(np.int8)
     ends = np.append(usable["as_of"].to_physical().to_numpy(), 0)
     reached = _reached(plan, opened.tiles.partitions, head[index >= 0])

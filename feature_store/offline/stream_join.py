@@ -57,7 +57,7 @@ def read_stream(
     for feature in view.features:
         columns = [part.values[feature.name] for part in merged]
         valid = np.concatenate([column.valid for column in columns])
-        known = choice.is_read & ~choice.lacks(feature.name)
+        known = choice.is_read & ~choice.lacking[feature.name]
         valid &= known if valid.ndim == 1 else known[:, None]
         values = Column(np.concatenate([column.values for column in columns]), valid)
         frame[feature.name] = to_series(values, dtype_from_name(feature.dtype))

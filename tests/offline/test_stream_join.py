@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from feature_store.errors import InputError, NotComputedError
 from feature_store.instants import from_microseconds, to_microseconds
@@ -27,6 +28,7 @@ from tests.offline.stream_world import (
     batch_end,
     build_world,
     is_known,
+    land,
     own_rows,
     stream,
     times_of_interest,
@@ -164,6 +166,26 @@ def test_actual_availability_goes_by_the_publication_of_the_tiles(own_world: Wor
     rows = [(0, time, "1", "12") for time in (at(days=4, hours=3), at(days=4, hours=3, microseconds=1), late)]
     joined = join(world, rows, availability="actual")
     assert joined["live__as_of"].is_null().to_list() == [True, False, False]
+
+
+def test_a_correction_of_the_batch_changes_only_what_is_answered_from_later_publications(own_world: World) -> None:
+    world = own_world
+    tiles, key = world.store.tiles(Live), ENTITIES[3]
+
+    def publish(generation: int, hour: int) -> None:
+        at_hour = at(days=6, hours=hour)
+        tiles.ledger.mark_published(at(days=6), at_hour, generation, delta_version=tiles.delta_version())
+
+    publish(1, 2)
+    world.rows.append({**world.rows[0], "left": key[0], "right": key[1], "time": at(days=5, hours=12), "value": 2.0})
+    land(world, 5)
+    publish(2, 9)
+    rows = [(0, at(days=6, hours=hour), *key) for hour in (3, 9, 10)]
+    assert join(world, rows, availability="actual")["live__last_value"].to_list() == [None, None, 2.0]
+    assert join(world, rows)["live__last_value"].to_list() == [2.0, 2.0, 2.0]
+    # Where nothing changed since, the newest version is read, whenever it was published.
+    spine = [(n, time, *keys) for n, (time, keys) in enumerate(zip([at(days=6, hours=12)] * 4, ENTITIES, strict=True))]
+    assert_frame_equal(join(world, spine, availability="actual"), join(world, spine))
 
 
 def test_tiles_need_all_their_columns_and_a_span_that_does_not_end_before_it_starts(own_world: World) -> None:
