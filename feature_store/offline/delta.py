@@ -30,19 +30,19 @@ _DAY: Final = 86_400_000_000
 RETENTION: Final = timedelta(days=90)
 """How long the versions of a table can be read after they were replaced."""
 
-VERSIONED: Final[Mapping[str, str]] = {
-    "delta.deletedFileRetentionDuration": f"interval {RETENTION.days} days",
-    "delta.logRetentionDuration": f"interval {RETENTION.days + 7} days",
-    # The log goes with the files, once the ledger lists what it says: see drop_replaced.
-    "delta.enableExpiredLogCleanup": "false",
-}
-"""Properties of tables whose replaced versions are kept."""
+_LOG_OUTLIVES: Final = timedelta(days=1)
+"""How much longer than the files of a version the log is kept that lists them."""
 
-UNVERSIONED: Final[Mapping[str, str]] = {
-    "delta.deletedFileRetentionDuration": "interval 1 hours",
-    "delta.logRetentionDuration": "interval 1 days",
-}
-"""Properties of tables that are only appended to: old versions are kept as long as somebody may be reading them."""
+
+def keeping(replaced: timedelta) -> dict[str, str]:
+    """Return the properties of a table whose files are kept for a span after they were replaced."""
+    return {
+        "delta.deletedFileRetentionDuration": f"interval {replaced // timedelta(hours=1)} hours",
+        "delta.logRetentionDuration": f"interval {(replaced + _LOG_OUTLIVES) // timedelta(hours=1)} hours",
+        # The log goes with the files, once a ledger lists what it says: see drop_replaced.
+        "delta.enableExpiredLogCleanup": "false",
+    }
+
 
 StorageOptions = Mapping[str, str]
 Result = TypeVar("Result")
@@ -69,7 +69,7 @@ def open_or_create(
         uri: where it lies.
         options: storage options.
         like: has its columns.
-        properties: ``VERSIONED`` or ``UNVERSIONED``.
+        properties: of a new table, see ``keeping``.
         partition_by: columns by which files are laid out.
     """
     table = open_table(uri, options)
@@ -128,15 +128,18 @@ def read_commits(uri: str, options: StorageOptions, versions: Sequence[int], fie
     return commits.unnest("commitInfo").select(fields.names()).collect().sort("delta_version")
 
 
-def append(table: DeltaTable, frame: pl.DataFrame, *, add_columns: bool = False) -> None:
+def append(
+    table: DeltaTable, frame: pl.DataFrame, *, add_columns: bool = False, commit: CommitProperties | None = None
+) -> None:
     """Append rows in one commit; the newest version of the table is not read first.
 
     Args:
         table: to append to.
         frame: its columns; with ``add_columns`` it may have others, and lack some, which are null.
         add_columns: whether columns may differ.
+        commit: what is kept with the commit.
     """
-    write_deltalake(table, frame, mode="append", schema_mode="merge" if add_columns else None)
+    write_deltalake(table, frame, mode="append", schema_mode="merge" if add_columns else None, commit_properties=commit)
 
 
 def overwrite_range(

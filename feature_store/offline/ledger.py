@@ -1,7 +1,4 @@
-"""The ledger of one table: kept beside it, brought up to date after each commit, read together with the table.
-
-What it lists and why is said in ``ledger_entries``.
-"""
+"""The ledger of a table in partitions: kept beside it and read together with it; its entries are ``ledger_entries``."""
 
 from __future__ import annotations
 
@@ -9,29 +6,18 @@ from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
-from deltalake import DeltaTable
 
 from feature_store.errors import InputError
-from feature_store.offline.delta import (
-    UNVERSIONED,
-    StorageOptions,
-    append,
-    compact,
-    drop_replaced,
-    open_or_create,
-    open_table,
-    read_commits,
-    retry_commit,
-)
+from feature_store.offline.commit_ledger import CommitLedger, Listing
+from feature_store.offline.delta import StorageOptions, open_table
 from feature_store.offline.instants import partition_starts
-from feature_store.offline.layout import ledger_uri
 from feature_store.offline.ledger_entries import COMMIT, PUBLISHED, SCHEMA, current_state, entries_of
 
-_FILES_BEFORE_COMPACTION: Final = 24
+_LISTING: Final = Listing(SCHEMA, COMMIT, entries_of, of_commits=pl.col("kind") != PUBLISHED)
 
 
-class Ledger:
-    """The ledger of one table.
+class Ledger(CommitLedger):
+    """The ledger of one table in partitions.
 
     Args:
         table_uri: where the table lies.
@@ -39,21 +25,7 @@ class Ledger:
     """
 
     def __init__(self, table_uri: str, options: StorageOptions) -> None:
-        self._table_uri = table_uri
-        self._options = options
-        self.uri: Final = ledger_uri(table_uri)
-
-    def entries(self, table: DeltaTable | None) -> pl.DataFrame:
-        """Return the entries of every commit of the table up to the version at which it is open, listed or not.
-
-        Args:
-            table: the table, opened before this is called; None: it was never written.
-        """
-        if table is None:
-            return pl.DataFrame(schema=SCHEMA)
-        listed = self._listed()
-        known = pl.concat([listed, self._unlisted(table, listed)])
-        return known.filter(pl.col("delta_version") <= table.version())
+        super().__init__(table_uri, options, _LISTING)
 
     def partitions(self) -> pl.DataFrame:
         """Return the current state: one row per landed partition; see ``current_state``."""
@@ -92,30 +64,3 @@ class Ledger:
             raise InputError(f"{self.uri} lists no partition with as-of {as_of}: only what landed can be published")
         entry = {"kind": PUBLISHED, "partition_start": partition["partition_start"], "as_of": as_of, "published_at": at}
         self._append(pl.DataFrame([{**entry, "generation": generation, "delta_version": delta_version}], schema=SCHEMA))
-
-    def update(self, table: DeltaTable) -> None:
-        """List what the commits of the table did up to the version at which it is open, in one commit of the ledger."""
-        unlisted = self._unlisted(table, self._listed())
-        if unlisted.height:
-            self._append(unlisted)
-
-    def _listed(self) -> pl.DataFrame:
-        ledger = open_table(self.uri, self._options)
-        return pl.DataFrame(schema=SCHEMA) if ledger is None else pl.scan_delta(ledger).collect()
-
-    def _unlisted(self, table: DeltaTable, listed: pl.DataFrame) -> pl.DataFrame:
-        """Return the entries of the commits that the ledger does not list: those of dead writers, or very new ones."""
-        versions = listed.filter(pl.col("kind") != PUBLISHED)["delta_version"]
-        unlisted = sorted(set(range(table.version() + 1)).difference(versions.to_list()))
-        return entries_of(read_commits(self._table_uri, self._options, unlisted, COMMIT))
-
-    def _append(self, entries: pl.DataFrame) -> None:
-        def commit() -> DeltaTable:
-            ledger = open_or_create(self.uri, self._options, entries, UNVERSIONED)
-            append(ledger, entries)
-            return ledger
-
-        ledger = retry_commit(commit)
-        if len(ledger.file_uris()) > _FILES_BEFORE_COMPACTION:
-            compact(ledger)
-            drop_replaced(ledger)

@@ -1,10 +1,6 @@
-"""The ledger: which partitions a table holds, and everything about each that readers must know.
+"""What the ledger of a table in partitions lists: the partitions, and everything about each that readers must know.
 
-A commit that writes partitions carries what is to be known of them in its tags (``commit_tags``), so rows and facts are
-there at once, or neither is. The ledger lists the facts of every commit in an append-only Delta table beside the one it
-describes, because commits are forgotten in time. It is brought up to date after each write; of commits that it does not
-list yet, since their writer died or is about to list them, readers take the facts from the commits themselves. Three
-kinds of entry:
+Three kinds of entry:
 
 ``landed``     the commit ``delta_version`` left these rows in the partition.
 ``unchanged``  the commit ``delta_version`` changed no partition: it created the table, or laid out its files anew.

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from feature_store.offline.delta import UNVERSIONED, StorageOptions, append, open_or_create, open_table, retry_commit
+from feature_store.offline.delta import StorageOptions, append, open_or_create, open_table, retry_commit
 from feature_store.offline.layout import manifest_uri
 from feature_store.offline.partition_choice import Availability
 from feature_store.plans import PlanOutput, ServicePlan
@@ -75,7 +75,7 @@ def append_manifest(table_uri: str, options: StorageOptions, manifest: Manifest)
     manifest_id = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     row = pl.DataFrame({"id": [manifest_id], "manifest": [text]})
     uri = manifest_uri(table_uri)
-    retry_commit(lambda: append(open_or_create(uri, options, row, UNVERSIONED), row))
+    retry_commit(lambda: append(open_or_create(uri, options, row, {}), row))
     return manifest_id
 
 

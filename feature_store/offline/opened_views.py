@@ -43,5 +43,5 @@ def newest_versions(store: OfflineStore, plan: ServicePlan) -> dict[str, int | N
             versions[view.view] = store.stored_values(view.view).delta_version()
         else:
             versions[f"{view.view}/tiles"] = store.stored_tiles(view.view).delta_version()
-            versions[f"{view.view}/stream"] = store.stream_copy(view.view).version()
+            versions[f"{view.view}/stream"] = store.stream_copy(view.view).open().version
     return versions

@@ -17,8 +17,9 @@ from deltalake import DeltaTable
 from feature_store.errors import FingerprintError, InputError
 from feature_store.offline.content_hash import content_hashes
 from feature_store.offline.delta import (
-    VERSIONED,
+    RETENTION,
     StorageOptions,
+    keeping,
     open_or_create,
     open_table,
     overwrite_range,
@@ -125,7 +126,7 @@ class PartitionedTable:
         tags = {"range": f"{write.start.isoformat()}/{write.end.isoformat()}", **commit_tags(landed, write.run_id)}
 
         def commit() -> DeltaTable:
-            table = open_or_create(self.uri, self.options, with_day, VERSIONED, partition_by=["day"])
+            table = open_or_create(self.uri, self.options, with_day, keeping(RETENTION), partition_by=["day"])
             self._check_types(pl.Schema(table.schema()), with_day)
             overwrite_range(table, with_day, write.start, write.end, tags)
             return table

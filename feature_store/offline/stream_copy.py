@@ -1,35 +1,43 @@
 """The offline copy of what the stream wrote: tiles with absolute values, appended write by write.
 
-A write is two commits: the rows, then an entry in the ledger beside them that names the writer, its sequence number and
-the span of event time of which, with this write, the stream has told everything. Rows of writes without an entry are
-not read; the same write again completes it. The newest write of a tile replaces those before it.
+A write is one commit. Its tags name the writer, its sequence number and the span for which the stream is complete after
+this write; the ledger beside the copy lists them. The newest write of a tile replaces those before it: rows say of
+which write they are, and are never changed, so what was known at an earlier version is known still. Files are small and
+many at first; every ``_COMMITS_BETWEEN_UPKEEPS`` commits they are merged.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import polars as pl
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable, Transaction
 
 from feature_store.errors import InputError
+from feature_store.offline.commit_ledger import CommitLedger, Listing
 from feature_store.offline.delta import (
-    UNVERSIONED,
-    VERSIONED,
     StorageOptions,
     append,
+    compact,
+    drop_replaced,
+    keeping,
     open_or_create,
     open_table,
     retry_commit,
 )
-from feature_store.offline.instants import INSTANT
-from feature_store.offline.layout import ledger_uri
+from feature_store.offline.instants import INSTANT, to_microseconds
 from feature_store.offline.storage_types import to_storage
 from feature_store.streams.plan import StreamPlan
+
+_COMMITS_BETWEEN_UPKEEPS: Final = 64
+_READ_WITHIN: Final = timedelta(days=1)
+"""A copy that was opened is read within this span: replaced files are kept no longer."""
+
+_WRITE: Final = ["writer", "sequence"]
 
 WRITES: Final = pl.Schema(
     {
@@ -37,14 +45,30 @@ WRITES: Final = pl.Schema(
         "sequence": pl.Int64,
         "start": INSTANT,
         "end": INSTANT,
-        "written_at": INSTANT,
+        "landed_at": INSTANT,
         "rows": pl.Int64,
         "fingerprints": pl.String,
+        "delta_version": pl.Int64,
     }
 )
-"""Columns of the ledger."""
+"""Columns of the ledger; of a commit that is no write all are null but ``landed_at`` and ``delta_version``."""
 
-_WRITE: Final = ["writer", "sequence"]
+_TAGS: Final = ("writer", "sequence", "start", "end", "rows", "fingerprints")
+
+
+def _entries(commits: pl.DataFrame) -> pl.DataFrame:
+    at = pl.col("timestamp").cast(pl.Int64) * 1000
+    instants = [pl.col(name).cast(pl.Int64).cast(INSTANT) for name in ("start", "end")]
+    numbers = [pl.col(name).cast(pl.Int64) for name in ("sequence", "rows")]
+    return commits.with_columns(at.cast(INSTANT).alias("landed_at"), *instants, *numbers).select(WRITES.names())
+
+
+_LISTING: Final = Listing(
+    schema=WRITES,
+    commit=pl.Schema({"delta_version": pl.Int64, "timestamp": pl.Int64, **dict.fromkeys(_TAGS, pl.String)}),
+    entries=_entries,
+    of_commits=pl.lit(value=True),
+)
 
 
 @dataclass(frozen=True)
@@ -53,16 +77,17 @@ class OpenStreamCopy:
 
     Attributes:
         table: its rows; None: nothing was ever written.
-        writes: its ledger: each write once, in the order in which they were written.
+        writes: its ledger: each write once, in the order in which they were committed.
+        version: up to which version of the rows there are writes; None: there are none.
     """
 
     table: DeltaTable | None
     writes: pl.DataFrame
+    version: int | None
 
-    @property
-    def version(self) -> int | None:
-        """Version of the rows; None if nothing was ever written."""
-        return None if self.table is None else self.table.version()
+    def at(self, version: int) -> OpenStreamCopy:
+        """Return the copy as it was at an earlier version."""
+        return OpenStreamCopy(self.table, self.writes.filter(pl.col("delta_version") <= version), version)
 
     def scan(self, writes: pl.DataFrame, keys: Sequence[str], start: datetime, end: datetime) -> pl.LazyFrame | None:
         """Read the newest of every tile that starts in ``[start, end)``, lazily.
@@ -97,6 +122,7 @@ class StreamCopy:
     def __init__(self, uri: str, options: StorageOptions) -> None:
         self.uri = uri
         self._options = options
+        self._ledger = CommitLedger(uri, options, _LISTING)
 
     def append(
         self, tiles: pl.DataFrame, plan: StreamPlan, *, writer: str, sequence: int, start: datetime, end: datetime
@@ -106,8 +132,8 @@ class StreamCopy:
         Args:
             tiles: keys, ``span`` (microseconds), ``tile_start`` and every state column of the view's tiles.
             plan: of the view.
-            writer: who writes; it numbers its writes.
-            sequence: of the write.
+            writer: who writes; it numbers its writes, and makes them in this order.
+            sequence: of the write; one that is not above the writer's last is known.
             start: with this write and those before, all tiles that overlap the time from here, ...
             end: ... up to here (exclusive) are as the stream knows them; those without an event are absent.
 
@@ -122,37 +148,38 @@ class StreamCopy:
             raise InputError(f"{self.uri}: columns {sorted(missing)} are missing: write whole tiles")
         if start > end:
             raise InputError(f"{self.uri}: the write covers [{start}, {end}), which ends before it starts")
-        writes = self._writes()
-        if writes.filter(pl.col("writer") == writer, pl.col("sequence") == sequence).height:
-            return 0
         day = pl.col("tile_start").dt.date().alias("day")
         rows = to_storage(tiles).with_columns(day, writer=pl.lit(writer), sequence=pl.lit(sequence, pl.Int64))
-        if rows.height:
-            self._commit(self.uri, rows, VERSIONED, partition_by=["day"])
-        known = json.dumps(plan.fingerprints, sort_keys=True)
-        entry = [(writer, sequence, start, end, datetime.now(UTC), rows.height, known)]
-        self._commit(ledger_uri(self.uri), pl.DataFrame(entry, schema=WRITES, orient="row"), UNVERSIONED)
+        tags = {
+            "writer": writer,
+            "sequence": str(sequence),
+            "start": str(to_microseconds(start)),
+            "end": str(to_microseconds(end)),
+            "rows": str(rows.height),
+            "fingerprints": json.dumps(plan.fingerprints, sort_keys=True),
+        }
+
+        def commit() -> tuple[DeltaTable, int] | None:
+            table = open_or_create(self.uri, self._options, rows, keeping(_READ_WITHIN), partition_by=["day"])
+            base, known = table.version(), table.transaction_version(writer)
+            if known is not None and known >= sequence:
+                return None
+            once = CommitProperties(custom_metadata=tags, app_transactions=[Transaction(writer, sequence)])
+            append(table, rows, add_columns=True, commit=once)
+            return table, base
+
+        committed = retry_commit(commit)
+        if committed is None:
+            return 0
+        table, base = committed
+        if base // _COMMITS_BETWEEN_UPKEEPS != table.version() // _COMMITS_BETWEEN_UPKEEPS:
+            self._ledger.update(table)
+            compact(table)
+            drop_replaced(table)
         return rows.height
 
     def open(self) -> OpenStreamCopy:
         """Return one look at the rows and the ledger."""
-        writes = self._writes()  # first: whatever it lists has its rows in every later version
-        return OpenStreamCopy(open_table(self.uri, self._options), writes)
-
-    def version(self) -> int | None:
-        """Return the newest version of the rows; None if nothing was ever written."""
         table = open_table(self.uri, self._options)
-        return None if table is None else table.version()
-
-    def _writes(self) -> pl.DataFrame:
-        table = open_table(ledger_uri(self.uri), self._options)
-        entries = pl.DataFrame(schema=WRITES) if table is None else pl.scan_delta(table).collect()
-        return entries.sort("written_at", *_WRITE).unique(_WRITE, keep="first", maintain_order=True)
-
-    def _commit(
-        self, uri: str, rows: pl.DataFrame, properties: Mapping[str, str], partition_by: Sequence[str] = ()
-    ) -> None:
-        def commit() -> None:
-            append(open_or_create(uri, self._options, rows, properties, partition_by), rows, add_columns=True)
-
-        retry_commit(commit)
+        writes = self._ledger.entries(table).drop_nulls("writer").unique(_WRITE).sort("delta_version")
+        return OpenStreamCopy(table, writes, None if table is None else table.version())

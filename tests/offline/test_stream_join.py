@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 from dataclasses import replace
 from datetime import timedelta
@@ -131,20 +132,32 @@ def test_tiles_are_replaced_by_the_newest_write_and_writes_can_be_repeated(own_w
     assert join(world, spine)["live__rows_15m"].to_list() == [2]
 
 
-def test_rows_of_a_write_that_died_are_not_read_and_the_same_write_completes_it(
-    own_world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from feature_store.offline import stream_copy
-
+def test_the_later_write_counts_whatever_the_clock_said(own_world: World) -> None:
     world = own_world
     row, time = {**world.rows[0], "left": "new", "right": ""}, at(days=DAYS - 1)
     span, spine = (at(days=DAYS - 2), at(days=DAYS - 1, hours=1)), [(0, time + timedelta(seconds=30), "new", "")]
-    with monkeypatch.context() as patched:
-        patched.setattr(stream_copy, "ledger_uri", lambda _uri: f"{world.store.root}/elsewhere")
-        stream(world, [{**row, "time": time}], *span, sequence=10)
-    assert join(world, spine)["live__rows_15m"].to_list() == [0]
-    assert stream(world, [{**row, "time": time}], *span, sequence=10) > 0
-    assert join(world, spine)["live__rows_15m"].to_list() == [1]
+    for sequence in (10, 11):
+        rows = [{**row, "time": time + timedelta(seconds=second)} for second in range(sequence - 9)]
+        assert stream(world, rows, *span, sequence=sequence) > 0
+    log = Path(world.store.stream_copy(Live.full_name).uri) / "_delta_log"
+    newest = max(log.glob("*.json"))
+    newest.write_text(re.sub(r'"timestamp":\d+', '"timestamp":0', newest.read_text(), count=1))
+    assert join(world, spine)["live__rows_15m"].to_list() == [2]
+
+
+def test_a_copy_of_many_writes_stays_a_few_files_and_keeps_all_of_them(own_world: World) -> None:
+    world = own_world
+    copy, span = world.store.stream_copy(Live.full_name), (at(days=DAYS - 2), at(days=DAYS - 1, hours=1))
+    row, time = {**world.rows[0], "left": "new", "right": ""}, at(days=DAYS - 1)
+    before = copy.open().writes.height
+    for sequence in range(10, 90):
+        assert stream(world, [{**row, "time": time}], *span, sequence=sequence) > 0
+        assert stream(world, [], *span, sequence=sequence) == 0
+    opened = copy.open()
+    assert len(opened.table.file_uris()) < 64
+    assert opened.writes.height == before + 80
+    assert opened.writes["sequence"][-1] == 89
+    assert join(world, [(0, time + timedelta(seconds=30), "new", "")])["live__rows_15m"].to_list() == [1]
 
 
 def test_what_is_missing_is_named(world: World) -> None:
