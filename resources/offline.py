@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +11,9 @@ import dagster as dg
 import polars as pl
 
 from feature_store import FeatureView
-from feature_store.errors import OwnershipError
+from feature_store.errors import InputError, OwnershipError
 from feature_store.offline.materialize import TileReport, ValueFrame, compute_tiles, write_values
+from feature_store.offline.partitioned_table import PartitionedTable
 from feature_store.offline.store import OfflineStore
 
 TABLE = "_table"
@@ -108,11 +110,33 @@ class DeltaIOManager(dg.ConfigurableIOManager):
         )
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
-        """Return the landed partitions that the run reads; all of them for assets without partitions."""
+        """Return the landed partitions that the run reads; all of them for assets without partitions.
+
+        Of a view's table these are all its columns, of one of its features the same without the other features; of
+        anything else the rows that were landed as a source.
+
+        Raises:
+            InputError: the view has no such feature.
+            NotComputedError: nothing was written for the asset.
+        """
         store = self.offline_store.store
-        *parts, last = context.asset_key.path
-        table = store.stored_values("/".join(parts)) if last == TABLE else store.source("/".join([*parts, last]))
-        if not context.has_asset_partitions:
-            return table.scan()
-        window = context.asset_partitions_time_window
-        return table.scan(window.start, window.end)
+        *view, last = context.asset_key.path
+        values = store.stored_values("/".join(view))
+        if last == TABLE:
+            return _scan(values, context)
+        if values.delta_version() is None:
+            return _scan(store.source("/".join(context.asset_key.path)), context)
+        rows = _scan(values, context)
+        columns = rows.collect_schema().names()
+        fingerprints = values.ledger.partitions()["fingerprints"].unique()
+        features = {name for text in fingerprints for name in json.loads(text)}
+        if last not in features:
+            raise InputError(f"{'/'.join(view)} has no feature {last!r}: it has {', '.join(sorted(features))}")
+        return rows.drop(features.intersection(columns) - {last})
+
+
+def _scan(table: PartitionedTable, context: dg.InputContext) -> pl.LazyFrame:
+    if not context.has_asset_partitions:
+        return table.scan()
+    window = context.asset_partitions_time_window
+    return table.scan(window.start, window.end)

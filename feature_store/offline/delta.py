@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 import polars as pl
@@ -18,6 +19,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from feature_store.offline.instants import to_microseconds
+from feature_store.offline.storage_types import Shapes, with_shapes
 
 ATTEMPTS: Final = 40
 """How often a commit that lost against a concurrent one is tried before its error is raised."""
@@ -61,7 +63,9 @@ def open_or_create(
     options: StorageOptions,
     like: pl.DataFrame,
     properties: Mapping[str, str],
+    *,
     partition_by: Sequence[str] = (),
+    arrays: Shapes = MappingProxyType({}),
 ) -> DeltaTable:
     """Return a table, created with the columns of a frame if it does not exist, also when two processes try at once.
 
@@ -71,6 +75,7 @@ def open_or_create(
         like: has its columns.
         properties: of a new table, see ``keeping``.
         partition_by: columns by which files are laid out.
+        arrays: which of the frame's lists are arrays.
     """
     table = open_table(uri, options)
     if table is not None:
@@ -78,7 +83,7 @@ def open_or_create(
     try:
         write_deltalake(
             uri,
-            like.head(0),
+            with_shapes(like.head(0), arrays),
             mode="error",
             partition_by=list(partition_by),
             configuration=properties,
@@ -143,7 +148,7 @@ def append(
 
 
 def overwrite_range(
-    table: DeltaTable, frame: pl.DataFrame, start: datetime, end: datetime, tags: Mapping[str, str]
+    table: DeltaTable, frame: pl.DataFrame, arrays: Shapes, start: datetime, end: datetime, tags: Mapping[str, str]
 ) -> int:
     """Replace the rows with ``partition_start`` in ``[start, end)`` in one commit, and return its version.
 
@@ -152,6 +157,7 @@ def overwrite_range(
     Args:
         table: opened before anything was read on which the write depends: a later commit to the range makes it fail.
         frame: has ``partition_start`` and ``day``; may be empty.
+        arrays: which of its lists are arrays.
         start: inclusive.
         end: exclusive.
         tags: kept in the Delta log with the commit.
@@ -164,7 +170,7 @@ def overwrite_range(
     absent = [pl.lit(None, dtype=stored[name]).alias(name) for name in stored.names() if name not in frame.columns]
     write_deltalake(
         table,
-        frame.with_columns(absent),
+        with_shapes(frame.with_columns(absent), arrays),
         mode="overwrite",
         predicate=_range_predicate(start, end),
         schema_mode=None if known.issuperset(frame.columns) else "merge",

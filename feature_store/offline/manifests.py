@@ -28,6 +28,7 @@ class Manifest:
         start: smallest T; None without rows.
         end: largest T.
         rows: number of rows.
+        columns: those of the rows, in order.
         created_at: when it was made.
     """
 
@@ -38,6 +39,7 @@ class Manifest:
     start: datetime | None
     end: datetime | None
     rows: int
+    columns: list[str]
     created_at: datetime
 
     @property

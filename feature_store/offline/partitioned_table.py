@@ -29,7 +29,7 @@ from feature_store.offline.instants import from_microseconds, instants, partitio
 from feature_store.offline.ledger import Ledger
 from feature_store.offline.ledger_entries import LandedPartition, commit_tags
 from feature_store.offline.reading import OpenTable, open_for_reading
-from feature_store.offline.storage_types import to_storage
+from feature_store.offline.storage_types import array_shapes, as_arrays, stored_shapes, to_storage
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,13 @@ class PartitionedTable:
             end: exclusive; None: to the last.
 
         Returns:
-            The stored columns without ``day``; rows in no particular order.
+            The stored columns without ``day``, arrays as arrays; rows in no particular order.
 
         Raises:
             NotComputedError: the table was never written.
         """
         opened = self.open()
-        return opened.scan(opened.between(start, end))
+        return opened.with_arrays(opened.scan(opened.between(start, end)))
 
     def write_range(self, frame: pl.DataFrame, write: Write) -> int:
         """Replace the partitions of a range; those without rows become empty. Writing the same again changes nothing.
@@ -117,7 +117,7 @@ class PartitionedTable:
         starts = partition_starts(write.start, write.end, write.cadence)
         if "day" in frame.columns:
             raise InputError(f"{self.uri}: 'day' is the column by which files are laid out: rename yours")
-        stored = to_storage(frame)
+        stored, arrays = to_storage(frame), array_shapes(frame.schema)
         self._check_range(stored, write, starts)
         stored = stored.sort("partition_start", *write.order, nulls_last=False, maintain_order=True)
         self._check_unique(stored, write)
@@ -126,9 +126,11 @@ class PartitionedTable:
         tags = {"range": f"{write.start.isoformat()}/{write.end.isoformat()}", **commit_tags(landed, write.run_id)}
 
         def commit() -> DeltaTable:
-            table = open_or_create(self.uri, self.options, with_day, keeping(RETENTION), partition_by=["day"])
-            self._check_types(pl.Schema(table.schema()), with_day)
-            overwrite_range(table, with_day, write.start, write.end, tags)
+            table = open_or_create(
+                self.uri, self.options, with_day, keeping(RETENTION), partition_by=["day"], arrays=arrays
+            )
+            self._check_types(table, as_arrays(with_day.schema, arrays))
+            overwrite_range(table, with_day, arrays, write.start, write.end, tags)
             return table
 
         self.ledger.update(retry_commit(commit))
@@ -154,8 +156,9 @@ class PartitionedTable:
                 f"{self.uri}: {rows} rows repeat {', '.join(columns)} of another row: keep one row of each"
             )
 
-    def _check_types(self, stored: pl.Schema, frame: pl.DataFrame) -> None:
-        for name, dtype in frame.schema.items():
+    def _check_types(self, table: DeltaTable, schema: pl.Schema) -> None:
+        stored = as_arrays(pl.Schema(table.schema()), stored_shapes(table))
+        for name, dtype in schema.items():
             if name in stored and stored[name] != dtype:
                 raise FingerprintError(
                     f"{self.uri}: column {name!r} is stored as {stored[name]}, but is {dtype} now: "

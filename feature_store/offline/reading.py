@@ -13,6 +13,7 @@ from feature_store.errors import InputError, NotComputedError, VersionExpiredErr
 from feature_store.offline.delta import RETENTION, StorageOptions, open_table
 from feature_store.offline.ledger import Ledger
 from feature_store.offline.ledger_entries import current_state, publications
+from feature_store.offline.storage_types import as_arrays, stored_shapes
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class OpenTable:
             partitions: rows of ``self.partitions``.
 
         Returns:
-            The stored columns without ``day``; rows in no particular order.
+            The stored columns without ``day``, arrays as lists; rows in no particular order.
 
         Raises:
             NotComputedError: the table was never written.
@@ -67,6 +68,14 @@ class OpenTable:
         if self.table is None:
             raise NotComputedError(f"{self.uri} was never written: first materialize the asset that writes it")
         return pl.scan_delta(self.table).filter(_is_in(partitions["partition_start"])).drop("day")
+
+    def with_arrays(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """Return rows that were scanned with arrays as arrays."""
+        if self.table is None:
+            return rows
+        shapes, schema = stored_shapes(self.table), rows.collect_schema()
+        arrays = as_arrays(schema, shapes)
+        return rows.with_columns(pl.col(name).cast(arrays[name]) for name in shapes if name in schema)
 
     def at(self, version: int) -> OpenTable:
         """Return the table as it was at an earlier version.

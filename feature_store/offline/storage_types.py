@@ -1,15 +1,28 @@
-"""Data frames in the types that are stored: no naive times, no unsigned integers, vectors as lists."""
+"""Data frames in the types that Delta stores, and back: no naive times, no unsigned integers, arrays as lists.
+
+Of arrays the table's schema says what they were, so whoever reads it by name gets arrays again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import polars as pl
+from arro3.core import Schema, Table
+from deltalake import DeltaTable
 
 from feature_store.errors import InputError
 from feature_store.offline.instants import INSTANT
 
-_SIGNED: Mapping[type[pl.DataType], pl.DataType] = {
+Shapes = Mapping[str, Sequence[int]]
+"""By column that holds arrays, their lengths, those of arrays in arrays after them."""
+
+_SHAPE: Final = "feature_store.array_shape"
+"""Key of a column's metadata in Delta."""
+
+_SIGNED: Final[Mapping[type[pl.DataType], pl.DataType]] = {
     pl.UInt8: pl.Int16(),
     pl.UInt16: pl.Int32(),
     pl.UInt32: pl.Int64(),
@@ -28,6 +41,40 @@ def to_storage(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         pl.col(name).cast(_stored(name, dtype)) for name, dtype in frame.schema.items() if _stored(name, dtype) != dtype
     )
+
+
+def array_shapes(schema: pl.Schema) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the columns that hold arrays."""
+    return {name: dtype.shape for name, dtype in schema.items() if isinstance(dtype, pl.Array)}
+
+
+def with_shapes(frame: pl.DataFrame, shapes: Shapes) -> Any:
+    """Return a frame in stored types as Arrow data that says which of its lists were arrays."""
+    named = {name: shape for name, shape in shapes.items() if name in frame.columns}
+    if not named:
+        return frame
+    table = Table.from_arrow(frame)
+    fields = [table.schema.field(place) for place in range(len(table.schema))]
+    described = [
+        field.with_metadata({_SHAPE: json.dumps(named[field.name])}) if field.name in named else field
+        for field in fields
+    ]
+    return table.with_schema(Schema(described))
+
+
+def stored_shapes(table: DeltaTable) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the columns of a table that hold arrays."""
+    described = {field.name: field.metadata for field in table.schema().fields}
+    return {name: tuple(json.loads(str(of[_SHAPE]))) for name, of in described.items() if _SHAPE in of}
+
+
+def as_arrays(schema: pl.Schema, shapes: Shapes) -> pl.Schema:
+    """Return the types of stored columns with arrays as arrays."""
+    return pl.Schema({n: pl.Array(_leaf(d), tuple(shapes[n])) if n in shapes else d for n, d in schema.items()})
+
+
+def _leaf(dtype: pl.DataType) -> pl.DataType:
+    return _leaf(pl.Series(dtype=dtype.inner).dtype) if isinstance(dtype, pl.List) else dtype
 
 
 def _stored(column: str, dtype: pl.DataType) -> pl.DataType:

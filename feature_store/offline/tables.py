@@ -163,13 +163,6 @@ class ValueTable(PartitionedTable):
                     f"{view.full_name}: {name!r} is a {frame.schema[name]}, but declared as {dtype}: {fix}"
                 )
 
-    def scan(self, start: datetime | None = None, end: datetime | None = None) -> pl.LazyFrame:
-        """Read values as ``PartitionedTable.scan`` does, vectors and arrays as Polars arrays."""
-        rows = super().scan(start, end)
-        arrays = {f.name: f.dtype.length for f in self._view.stored_features if f.dtype.shape}
-        present = [name for name in arrays if name in rows.collect_schema()] if arrays else []
-        return rows.with_columns(pl.col(name).list.to_array(arrays[name]) for name in present)
-
 
 class StateTable(PartitionedTable):
     """All-history states of a view at some as-ofs: a cache from which later ones are carried forward."""

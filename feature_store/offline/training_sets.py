@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -9,7 +11,6 @@ from typing import Any, Literal
 
 import polars as pl
 
-from feature_store.dtypes import dtype_from_name
 from feature_store.durations import DAY
 from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import FingerprintError, InputError, NotComputedError
@@ -88,6 +89,7 @@ def build_training_set(
         start=from_microseconds(int(time.min())) if len(time) else None,
         end=from_microseconds(int(time.max())) if len(time) else None,
         rows=rows.height,
+        columns=frame.columns,
         created_at=datetime.now(UTC),
     )
     return TrainingSet(frame, manifest)
@@ -123,13 +125,15 @@ def write_training_set(
     day = (pl.col(manifest.time_column).cast(INSTANT).cast(pl.Int64) // DAY * DAY).cast(INSTANT)
     uri = training_uri(store.root, name)
     manifest_id = append_manifest(uri, store.storage_options, manifest)
+    # A day is known by all its columns: those of the spine by their types.
+    types = {column: str(dtype) for column, dtype in training_set.frame.schema.items()}
     write = Write(
         start=start,
         end=end,
         cadence=DAY,
         run_id=run_id,
         order=(),
-        fingerprints=manifest.fingerprints,
+        fingerprints={**types, **manifest.fingerprints},
         inputs_hash=dict.fromkeys(partition_starts(start, end, DAY), manifest_id),
     )
     rows = training_set.frame.with_columns(day.alias("partition_start"))
@@ -158,20 +162,16 @@ def load_training_set(
 
     Raises:
         NotComputedError: no training set of that name was written.
-        FingerprintError: the days were built from different definitions of a feature.
+        FingerprintError: the days have different columns, or were built from different definitions of a feature.
     """
     opened = PartitionedTable(training_uri(store.root, name), store.storage_options).open()
     chosen = opened.between(start, end)
-    if chosen["fingerprints"].n_unique() > 1:
-        raise FingerprintError(
-            f"training set {name}: its days were built from different definitions: build and write all of them again"
-        )
+    _require_alike(name, chosen)
+    rows = opened.scan(chosen)
+    manifest = _newest_manifest(opened, chosen if chosen.height else opened.partitions)
     if as_ == "arrow":
-        return _dataset(opened, chosen)
-    rows = opened.scan(chosen).drop("partition_start")
-    dtypes = {output.name: dtype_from_name(output.dtype) for output in load_manifest(store, name).plan.outputs}
-    arrays = {name: dtype.length for name, dtype in dtypes.items() if dtype.shape}
-    return rows.with_columns(pl.col(name).list.to_array(length) for name, length in arrays.items())
+        return _dataset(opened, chosen, [*manifest.columns, "partition_start", "day"])
+    return opened.with_arrays(rows.select(manifest.columns))
 
 
 def load_manifest(store: OfflineStore, name: str) -> Manifest:
@@ -180,11 +180,10 @@ def load_manifest(store: OfflineStore, name: str) -> Manifest:
     Raises:
         NotComputedError: no training set of that name was written.
     """
-    uri = training_uri(store.root, name)
-    landed = PartitionedTable(uri, store.storage_options).ledger.partitions().sort("landed_at", "delta_version")
-    if landed.is_empty():
+    opened = PartitionedTable(training_uri(store.root, name), store.storage_options).open()
+    if opened.partitions.is_empty():
         raise NotComputedError(f"there is no training set {name!r} under {store.root}: write it first")
-    return read_manifest(uri, store.storage_options, landed["inputs_hash"][-1])
+    return _newest_manifest(opened, opened.partitions)
 
 
 def stale_days(store: OfflineStore, plan: ServicePlan, start: datetime, end: datetime) -> list[datetime]:
@@ -207,12 +206,33 @@ def stale_days(store: OfflineStore, plan: ServicePlan, start: datetime, end: dat
     return [day for day in partition_starts(start, end, DAY) if day not in fresh]
 
 
-def _dataset(opened: OpenTable, chosen: pl.DataFrame) -> Any:
+def _newest_manifest(opened: OpenTable, partitions: pl.DataFrame) -> Manifest:
+    newest = partitions.sort("delta_version").row(-1, named=True)
+    return read_manifest(opened.uri, opened.options, newest["inputs_hash"])
+
+
+def _require_alike(name: str, days: pl.DataFrame) -> None:
+    """Fail unless days have the same columns, computed by the same definitions."""
+    first = days.unique("fingerprints", keep="first", maintain_order=True).head(2)
+    if first.height < 2:
+        return
+    one, other = (start.date() for start in first["partition_start"])
+    contents: list[dict[str, str]] = [json.loads(text) for text in first["fingerprints"]]
+    differing = sorted({column for column, _ in contents[0].items() ^ contents[1].items()})
+    raise FingerprintError(
+        f"training set {name}: {other} has other columns or definitions than {one} ({', '.join(differing)}): "
+        "load them one by one, or build and write all of them again"
+    )
+
+
+def _dataset(opened: OpenTable, chosen: pl.DataFrame, columns: Sequence[str]) -> Any:
     arrow: Any = import_module("pyarrow")  # only who asks for Arrow needs it
     datasets: Any = import_module("pyarrow.dataset")
     table: Any = opened.table
+    stored = table.to_pyarrow_dataset()
     starts = arrow.array(chosen["partition_start"].to_list(), arrow.timestamp("us", "UTC"))
-    return table.to_pyarrow_dataset().filter(datasets.field("partition_start").isin(starts))
+    whole = stored.replace_schema(arrow.schema([stored.schema.field(column) for column in columns]))
+    return whole.filter(datasets.field("partition_start").isin(starts))
 
 
 def _day(instant: datetime | None, after: int) -> datetime:

@@ -110,9 +110,35 @@ def test_days_built_from_other_definitions_are_not_mixed(filled: OfflineStore) -
     other = FeatureService("shop_model", 2, "storekeepers", "Fewer", [ShopperSpend["pieces_3d"]])
     later = build_training_set(filled, other, spine_of(day(5)))
     write_training_set(filled, "churn", later, run_id="b")
-    with pytest.raises(FingerprintError, match="built from different definitions"):
+    with pytest.raises(FingerprintError, match="other columns or definitions"):
         load_training_set(filled, "churn")
     assert load_training_set(filled, "churn", day(5)).collect()["shopper_spend__pieces_3d"].to_list() == [4]
+
+
+def test_days_are_loaded_with_the_columns_they_were_written_with(filled: OfflineStore) -> None:
+    vectors = SPINE.with_columns(embedding=pl.Series([[1.0, 2.0]] * SPINE.height, dtype=pl.Array(pl.Float64, 2)))
+    built = build_training_set(filled, service, vectors, with_status=True)
+    write_training_set(filled, "churn", built, run_id="a")
+    fewer = FeatureService("shop_model", 2, "storekeepers", "Fewer", [ShopperSpend["pieces_3d"]])
+    write_training_set(filled, "churn", build_training_set(filled, fewer, spine_of(day(5))), run_id="b")
+    first = load_training_set(filled, "churn", end=day(5)).collect()
+    assert first.schema == built.frame.schema
+    assert_frame_equal(sorted_rows(first), sorted_rows(built.frame))
+    later = load_training_set(filled, "churn", day(5))
+    assert later.collect_schema().names() == ["shopper_id", "time", "label", "shopper_spend__pieces_3d"]
+    assert load_training_set(filled, "churn", day(8)).collect().schema == later.collect_schema()
+    arrow = load_training_set(filled, "churn", day(5), as_="arrow")
+    assert arrow.schema.names == [*later.collect_schema().names(), "partition_start", "day"]
+    assert arrow.to_table()["shopper_spend__pieces_3d"].to_pylist() == [4]
+
+
+def test_days_with_other_columns_are_not_mixed(filled: OfflineStore) -> None:
+    write_training_set(filled, "churn", build_training_set(filled, service, SPINE), run_id="a")
+    labelled = build_training_set(filled, service, spine_of(day(5)).with_columns(weight=1.0))
+    write_training_set(filled, "churn", labelled, run_id="b")
+    with pytest.raises(FingerprintError, match=r"2024-01-06.* other columns or definitions than 2024-01-03.*weight"):
+        load_training_set(filled, "churn")
+    assert load_training_set(filled, "churn", day(5)).collect()["weight"].to_list() == [1.0]
 
 
 def test_a_training_set_that_does_not_exist_is_an_error(store: OfflineStore) -> None:
