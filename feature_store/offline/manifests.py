@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,7 @@ class Manifest:
         end: largest T.
         rows: number of rows.
         columns: those of the rows, in order.
+        inputs: by day (ISO), hash of all that rows of that day can read; see ``day_inputs``.
         created_at: when it was made.
     """
 
@@ -40,6 +42,7 @@ class Manifest:
     end: datetime | None
     rows: int
     columns: list[str]
+    inputs: dict[str, str]
     created_at: datetime
 
     @property
@@ -51,6 +54,11 @@ class Manifest:
     def fingerprints(self) -> dict[str, str]:
         """Fingerprint by output column; ``function(fingerprint)`` for what is computed when read."""
         return {output.name: _fingerprint(self.plan, output) for output in self.plan.outputs}
+
+    @property
+    def id(self) -> str:
+        """What stored rows refer to it by."""
+        return hashlib.blake2b(self.to_json().encode(), digest_size=16).hexdigest()
 
     def to_json(self) -> str:
         """Return the manifest as JSON text."""
@@ -71,22 +79,20 @@ class Manifest:
         return Manifest(**record)
 
 
-def append_manifest(table_uri: str, options: StorageOptions, manifest: Manifest) -> str:
-    """Store a manifest beside a training set; return the id by which its partitions refer to it."""
-    text = manifest.to_json()
-    manifest_id = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    row = pl.DataFrame({"id": [manifest_id], "manifest": [text]})
+def append_manifest(table_uri: str, options: StorageOptions, manifest: Manifest) -> None:
+    """Store a manifest beside a training set."""
+    row = pl.DataFrame({"id": [manifest.id], "manifest": [manifest.to_json()]})
     uri = manifest_uri(table_uri)
     retry_commit(lambda: append(open_or_create(uri, options, row, {}), row))
-    return manifest_id
 
 
-def read_manifest(table_uri: str, options: StorageOptions, manifest_id: str) -> Manifest:
-    """Return a stored manifest by its id."""
+def read_manifests(table_uri: str, options: StorageOptions, ids: Collection[str]) -> dict[str, Manifest]:
+    """Return stored manifests by id."""
     table = open_table(manifest_uri(table_uri), options)
-    assert table is not None, "manifests are stored before the partitions that refer to them"
-    found = pl.scan_delta(table).filter(pl.col("id") == manifest_id).collect()
-    return Manifest.from_json(found["manifest"][0])
+    if table is None or not ids:
+        return {}
+    found = pl.scan_delta(table).filter(pl.col("id").is_in(list(ids))).unique("id").collect()
+    return {id_: Manifest.from_json(text) for id_, text in found.select("id", "manifest").iter_rows()}
 
 
 def _fingerprint(plan: ServicePlan, output: PlanOutput) -> str:

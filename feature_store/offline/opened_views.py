@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
@@ -13,35 +13,42 @@ Opened = OpenTable | OpenStream
 """The values of a cadence or table view; the tiles of a stream view."""
 
 
-def open_views(store: OfflineStore, plan: ServicePlan) -> list[Opened]:
-    """Return one look at what is kept of each view of a plan, in its order."""
-    return [_open_view(store, view) for view in plan.views]
+Versions = Mapping[str, int | None]
+"""Versions of tables by name, see ``table_names``; None: the table was never written."""
 
 
-def _open_view(store: OfflineStore, view: PlanView) -> Opened:
+def table_names(view: PlanView) -> tuple[str, ...]:
+    """Return what the tables that are read of a view are called: like it; of a stream view, its tiles and stream."""
+    return (view.view,) if view.stream is None else (f"{view.view}/tiles", f"{view.view}/stream")
+
+
+def open_views(store: OfflineStore, plan: ServicePlan, versions: Versions | None = None) -> list[Opened]:
+    """Return one look at what is kept of each view of a plan, in its order.
+
+    Args:
+        store: the offline store.
+        plan: of the service.
+        versions: at which to look; None: the newest.
+
+    Raises:
+        VersionExpiredError: a version is no longer kept.
+    """
+    return [_open_view(store, view, versions) for view in plan.views]
+
+
+def _open_view(store: OfflineStore, view: PlanView, versions: Versions | None) -> Opened:
+    at = [] if versions is None else [versions[name] for name in table_names(view)]
     if view.stream is None:
-        return store.stored_values(view.view).open()
-    return OpenStream(store.stored_tiles(view.view).open(), store.stream_copy(view.view).open())
+        values = store.stored_values(view.view).open()
+        return values.at(*at) if at else values
+    tiles, copy = store.stored_tiles(view.view).open(), store.stream_copy(view.view).open()
+    return OpenStream(tiles.at(at[0]), copy.at(at[1])) if at else OpenStream(tiles, copy)
 
 
 def opened_versions(plan: ServicePlan, opened: Sequence[Opened]) -> dict[str, int | None]:
-    """Return the versions of what is read, by full name of the view; of a stream view its tiles and stream copy."""
+    """Return the versions at which views are open."""
     versions: dict[str, int | None] = {}
     for view, tables in zip(plan.views, opened, strict=True):
-        if isinstance(tables, OpenStream):
-            versions[f"{view.view}/tiles"], versions[f"{view.view}/stream"] = tables.tiles.version, tables.copy.version
-        else:
-            versions[view.view] = tables.version
-    return versions
-
-
-def newest_versions(store: OfflineStore, plan: ServicePlan) -> dict[str, int | None]:
-    """Return what ``opened_versions`` would of views opened now."""
-    versions: dict[str, int | None] = {}
-    for view in plan.views:
-        if view.stream is None:
-            versions[view.view] = store.stored_values(view.view).delta_version()
-        else:
-            versions[f"{view.view}/tiles"] = store.stored_tiles(view.view).delta_version()
-            versions[f"{view.view}/stream"] = store.stream_copy(view.view).open().version
+        at = (tables.tiles.version, tables.copy.version) if isinstance(tables, OpenStream) else (tables.version,)
+        versions.update(zip(table_names(view), at, strict=True))
     return versions

@@ -77,18 +77,19 @@ class OpenTable:
         arrays = as_arrays(schema, shapes)
         return rows.with_columns(pl.col(name).cast(arrays[name]) for name in shapes if name in schema)
 
-    def at(self, version: int) -> OpenTable:
-        """Return the table as it was at an earlier version.
+    def at(self, version: int | None) -> OpenTable:
+        """Return the table as it was at an earlier version; None: before it was ever written.
 
         Raises:
             VersionExpiredError: that version was replaced so long ago that it need not be there any more.
             InputError: the table never had that version.
         """
-        newest = -1 if self.version is None else self.version
-        if version == newest:
+        if version == self.version:
             return self
-        if version > newest:
-            raise InputError(f"{self.uri} has no version {version}, its newest is {newest}: name one of this store")
+        if version is None:
+            return OpenTable(self.uri, self.options, None, self.entries.clear())
+        if self.version is None or version > self.version:
+            raise InputError(f"{self.uri} has no version {version}, its newest is {self.version}: is it of this store?")
         replaced_at = self.entries.filter(pl.col("delta_version") == version + 1)["landed_at"].min()
         if isinstance(replaced_at, datetime) and replaced_at < datetime.now(UTC) - RETENTION:
             raise VersionExpiredError(

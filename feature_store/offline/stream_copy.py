@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import polars as pl
@@ -85,8 +85,10 @@ class OpenStreamCopy:
     writes: pl.DataFrame
     version: int | None
 
-    def at(self, version: int) -> OpenStreamCopy:
-        """Return the copy as it was at an earlier version."""
+    def at(self, version: int | None) -> OpenStreamCopy:
+        """Return the copy as it was at an earlier version; None: before anything was written."""
+        if version is None:
+            return OpenStreamCopy(None, self.writes.clear(), None)
         return OpenStreamCopy(self.table, self.writes.filter(pl.col("delta_version") <= version), version)
 
     def scan(self, writes: pl.DataFrame, keys: Sequence[str], start: datetime, end: datetime) -> pl.LazyFrame | None:
@@ -109,6 +111,20 @@ class OpenStreamCopy:
         rows = pl.scan_delta(self.table).filter(within).join(order, on=_WRITE, how="inner")
         newest = rows.sort("__order").unique([*keys, "span", "tile_start"], keep="last", maintain_order=True)
         return newest.drop("__order", "day", *_WRITE)
+
+    def rows_by_day(self, first: date, last: date) -> list[tuple[str, int]]:
+        """Return how many rows each day of tiles has; as rows are never changed, this tells whether there are new ones.
+
+        Args:
+            first: inclusive.
+            last: inclusive.
+        """
+        if self.table is None:
+            return []
+        files = pl.DataFrame(self.table.get_add_actions(flatten=True)).select("partition.day", "num_records")
+        within = files.filter(pl.col("partition.day").cast(pl.Date).is_between(first, last))
+        counts = within.group_by(pl.col("partition.day").cast(pl.String)).agg(pl.col("num_records").sum())
+        return counts.sort("partition.day").rows()
 
 
 class StreamCopy:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 
 from feature_store.durations import DAY
 from feature_store.engines.polars.finish import empty_values
-from feature_store.errors import FingerprintError, InputError, NotComputedError
+from feature_store.errors import InputError
+from feature_store.offline.day_inputs import day_inputs
 from feature_store.offline.instants import INSTANT, from_microseconds, partition_starts, to_microseconds
 from feature_store.offline.layout import training_uri
-from feature_store.offline.manifests import Manifest, append_manifest, read_manifest
-from feature_store.offline.opened_views import newest_versions, open_views, opened_versions
+from feature_store.offline.manifests import Manifest, append_manifest, read_manifests
+from feature_store.offline.opened_views import Versions, open_views, opened_versions, table_names
 from feature_store.offline.partition_choice import Availability
 from feature_store.offline.partitioned_table import PartitionedTable, Write
 from feature_store.offline.point_in_time import join_opened
 from feature_store.offline.reach import floor_to
-from feature_store.offline.reading import OpenTable
 from feature_store.offline.spines import read_frame
 from feature_store.offline.store import OfflineStore
+from feature_store.offline.stored_days import stored_days
 from feature_store.plans import ServicePlan
 from feature_store.services import FeatureService, compile_plan
 
@@ -44,32 +43,36 @@ class TrainingSet:
 
 def build_training_set(
     store: OfflineStore,
-    service: FeatureService,
+    service: FeatureService | ServicePlan,
     spine: Any,
     time_column: str = "time",
     *,
     allow_missing: bool = False,
     with_status: bool = False,
     availability: Availability = "promised",
+    pinned: Manifest | None = None,
 ) -> TrainingSet:
     """Join the features of a service to a spine, each row as of just before its time.
 
     Args:
         store: the offline store.
-        service: whose features are joined.
+        service: whose features are joined; or its plan, as a manifest keeps it.
         spine: a Polars frame, lazy or not, or any Arrow table; see ``point_in_time_join``.
         time_column: column of T.
         allow_missing: give null where nothing was computed, instead of failing.
         with_status: also add status and as-of columns.
         availability: ``promised`` or ``actual``.
+        pinned: a manifest, as whose tables were then they are read; None: as they are now. The same spine and options
+            give the same rows again, as long as versions are kept: ``RETENTION`` after they were replaced.
 
     Raises:
-        InputError: the spine cannot be used.
+        InputError: the spine cannot be used, or a view was not read for the pinned manifest.
         NotComputedError: rows for which no partition holds a feature.
         FingerprintError: a partition was computed by another definition of a feature.
+        VersionExpiredError: a pinned version, or one that was served, is no longer kept.
     """
-    plan = compile_plan(service, empty_values)
-    tables = open_views(store, plan)
+    plan = service if isinstance(service, ServicePlan) else compile_plan(service, empty_values)
+    tables = open_views(store, plan, None if pinned is None else _pinned_versions(pinned, plan))
     rows = read_frame(spine)
     frame = join_opened(
         tables,
@@ -81,6 +84,7 @@ def build_training_set(
         availability=availability,
     )
     time = rows[time_column].cast(INSTANT).to_physical().to_numpy()
+    days = [from_microseconds(day) for day in np.unique(time // DAY * DAY).tolist()]
     manifest = Manifest(
         plan=plan,
         delta_versions=opened_versions(plan, tables),
@@ -90,6 +94,7 @@ def build_training_set(
         end=from_microseconds(int(time.max())) if len(time) else None,
         rows=rows.height,
         columns=frame.columns,
+        inputs={str(day): of for day, of in day_inputs(plan, tables, days, availability).items()},
         created_at=datetime.now(UTC),
     )
     return TrainingSet(frame, manifest)
@@ -124,7 +129,7 @@ def write_training_set(
     end = _day(manifest.end, DAY) if end is None else end
     day = (pl.col(manifest.time_column).cast(INSTANT).cast(pl.Int64) // DAY * DAY).cast(INSTANT)
     uri = training_uri(store.root, name)
-    manifest_id = append_manifest(uri, store.storage_options, manifest)
+    append_manifest(uri, store.storage_options, manifest)
     # A day is known by all its columns: those of the spine by their types.
     types = {column: str(dtype) for column, dtype in training_set.frame.schema.items()}
     write = Write(
@@ -134,7 +139,7 @@ def write_training_set(
         run_id=run_id,
         order=(),
         fingerprints={**types, **manifest.fingerprints},
-        inputs_hash=dict.fromkeys(partition_starts(start, end, DAY), manifest_id),
+        inputs_hash=dict.fromkeys(partition_starts(start, end, DAY), manifest.id),
     )
     rows = training_set.frame.with_columns(day.alias("partition_start"))
     return PartitionedTable(uri, store.storage_options).write_range(rows, write)
@@ -146,6 +151,8 @@ def load_training_set(
     start: datetime | None = None,
     end: datetime | None = None,
     as_: Literal["polars", "arrow"] = "polars",
+    *,
+    manifest_id: str | None = None,
 ) -> Any:
     """Read the days of a stored training set that begin in ``[start, end)``, lazily.
 
@@ -156,40 +163,33 @@ def load_training_set(
         end: exclusive; None: to the last.
         as_: ``polars``: a LazyFrame (vectors as arrays); ``arrow``: a pyarrow Dataset (vectors as lists, and
             with the columns ``partition_start`` and ``day`` of the files).
+        manifest_id: read the days of this manifest as they were written, whatever took their place; None: the newest.
 
     Returns:
         Rows in no particular order across days.
 
     Raises:
-        NotComputedError: no training set of that name was written.
+        NotComputedError: no training set of that name was written, or none with that manifest.
         FingerprintError: the days have different columns, or were built from different definitions of a feature.
+        VersionExpiredError: the days of the manifest were replaced so long ago that they are no longer kept.
     """
-    opened = PartitionedTable(training_uri(store.root, name), store.storage_options).open()
-    chosen = opened.between(start, end)
-    _require_alike(name, chosen)
-    rows = opened.scan(chosen)
-    manifest = _newest_manifest(opened, chosen if chosen.height else opened.partitions)
-    if as_ == "arrow":
-        return _dataset(opened, chosen, [*manifest.columns, "partition_start", "day"])
-    return opened.with_arrays(rows.select(manifest.columns))
+    days = stored_days(store, name, start, end, manifest_id)
+    return days.as_arrow() if as_ == "arrow" else days.as_polars()
 
 
-def load_manifest(store: OfflineStore, name: str) -> Manifest:
-    """Return the manifest of the newest write to a stored training set.
+def load_manifest(store: OfflineStore, name: str, manifest_id: str | None = None) -> Manifest:
+    """Return a manifest of a stored training set; that of the newest write, if no id is given.
 
     Raises:
-        NotComputedError: no training set of that name was written.
+        NotComputedError: no training set of that name was written, or none with that manifest.
     """
-    opened = PartitionedTable(training_uri(store.root, name), store.storage_options).open()
-    if opened.partitions.is_empty():
-        raise NotComputedError(f"there is no training set {name!r} under {store.root}: write it first")
-    return _newest_manifest(opened, opened.partitions)
+    return stored_days(store, name, manifest_id=manifest_id).manifest
 
 
 def stale_days(store: OfflineStore, plan: ServicePlan, start: datetime, end: datetime) -> list[datetime]:
     """Return the days of ``[start, end)`` of a service's stored training set that building them again could change.
 
-    These are days that were not written, and those written before the service or the values it reads changed.
+    These are days that were not written, and those written before the service or anything that its rows read changed.
 
     Args:
         store: the offline store.
@@ -197,42 +197,30 @@ def stale_days(store: OfflineStore, plan: ServicePlan, start: datetime, end: dat
         start: start of the first day.
         end: end of the last.
     """
-    uri = training_uri(store.root, plan.full_name)
-    landed = PartitionedTable(uri, store.storage_options).open().between(start, end)
-    versions = newest_versions(store, plan)
-    built = {id_: read_manifest(uri, store.storage_options, id_) for id_ in landed["inputs_hash"].unique()}
-    current = {id_ for id_, manifest in built.items() if (manifest.plan, manifest.delta_versions) == (plan, versions)}
-    fresh = set(landed.filter(pl.col("inputs_hash").is_in(current))["partition_start"])
-    return [day for day in partition_starts(start, end, DAY) if day not in fresh]
+    stored = PartitionedTable(training_uri(store.root, plan.full_name), store.storage_options).open()
+    landed = dict(stored.between(start, end).select("partition_start", "inputs_hash").iter_rows())
+    built = read_manifests(stored.uri, stored.options, set(landed.values()))
+    tables = open_views(store, plan)
+    ways: set[Availability] = {manifest.availability for manifest in built.values()}
+    now = {way: day_inputs(plan, tables, landed, way) for way in ways}
+
+    def is_fresh(day: datetime) -> bool:
+        manifest = built[landed[day]]
+        # A day without rows has no inputs.
+        inputs = manifest.inputs.get(str(day.date()))
+        return manifest.plan == plan and inputs in (None, now[manifest.availability][day.date()])
+
+    return [day for day in partition_starts(start, end, DAY) if day not in landed or not is_fresh(day)]
 
 
-def _newest_manifest(opened: OpenTable, partitions: pl.DataFrame) -> Manifest:
-    newest = partitions.sort("delta_version").row(-1, named=True)
-    return read_manifest(opened.uri, opened.options, newest["inputs_hash"])
-
-
-def _require_alike(name: str, days: pl.DataFrame) -> None:
-    """Fail unless days have the same columns, computed by the same definitions."""
-    first = days.unique("fingerprints", keep="first", maintain_order=True).head(2)
-    if first.height < 2:
-        return
-    one, other = (start.date() for start in first["partition_start"])
-    contents: list[dict[str, str]] = [json.loads(text) for text in first["fingerprints"]]
-    differing = sorted({column for column, _ in contents[0].items() ^ contents[1].items()})
-    raise FingerprintError(
-        f"training set {name}: {other} has other columns or definitions than {one} ({', '.join(differing)}): "
-        "load them one by one, or build and write all of them again"
-    )
-
-
-def _dataset(opened: OpenTable, chosen: pl.DataFrame, columns: Sequence[str]) -> Any:
-    arrow: Any = import_module("pyarrow")  # only who asks for Arrow needs it
-    datasets: Any = import_module("pyarrow.dataset")
-    table: Any = opened.table
-    stored = table.to_pyarrow_dataset()
-    starts = arrow.array(chosen["partition_start"].to_list(), arrow.timestamp("us", "UTC"))
-    whole = stored.replace_schema(arrow.schema([stored.schema.field(column) for column in columns]))
-    return whole.filter(datasets.field("partition_start").isin(starts))
+def _pinned_versions(pinned: Manifest, plan: ServicePlan) -> Versions:
+    missing = [name for view in plan.views for name in table_names(view) if name not in pinned.delta_versions]
+    if missing:
+        raise InputError(
+            f"the manifest of {pinned.service} pins no version of {', '.join(missing)}: give a service that reads only "
+            f"{', '.join(pinned.delta_versions)}, or its own plan (manifest.plan)"
+        )
+    return pinned.delta_versions
 
 
 def _day(instant: datetime | None, after: int) -> datetime:

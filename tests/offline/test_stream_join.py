@@ -13,10 +13,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from feature_store.durations import DAY
 from feature_store.errors import InputError, NotComputedError
 from feature_store.instants import from_microseconds, to_microseconds
+from feature_store.offline.instants import partition_starts
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
+from feature_store.offline.training_sets import build_training_set, stale_days, write_training_set
 from feature_store.oracle.snapshots import derived_value, empty_values, float_scale, is_present
 from feature_store.oracle.streams import stream_as_of, stream_values
 from feature_store.status import Status
@@ -199,6 +202,30 @@ def test_a_correction_of_the_batch_changes_only_what_is_answered_from_later_publ
     # Where nothing changed since, the newest version is read, whenever it was published.
     spine = [(n, time, *keys) for n, (time, keys) in enumerate(zip([at(days=6, hours=12)] * 4, ENTITIES, strict=True))]
     assert_frame_equal(join(world, spine, availability="actual"), join(world, spine))
+
+
+def test_days_of_a_training_set_are_stale_once_their_tiles_or_the_stream_change(own_world: World) -> None:
+    world, days = own_world, (at(days=DAYS - 9), at(days=DAYS - 3))
+    times = [start + timedelta(hours=12) for start in partition_starts(*days, DAY)]
+    rows = [(number, time, *ENTITIES[0]) for number, time in enumerate(times)]
+    spine = pl.DataFrame(rows, schema=SPINE, orient="row")
+    built = build_training_set(world.store, world.plan, spine, allow_missing=True)
+    write_training_set(world.store, world.plan.full_name, built, run_id="r")
+
+    def stale() -> list[int]:
+        return [(day - at()).days for day in stale_days(world.store, world.plan, *days)]
+
+    assert stale() == []
+    stream(world, [], at(days=DAYS - 5), at(days=DAYS - 4), sequence=20)
+    assert stale() == []
+    land(world, DAYS - 7)
+    assert stale() == []
+    event = {**world.rows[0], "time": at(days=DAYS - 4, hours=1)}
+    stream(world, [event], at(days=DAYS - 4), at(days=DAYS - 4, hours=2), sequence=21)
+    assert stale() == [DAYS - 4]
+    world.rows.append({**world.rows[0], "time": at(days=DAYS - 7, hours=1)})
+    land(world, DAYS - 7)
+    assert stale() == list(range(DAYS - 7, DAYS - 3))
 
 
 def test_tiles_need_all_their_columns_and_a_span_that_does_not_end_before_it_starts(own_world: World) -> None:

@@ -1,12 +1,14 @@
 """Training sets: built from a service and a spine, stored by day, loaded lazily, explained by their manifest."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from feature_store.errors import FingerprintError, InputError, NotComputedError
+from feature_store.errors import FingerprintError, InputError, NotComputedError, VersionExpiredError
+from feature_store.offline import reading
 from feature_store.offline.manifests import Manifest
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.training_sets import (
@@ -142,10 +144,9 @@ def test_days_with_other_columns_are_not_mixed(filled: OfflineStore) -> None:
 
 
 def test_a_training_set_that_does_not_exist_is_an_error(store: OfflineStore) -> None:
-    with pytest.raises(NotComputedError, match="was never written"):
-        load_training_set(store, "churn")
-    with pytest.raises(NotComputedError, match="no training set 'churn'"):
-        load_manifest(store, "churn")
+    for load in (load_training_set, load_manifest):
+        with pytest.raises(NotComputedError, match="no training set 'churn'"):
+            load(store, "churn")
 
 
 def test_options_of_the_join_are_handed_on(filled: OfflineStore) -> None:
@@ -159,14 +160,92 @@ def test_options_of_the_join_are_handed_on(filled: OfflineStore) -> None:
     assert actual.manifest.availability == "actual"
 
 
-def test_days_are_stale_until_built_from_the_newest_values(filled: OfflineStore) -> None:
+PIECES = "shopper_spend__pieces_3d"
+
+
+def test_a_pinned_training_set_is_built_as_it_was(filled: OfflineStore) -> None:
+    first = build_training_set(filled, service, SPINE, allow_missing=True)
+    filled.values(ShopperSpend).write(spend_values([(day(n), 1, 99) for n in range(2, 7)]), day(2), day(7), run_id="r")
+    assert build_training_set(filled, service, SPINE).frame[PIECES].to_list() != first.frame[PIECES].to_list()
+    again = build_training_set(filled, service, SPINE, pinned=first.manifest)
+    assert_frame_equal(again.frame, first.frame)
+    assert replace(again.manifest, created_at=first.manifest.created_at) == first.manifest
+    # Its own plan stands in for a service that is no longer declared.
+    assert_frame_equal(build_training_set(filled, first.manifest.plan, SPINE, pinned=first.manifest).frame, first.frame)
+    later = spine_of(day(6, 5))
+    assert build_training_set(filled, service, later, pinned=first.manifest).frame[PIECES].to_list() == [6]
+    assert build_training_set(filled, service, later).frame[PIECES].to_list() == [99]
+
+
+def test_what_was_never_written_when_a_set_was_pinned_is_not_computed_in_it(store: OfflineStore) -> None:
+    spend = FeatureService("spend", 1, "storekeepers", "Spend", [ShopperSpend["pieces_3d"]])
+    first = build_training_set(store, spend, SPINE, allow_missing=True)
+    store.values(ShopperSpend).write(spend_values([(day(n), 1, n) for n in range(6)]), day(0), day(6), run_id="r")
+    assert build_training_set(store, spend, SPINE).frame[PIECES].null_count() == 0
+    with pytest.raises(NotComputedError):
+        build_training_set(store, spend, SPINE, pinned=first.manifest)
+
+
+def test_a_manifest_pins_its_own_views_for_as_long_as_their_versions_are_kept(
+    filled: OfflineStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spend = FeatureService("spend", 1, "storekeepers", "Spend", [ShopperSpend["pieces_3d"]])
+    first = build_training_set(filled, spend, SPINE)
+    with pytest.raises(InputError, match=r"spend/v1 pins no version of shop/shopper_town/v1"):
+        build_training_set(filled, service, SPINE, pinned=first.manifest)
+    monkeypatch.setattr(reading, "RETENTION", timedelta(0))
+    build_training_set(filled, spend, SPINE, pinned=first.manifest)
+    filled.values(ShopperSpend).write(spend_values([]), day(8), day(9), run_id="r")
+    with pytest.raises(VersionExpiredError, match=r"values: version 1 was replaced at .* kept for 0 days after that"):
+        build_training_set(filled, spend, SPINE, pinned=first.manifest)
+
+
+def test_stored_rows_are_loaded_as_they_were_by_the_id_of_their_manifest(filled: OfflineStore) -> None:
+    first = build_training_set(filled, service, SPINE)
+    write_training_set(filled, "churn", first, run_id="a")
+    filled.values(ShopperSpend).write(spend_values([(day(n), 1, 99) for n in range(2, 5)]), day(2), day(5), run_id="r")
+    second = build_training_set(filled, service, spine_of(day(4), day(4, 1)))
+    write_training_set(filled, "churn", second, run_id="b")
+    assert load_manifest(filled, "churn") == second.manifest
+    assert load_manifest(filled, "churn", first.manifest.id) == first.manifest
+    loaded = load_training_set(filled, "churn", manifest_id=first.manifest.id).collect()
+    assert_frame_equal(sorted_rows(loaded), sorted_rows(first.frame))
+    one_day = load_training_set(filled, "churn", day(4), manifest_id=first.manifest.id)
+    assert one_day.collect().height == 2
+    newest = load_training_set(filled, "churn", manifest_id=second.manifest.id, as_="arrow")
+    assert newest.count_rows() == second.frame.height
+    with pytest.raises(NotComputedError, match="'churn' has no manifest 'nothing'"):
+        load_training_set(filled, "churn", manifest_id="nothing")
+
+
+def test_days_are_stale_until_built_from_the_values_that_their_rows_can_read(filled: OfflineStore) -> None:
     built = build_training_set(filled, service, SPINE)
     plan = built.manifest.plan
     assert stale_days(filled, plan, day(2), day(5)) == [day(2), day(3), day(4)]
     write_training_set(filled, plan.full_name, built, run_id="r")
     assert stale_days(filled, plan, day(2), day(6)) == [day(5)]
-    filled.values(ShopperSpend).write(spend_values([(day(6), 1, 7)]), day(6), day(7), run_id="r")
-    assert stale_days(filled, plan, day(2), day(5)) == [day(2), day(3), day(4)]
+
+    def write_spend(number: int, pieces: int) -> None:
+        rows = [(day(number), shopper_id, pieces + shopper_id) for shopper_id in (1, 2)]
+        filled.values(ShopperSpend).write(spend_values(rows), day(number), day(number + 1), run_id="r")
+
+    # Neither a later partition nor the same values once more are anything to these days.
+    write_spend(6, 7)
+    write_spend(2, 2)
+    assert stale_days(filled, plan, day(2), day(5)) == []
+    # As of day 3 it is read on day 3 from two o'clock on, and on day 4 until then.
+    write_spend(2, 9)
+    assert stale_days(filled, plan, day(2), day(5)) == [day(3), day(4)]
     newest = build_training_set(filled, service, spine_of(day(3)))
     write_training_set(filled, plan.full_name, newest, day(3), day(4), run_id="r")
-    assert stale_days(filled, plan, day(2), day(5)) == [day(2), day(4)]
+    assert stale_days(filled, plan, day(2), day(5)) == [day(4)]
+    other = replace(plan, outputs=plan.outputs[1:])
+    assert stale_days(filled, other, day(2), day(5)) == [day(2), day(3), day(4)]
+
+
+def test_a_day_without_rows_is_not_stale(filled: OfflineStore) -> None:
+    built = build_training_set(filled, service, spine_of())
+    plan = built.manifest.plan
+    write_training_set(filled, plan.full_name, built, day(2), day(4), run_id="r")
+    filled.values(ShopperSpend).write(spend_values([]), day(2), day(3), run_id="r")
+    assert stale_days(filled, plan, day(2), day(4)) == []
