@@ -65,25 +65,32 @@ class CommitLedger:
         self._listing = listing
         self.uri: Final = ledger_uri(table_uri)
 
-    def entries(self, table: DeltaTable | None) -> pl.DataFrame:
+    def entries(self, table: DeltaTable | None, listed: pl.DataFrame | None = None) -> pl.DataFrame:
         """Return the entries of every commit of the table up to the version at which it is open, listed or not.
 
         Args:
             table: the table, opened before this is called; None: it was never written.
+            listed: what is ``listed``, if that was read already, after the table was opened.
         """
         if table is None:
             return pl.DataFrame(schema=self._listing.schema)
-        listed = self._listed()
+        listed = self.listed() if listed is None else listed
         known = pl.concat([listed, self._unlisted(table, listed)])
         return known.filter(pl.col("delta_version") <= table.version())
 
-    def update(self, table: DeltaTable) -> None:
-        """List what the commits of the table did up to the version at which it is open, in one commit of the ledger."""
-        unlisted = self._unlisted(table, self._listed())
+    def update(self, table: DeltaTable, listed: pl.DataFrame | None = None) -> None:
+        """List what the commits of the table did up to the version at which it is open, in one commit of the ledger.
+
+        Args:
+            table: the table.
+            listed: what is ``listed``, if that was read already. What others list meanwhile is then listed twice.
+        """
+        unlisted = self._unlisted(table, self.listed() if listed is None else listed)
         if unlisted.height:
             self._append(unlisted)
 
-    def _listed(self) -> pl.DataFrame:
+    def listed(self) -> pl.DataFrame:
+        """Return the entries that the ledger lists."""
         ledger = open_table(self.uri, self._options)
         return pl.DataFrame(schema=self._listing.schema) if ledger is None else pl.scan_delta(ledger).collect()
 

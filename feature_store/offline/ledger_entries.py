@@ -123,7 +123,7 @@ def current_state(entries: pl.DataFrame) -> pl.DataFrame:
         landed_at, published_at`` (when it was first published; null: never), ``run_id, rows, excluded, fingerprints``
         (JSON), ``content_hash, inputs_hash, generation`` (the last one published) and ``delta_version``.
     """
-    current = _landed(entries).group_by("partition_start", maintain_order=True).last()
+    current = _uncovered(_landed(entries).group_by("partition_start", maintain_order=True).last())
     published = (
         entries.filter(pl.col("kind") == PUBLISHED)
         .sort("published_at", "generation")
@@ -158,6 +158,19 @@ def _landed(entries: pl.DataFrame) -> pl.DataFrame:
     landed = entries.filter(pl.col("kind") == LANDED).unique(["partition_start", "delta_version"])
     landed = landed.drop("published_at", "generation").sort("partition_start", "delta_version")
     return landed.with_columns(pl.col("available_at").first().over("partition_start"))
+
+
+def _uncovered(current: pl.DataFrame) -> pl.DataFrame:
+    """Return partitions, sorted by their start, without those that a longer one replaced which was written later."""
+    reached = pl.col("as_of").cum_max().shift()
+    if current.filter(pl.col("partition_start") < reached).is_empty():
+        return current
+    kept: list[int] = []
+    spans = current.select("partition_start", "as_of", "delta_version").rows()
+    for place, (start, _, version) in enumerate(spans):
+        if not kept or start >= spans[kept[-1]][1] or version > spans[kept[-1]][2]:
+            kept.append(place)
+    return current[kept]
 
 
 _STATE: Final = [name for name in SCHEMA if name != "kind"]

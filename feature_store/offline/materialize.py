@@ -13,8 +13,9 @@ from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.offline.all_history import Checkpoints, RunningState, SortedTiles
+from feature_store.offline.inputs import Inputs, inputs_of
 from feature_store.offline.instants import INSTANT, from_microseconds, partition_starts, to_microseconds
-from feature_store.offline.reach import Inputs, floor_to, inputs_of, reach_start
+from feature_store.offline.reach import floor_to, reach_start
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.stream_values import stream_snapshots

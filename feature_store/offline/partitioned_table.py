@@ -27,7 +27,7 @@ from feature_store.offline.delta import (
 )
 from feature_store.offline.instants import from_microseconds, instants, partition_starts, to_microseconds
 from feature_store.offline.ledger import Ledger
-from feature_store.offline.ledger_entries import LandedPartition, commit_tags
+from feature_store.offline.ledger_entries import LandedPartition, commit_tags, current_state
 from feature_store.offline.reading import OpenTable, open_for_reading
 from feature_store.offline.storage_types import array_shapes, as_arrays, stored_shapes, to_storage
 
@@ -125,15 +125,17 @@ class PartitionedTable:
         with_day = stored.with_columns(day=pl.col("partition_start").dt.date())
         tags = {"range": f"{write.start.isoformat()}/{write.end.isoformat()}", **commit_tags(landed, write.run_id)}
 
-        def commit() -> DeltaTable:
+        def commit() -> tuple[DeltaTable, pl.DataFrame]:
             table = open_or_create(
                 self.uri, self.options, with_day, keeping(RETENTION), partition_by=["day"], arrays=arrays
             )
+            listed = self.ledger.listed()
+            self._check_overlap(current_state(self.ledger.entries(table, listed)), write)
             self._check_types(table, as_arrays(with_day.schema, arrays))
             overwrite_range(table, with_day, arrays, write.start, write.end, tags)
-            return table
+            return table, listed
 
-        self.ledger.update(retry_commit(commit))
+        self.ledger.update(*retry_commit(commit))
         return stored.height
 
     def _check_range(self, frame: pl.DataFrame, write: Write, starts: Sequence[datetime]) -> None:
@@ -143,6 +145,17 @@ class PartitionedTable:
             raise InputError(
                 f"{self.uri}: {outside.height} rows are in no partition of [{write.start}, {write.end}), "
                 f"e.g. partition_start={first}: write them with the range they belong to"
+            )
+
+    def _check_overlap(self, partitions: pl.DataFrame, write: Write) -> None:
+        """Refuse to replace a part of a partition: the rows of one can only be told by its start."""
+        start, end = pl.col("partition_start"), pl.col("as_of")
+        overlapping = partitions.filter(start < write.end, end > write.start)
+        parts = overlapping.filter((start < write.start) | (end > write.end))
+        if parts.height:
+            raise InputError(
+                f"{self.uri}: [{write.start}, {write.end}) overlaps partition [{parts['partition_start'][0]}, "
+                f"{parts['as_of'][0]}): write all of it"
             )
 
     def _check_unique(self, frame: pl.DataFrame, write: Write) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from feature_store import Vector, col, feature_view, sum_
+from feature_store.durations import DAY, HOUR
 from feature_store.errors import FingerprintError, InputError, NotComputedError
 from feature_store.offline.store import OfflineStore
 from tests.offline.definitions import (
@@ -225,6 +226,26 @@ def test_rows_of_a_source_belong_to_the_partition_of_their_time(store: OfflineSt
         source.write(naive, day(0), day(2), time_column="bought_at", run_id="r")
     with pytest.raises(InputError, match="rename yours"):
         source.write(rows.with_columns(day=1), day(0), day(2), time_column="bought_at", run_id="r")
+
+
+def test_partitions_of_another_length_replace_what_they_cover_and_nothing_else(store: OfflineStore) -> None:
+    source = store.source("raw/lengths")
+    rows = purchase_rows([(1, day(0, hour), "b", 1.0, hour) for hour in range(48)])
+
+    def write(start: datetime, end: datetime, cadence: int) -> None:
+        inside = rows.filter(pl.col("bought_at").is_between(start, end, closed="left"))
+        source.write(inside, start, end, time_column="bought_at", run_id="r", cadence=cadence)
+
+    write(day(0), day(0, 10), HOUR)
+    write(day(0), day(1), DAY)
+    assert source.ledger.partitions().select("partition_start", "as_of", "rows").rows() == [(day(0), day(1), 24)]
+    assert source.scan().collect().height == 24
+    for start, end in ((day(0), day(0, 3)), (day(0, 20), day(1, 4))):
+        with pytest.raises(InputError, match=r"overlaps partition \[2024-01-01 .*, 2024-01-02 .*\): write all of it"):
+            write(start, end, HOUR)
+    write(day(0), day(1, 4), HOUR)
+    assert source.ledger.partitions()["rows"].to_list() == [1] * 28
+    assert source.scan().collect()["pieces"].sort().to_list() == list(range(28))
 
 
 def test_only_files_of_the_asked_days_are_opened(store: OfflineStore) -> None:

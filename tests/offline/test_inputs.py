@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_store.offline.reach import Inputs, inputs_of
+from feature_store.offline.inputs import Inputs, inputs_of
 from tests.offline.definitions import INSTANT
 
 
@@ -30,6 +30,10 @@ def test_gaps_are_the_instants_that_no_partition_covers(spans: list[tuple[int, i
     uncovered = {at for at in range(start, start + length) if not any(s <= at < e for s, e in spans)}
     assert {at for s, e in gaps for at in range(s, e)} == uncovered
     assert all(s < e for s, e in gaps)
+
+
+def test_a_span_that_an_overlapping_partition_covers_is_no_gap() -> None:
+    assert inputs([(0, 24), (1, 2), (2, 3)]).gaps(0, 30) == [(24, 30)]
 
 
 @settings(max_examples=200)
