@@ -23,6 +23,8 @@ from feature_store.offline.materialize import ValueFrame, compute_values
 from resources.offline import OfflineStoreResource, ViewValues
 
 Results = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
+Numbers = dict[str, dict[str, int | float]]
+"""What is shown of each partition, by its key."""
 
 
 def tiles_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefinition:
@@ -73,17 +75,25 @@ def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDef
             offline_store.write_values(view, values, window.start, window.end, context.run.run_id)
             log_materializations(context, table.key, rows, table.code_version or "")
         yield from _check_results(context, view, values, offline_store)
+        for warning in values.warnings:
+            context.log.warning(warning)
         for name, spec in features.items():
-            metadata = {partition: numbers[start][name] for partition, start in partitions.items()}
-            yield from _feature_results(context, spec, metadata)
+            holding = {key: start for key, start in partitions.items() if name not in values.lacking.get(start, ())}
+            metadata = {partition: numbers[start][name] for partition, start in holding.items()}
+            yield from _feature_results(context, spec, metadata, is_whole=len(holding) == len(partitions))
 
     return compute_view
 
 
 def _feature_results(
-    context: dg.AssetExecutionContext, spec: dg.AssetSpec, metadata: dict[str, dict[str, int | float]]
+    context: dg.AssetExecutionContext,
+    spec: dg.AssetSpec,
+    metadata: dict[str, dict[str, int | float]],
+    *,
+    is_whole: bool,
 ) -> Results:
-    if spec.key not in context.selected_asset_keys:
+    """Report the partitions of a feature: a result would say that it is in all partitions of the run."""
+    if spec.key not in context.selected_asset_keys or not is_whole:
         log_materializations(context, spec.key, metadata, spec.code_version or "")
         return
     for partition, numbers in metadata.items():

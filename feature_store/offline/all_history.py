@@ -9,7 +9,7 @@ the contents of all tiles they hold: once an old tile is corrected, those that h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -41,14 +41,16 @@ class Checkpoints:
     """Checkpoints that were not stored yet, or no longer right.
 
     Attributes:
+        view: whose states they are; maybe with some of its features only.
         states: by as-of in microseconds, keys and state columns; as-ofs are contiguous.
         hashes: by as-of, hash of the tiles that the state holds.
     """
 
-    states: Mapping[int, pl.DataFrame] = field(default_factory=dict[int, pl.DataFrame])
-    hashes: Mapping[int, str] = field(default_factory=dict[int, str])
+    view: FeatureView
+    states: Mapping[int, pl.DataFrame]
+    hashes: Mapping[int, str]
 
-    def write(self, store: OfflineStore, view: FeatureView, run_id: str) -> None:
+    def write(self, store: OfflineStore, run_id: str) -> None:
         """Store them."""
         if not self.states:
             return
@@ -59,7 +61,7 @@ class Checkpoints:
         ]
         hashes = {starts[at]: self.hashes[at] for at in self.states}
         end = from_microseconds(max(self.states))
-        store.state(view).write(pl.concat(frames), min(starts.values()), end, run_id=run_id, inputs_hash=hashes)
+        store.state(self.view).write(pl.concat(frames), min(starts.values()), end, run_id=run_id, inputs_hash=hashes)
 
 
 class RunningState:
@@ -98,7 +100,7 @@ class RunningState:
 
     def built(self) -> Checkpoints:
         """Return the checkpoints passed so far that were not in the store."""
-        return Checkpoints(self._built, {at: self._hash(at) for at in self._built})
+        return Checkpoints(self._view, self._built, {at: self._hash(at) for at in self._built})
 
     def _newest_stored(self, store: OfflineStore, latest: int) -> tuple[int, pl.DataFrame | None]:
         opened = store.state(self._view).open()

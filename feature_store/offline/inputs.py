@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -74,18 +73,13 @@ class Inputs:
             )
 
 
-def inputs_of(table: str, partitions: pl.DataFrame, computed_by: Mapping[str, str] | None = None) -> Inputs:
+def inputs_of(table: str, partitions: pl.DataFrame) -> Inputs:
     """Return the landed partitions of a table as inputs.
 
     Args:
         table: how messages name the table.
         partitions: its ledger's current state.
-        computed_by: fingerprints a partition must have; those computed by an older definition count as missing.
     """
-    if computed_by is not None:
-        distinct = partitions["fingerprints"].unique().to_list()
-        current = [text for text in distinct if computed_by.items() <= json.loads(text).items()]
-        partitions = partitions.filter(pl.col("fingerprints").is_in(current))
     starts = partitions["partition_start"].to_physical().to_list()
     ends = partitions["as_of"].to_physical().to_list()
     hashes = zip(starts, partitions["content_hash"], strict=True)

@@ -6,8 +6,8 @@ has written all or nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -45,6 +45,7 @@ class Write:
         unique: columns that tell the rows of a partition apart; empty: rows may repeat.
         available_after: span after a partition's end from which it may be used, microseconds.
         fingerprints: fingerprint by computed column.
+        lacking: by partition start, computed columns that it does not hold.
         inputs_hash: by partition start, hash of what it was computed from.
         excluded: by partition start, source rows left out.
     """
@@ -57,6 +58,7 @@ class Write:
     unique: Sequence[str] = ()
     available_after: int = 0
     fingerprints: Mapping[str, str] | None = None
+    lacking: Mapping[datetime, Collection[str]] | None = None
     inputs_hash: Mapping[datetime, str] | None = None
     excluded: Mapping[datetime, int] | None = None
 
@@ -184,19 +186,20 @@ def _describe(stored: pl.DataFrame, starts: Sequence[datetime], write: Write) ->
     bounds = stored["partition_start"].search_sorted(wanted, side="left").cast(pl.Int64).to_numpy()
     hashes = content_hashes(stored.drop("partition_start"), bounds)
     rows = np.diff(bounds)
-    common = LandedPartition(write.start, write.end, write.end, 0, "", fingerprints=write.fingerprints or {})
+    lacking = write.lacking or {}
     partitions: list[LandedPartition] = []
     for start, count, content_hash in zip(starts, rows, hashes, strict=True):
         as_of = to_microseconds(start) + write.cadence
+        without = lacking.get(start, ())
         partitions.append(
-            replace(
-                common,
+            LandedPartition(
                 partition_start=start,
                 as_of=from_microseconds(as_of),
                 available_at=from_microseconds(as_of + write.available_after),
                 rows=int(count),
                 content_hash=content_hash,
                 inputs_hash=(write.inputs_hash or {}).get(start),
+                fingerprints={name: of for name, of in (write.fingerprints or {}).items() if name not in without},
                 excluded=(write.excluded or {}).get(start, 0),
             )
         )

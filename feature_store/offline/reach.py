@@ -7,20 +7,27 @@ from datetime import datetime
 from feature_store.offline.instants import from_microseconds, to_microseconds
 from feature_store.sources import EventSource
 from feature_store.views import FeatureView
+from feature_store.windows import Window
 
 
 def reach_start(view: FeatureView, as_of: int) -> int:
-    """Return the first instant that an as-of of a view reads; both in microseconds.
+    """Return the first instant that an as-of of a view reads; both in microseconds."""
+    if not view.is_table:
+        return min(window_start(view, aggregation.window, as_of) for aggregation in view.aggregations)
+    start = to_microseconds(view.source.start)
+    return start if view.row_ttl is None else max(as_of - view.row_ttl, start)
+
+
+def window_start(view: FeatureView, window: Window | None, as_of: int) -> int:
+    """Return the first instant that a window of a view reads at an as-of; None: all history.
 
     Before its source's start there is nothing to read, unless the source dropped rows that were there.
     """
     start = to_microseconds(view.source.start)
-    if isinstance(view.source, EventSource):
-        if view.has_all_history:
-            return start
-        tail = min(window.tail(as_of) for window in view.windows)
-        return tail if view.source.truncated else max(tail, start)
-    return start if view.row_ttl is None else max(as_of - view.row_ttl, start)
+    if window is None:
+        return start
+    is_cut = isinstance(view.source, EventSource) and view.source.truncated
+    return window.tail(as_of) if is_cut else max(window.tail(as_of), start)
 
 
 def tiles_start(view: FeatureView) -> datetime:

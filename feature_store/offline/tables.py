@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from feature_store.offline.delta import StorageOptions
 from feature_store.offline.instants import INSTANT
 from feature_store.offline.partitioned_table import PartitionedTable, Write
 from feature_store.streams.compiler import compile_stream_plan
+from feature_store.streams.plan import level_name
 from feature_store.views import FeatureView
 
 CHECKPOINT_SPAN: Final = 28 * DAY
@@ -112,6 +113,7 @@ class ValueTable(PartitionedTable):
         *,
         run_id: str,
         inputs_hash: Mapping[datetime, str] | None = None,
+        lacking: Mapping[datetime, Collection[str]] | None = None,
     ) -> int:
         """Replace the values of ``[start, end)``; return the number of rows.
 
@@ -121,6 +123,7 @@ class ValueTable(PartitionedTable):
             end: end of the last.
             run_id: of the run that writes.
             inputs_hash: by partition start, hash of what the values were computed from.
+            lacking: by partition start, features that it does not hold, whatever stands in their columns.
 
         Raises:
             InputError: rows outside the range, an entity twice in a partition, a null key, or a column that is missing
@@ -146,6 +149,7 @@ class ValueTable(PartitionedTable):
                 available_after=view.partition_delay,
                 fingerprints=view.fingerprints,
                 inputs_hash=inputs_hash,
+                lacking=lacking,
             ),
         )
 
@@ -200,12 +204,13 @@ class StateTable(PartitionedTable):
 
 
 def tile_fingerprints(view: FeatureView) -> dict[str, str]:
-    """Return a fingerprint by state column: of what determines its contents, whichever features read it.
+    """Return a fingerprint by state column, of what determines its contents, and the levels of which there are tiles.
 
-    Of a stream view also the levels of which there are tiles.
+    The contents depend neither on which features read them nor on how long the tiles are.
     """
     if view.is_stream:
         return compile_stream_plan(view, ()).fingerprints
-    identity = ["tiles", view.source.canonical(), view.entity.canonical(), view.tile]
+    identity = ["tiles", view.source.canonical(), view.entity.canonical()]
     columns = sorted({column for aggregation in view.aggregations for column in aggregation.tile_columns()})
-    return {column: fingerprint([*identity, column]) for column in columns}
+    states = {column: fingerprint([*identity, column]) for column in columns}
+    return {**states, level_name(view.tile): level_name(view.tile)}

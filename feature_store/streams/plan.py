@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from feature_store.durations import SECOND, format_duration
+from feature_store.durations import SECOND, format_duration, parse_duration
 from feature_store.streams.levels import Instants, floor_to
 from feature_store.windows import Window
 
@@ -20,6 +20,16 @@ def level_name(span: int) -> str:
     'level_1s'
     """
     return f"level_{format_duration(span)}"
+
+
+def level_span(name: str) -> int | None:
+    """Return the span of the level of that name; None: it names none.
+
+    >>> level_span("level_5m") == 300 * SECOND, level_span("sum_0f12")
+    (True, None)
+    """
+    prefix = level_name(SECOND).removesuffix("1s")
+    return parse_duration(name.removeprefix(prefix)) if name.startswith(prefix) else None
 
 
 @dataclass(frozen=True)

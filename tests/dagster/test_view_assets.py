@@ -1,5 +1,6 @@
 """Tiles, tables and features as assets: what is computed, written, audited and reported."""
 
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ import pytest
 
 from feature_assets.generator import view_assets
 from feature_store.errors import MissingTilesError, OwnershipError
-from feature_store.offline.materialize import compute_values
+from feature_store.offline.materialize import compute_tiles, compute_values
 from tests.dagster.conftest import Location, logged, materialised
 from tests.dagster.sample.declarations import HouseholdProfile, HouseholdSpend
 
@@ -73,6 +74,19 @@ def test_choosing_features_without_the_table_reports_the_same_numbers(ready):
         for name in ("dagster/uri", "delta_version", "rows_of_run"):
             expected.pop(name, None)
         assert dict(event.step_materialization_data.materialization.metadata) == expected
+
+
+def test_a_new_feature_is_reported_for_the_partitions_that_hold_it(ready):
+    new = {"spend_3d", "spend_trend", "is_big"}
+    before = replace(HouseholdSpend, features=tuple(f for f in HouseholdSpend.features if f.name not in new))
+    compute_tiles(ready.store, before, datetime(2024, 1, 1, tzinfo=UTC), JAN_8, "earlier")
+    result = ready.run([TABLE, *FEATURES], "2024-01-08", "2024-01-10")
+    assert result.success
+    days = {"2024-01-08", "2024-01-09", "2024-01-10"}
+    reported = {key: {"2024-01-10"} if key.split("/")[-1] in new else days for key in [TABLE, *FEATURES]}
+    assert logged(ready.instance, result.run_id) == reported
+    warnings = [e.user_message for e in ready.instance.all_logs(result.run_id) if e.level == logging.WARNING]
+    assert any("spend_3d left out: tiles of [2024-01-06" in warning for warning in warnings)
 
 
 def test_running_again_changes_nothing(ready):

@@ -1,6 +1,8 @@
 """Computing from what landed: what is missing is an error, what was corrected changes exactly what it should."""
 
+import json
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +10,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from feature_store import EventSource, Int64, Timestamp, col, feature_view, sum_
+from feature_store import EventSource, FeatureService, Int64, Status, Timestamp, col, feature_view, ratio, sum_
+from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import MissingTilesError
 from feature_store.offline.materialize import (
     compute_tiles,
@@ -17,9 +20,13 @@ from feature_store.offline.materialize import (
     stale_tiles,
     write_values,
 )
+from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.reach import tiles_start
 from feature_store.offline.store import OfflineStore
+from feature_store.services import compile_plan
 from feature_store.views import FeatureView
+from tests.engine.frames import at, frame
+from tests.engine.views import COLUMNS
 from tests.offline.definitions import (
     INSTANT,
     START,
@@ -33,6 +40,8 @@ from tests.offline.definitions import (
     purchases,
     shopper,
 )
+from tests.offline.stream_world import random_row
+from tests.streams.views import Live
 
 DAYS = 12
 END = day(DAYS)
@@ -78,8 +87,8 @@ def values_of(store: OfflineStore, view: FeatureView) -> pl.DataFrame:
 def naive_pieces(rows: pl.DataFrame, as_of: datetime, over: timedelta | None) -> dict[int, int]:
     """Return pieces per shopper before an as-of; tails are whole hours or days here, as the windows' hops are."""
     pieces: dict[int, int] = {}
-    for shopper_id, at, _basket, _amount, count in rows.iter_rows():
-        if shopper_id is not None and at < as_of and (over is None or at >= as_of - over):
+    for shopper_id, time, _basket, _amount, count in rows.iter_rows():
+        if shopper_id is not None and time < as_of and (over is None or time >= as_of - over):
             pieces[shopper_id] = pieces.get(shopper_id, 0) + count
     return pieces
 
@@ -273,19 +282,109 @@ def test_values_report_their_progress(landed: OfflineStore) -> None:
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_tiles_of_an_older_definition_count_as_missing(landed: OfflineStore) -> None:
-    options = {"namespace": "shop", "version": 1, "owner": "storekeepers", "freshness": "2d", "cadence": "1d"}
-    known = sum_(col("pieces"), over="3d", description="Known state")
-    shorter = sum_(col("pieces"), over="2d", description="The same state over another window")
-    new = sum_(col("amount") * 2, over="3d", description="A state that the tiles lack")
+GROWING = {"namespace": "shop", "version": 1, "owner": "storekeepers", "freshness": "2d", "cadence": "1d"}
+PIECES_3D = sum_(col("pieces"), over="3d", description="What the view had at first")
 
-    def view(**features) -> FeatureView:
-        body = type("ShopperSpend", (), {"__doc__": "Changed.", **features})
-        return feature_view(**options, entity=shopper, source=purchases)(body)
 
-    compute_values(landed, view(pieces_3d=known, shorter=shorter), day(5), day(6))
-    grown = view(pieces_3d=known, new=new)
-    with pytest.raises(MissingTilesError, match="needs tiles of shop/shopper_spend/v1"):
-        compute_values(landed, grown, day(5), day(6))
-    compute_tiles(landed, grown, day(3), day(6), "tiles")
-    compute_values(landed, grown, day(5), day(6))
+def growing(**added) -> FeatureView:
+    """A view as it was at first, or with features that were added later."""
+    body = type("ShopperSpend", (), {"__doc__": "Growing.", "pieces_3d": PIECES_3D, **added})
+    return feature_view(**GROWING, entity=shopper, source=purchases)(body)
+
+
+def day_by_day(store: OfflineStore, view: FeatureView, first: int, last: int) -> None:
+    for number in range(first, last):
+        compute_tiles(store, view, day(number), day(number + 1), "tiles")
+        materialize(store, view, day(number), day(number + 1))
+
+
+def held(store: OfflineStore, view: FeatureView) -> list[list[str]]:
+    return [sorted(json.loads(text)) for text in store.values(view).ledger.partitions()["fingerprints"]]
+
+
+@pytest.mark.parametrize("over", ["2d", "6h", None], ids=["its window", "of a smaller hop", "all history"])
+def test_a_feature_added_in_place_waits_for_its_tiles_and_no_other_feature_for_it(
+    store: OfflineStore, tmp_path, over: str | None
+) -> None:
+    land(store, some_purchases())
+    day_by_day(store, growing(), 0, 8)
+    window = {} if over is None else {"over": over}
+    later = sum_(col("pieces") * 2, **window, description="Added later")
+    view = growing(later=later, share=ratio(later, PIECES_3D, description="Derived from it"))
+    compute_tiles(store, view, day(8), day(9), "tiles")
+    computed = compute_values(store, view, day(8), day(9))
+    # Only the window of six hours reaches nothing but the day of which there are tiles.
+    lacks = set() if over == "6h" else {"later", "share"}
+    assert computed.lacking == ({day(8): lacks} if lacks else {})
+    if lacks:
+        (warning,) = computed.warnings
+        first = day(0) if over is None else day(7)
+        assert f"shopper_spend/v1: later left out: tiles of [{first}, {day(8)}) were built before they" in warning
+        assert computed.frame.select("later", "share").null_count().row(0) == (computed.frame.height,) * 2
+    write_values(store, view, computed, day(8), day(9), "values")
+    assert held(store, view)[7:] == [["pieces_3d"], sorted({"pieces_3d", "later", "share"} - lacks)]
+    spine = pl.DataFrame({"shopper_id": [1], "time": [day(9, 5)]}).cast({"time": INSTANT})
+    plan = compile_plan(FeatureService("growing", 1, "storekeepers", "All", [view.all()]), empty_values)
+    row = point_in_time_join(store, plan, spine, "time", allow_missing=True, with_status=True).row(0, named=True)
+    statuses = [row[f"shopper_spend__{name}__status"] for name in ("pieces_3d", "later")]
+    assert statuses == [Status.PRESENT, Status.NOT_COMPUTED if lacks else Status.PRESENT]
+    # Until its tiles are built there is nothing to do; then it is as if it had always been there.
+    assert stale_partitions(store, view, START, day(9)) == []
+    compute_tiles(store, view, START, day(9), "again")
+    assert stale_partitions(store, view, START, day(9)) == [day(n) for n in range(9)]
+    materialize(store, view, START, day(9))
+    assert stale_partitions(store, view, START, day(9)) == []
+    fresh = OfflineStore(str(tmp_path / "fresh"))
+    land(fresh, some_purchases())
+    compute_tiles(fresh, view, START, day(9), "tiles")
+    materialize(fresh, view, START, day(9))
+    assert_frame_equal(values_of(store, view), values_of(fresh, view).select(values_of(store, view).columns))
+
+
+def test_a_range_over_the_day_on_which_a_feature_came_has_it_where_its_tiles_are(store: OfflineStore) -> None:
+    land(store, some_purchases())
+    later = sum_(col("pieces") * 2, over="2d", description="Added later")
+    compute_tiles(store, growing(), START, day(6), "tiles")
+    view = growing(later=later)
+    compute_tiles(store, view, day(6), day(10), "tiles")
+    computed = compute_values(store, view, day(3), day(10))
+    assert computed.lacking == {day(n): {"later"} for n in range(3, 7)}
+    whole = OfflineStore(f"{store.root}/whole")
+    land(whole, some_purchases())
+    compute_tiles(whole, view, START, day(10), "tiles")
+    expected = compute_values(whole, view, day(3), day(10)).frame.with_columns(
+        pl.when(pl.col("partition_start") >= day(7)).then("later")
+    )
+    assert_frame_equal(computed.frame, expected)
+
+
+def test_a_stream_view_is_computed_without_the_features_whose_levels_its_tiles_lack(store: OfflineStore) -> None:
+    rng = random.Random(5)
+    rows = [random_row(rng, at(hours=rng.uniform(0, 96))) for _ in range(60)]
+    store.source(Live.source.asset).write(frame(rows, COLUMNS), at(), at(days=4), time_column="time", run_id="land")
+    minutes = {"rows_15m", "first_value"}
+    before = replace(Live, features=tuple(feature for feature in Live.features if feature.name not in minutes))
+    compute_tiles(store, before, at(), at(days=2), "tiles")
+    compute_tiles(store, Live, at(days=2), at(days=4), "tiles")
+    computed = compute_values(store, Live, at(days=1), at(days=4))
+    assert computed.lacking == {at(days=1): minutes}
+    compute_tiles(store, Live, at(), at(days=4), "tiles")
+    whole = compute_values(store, Live, at(days=1), at(days=4)).frame
+    kept = [name for name in whole.columns if name not in minutes]
+    assert_frame_equal(computed.frame.select(kept), whole.select(kept))
+
+
+def test_without_any_feature_that_its_tiles_hold_nothing_is_computed(landed: OfflineStore) -> None:
+    def only(feature) -> FeatureView:
+        body = type("ShopperSpend", (), {"__doc__": "Changed.", "new": feature})
+        return feature_view(**GROWING, entity=shopper, source=purchases)(body)
+
+    known = only(sum_(col("pieces"), over="2d", description="A known state over another window"))
+    assert compute_values(landed, known, day(5), day(6)).lacking == {}
+    unknown = only(sum_(col("amount") * 2, over="3d", description="A state that the tiles lack"))
+    match = r"none of its features .* shop/shopper_spend/v1: new left out: tiles of \[2024-01-04 .*, 2024-01-07 "
+    with pytest.raises(MissingTilesError, match=match):
+        compute_values(landed, unknown, day(5), day(6))
+    assert stale_partitions(landed, unknown, day(5), day(6)) == [day(5)]
+    compute_tiles(landed, unknown, day(3), day(6), "tiles")
+    compute_values(landed, unknown, day(5), day(6))

@@ -1,0 +1,42 @@
+"""Values of a view of events at the ends of its partitions, merged from its tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from feature_store.engines.polars.snapshots import snapshot
+from feature_store.offline.all_history import RunningState, SortedTiles
+from feature_store.offline.instants import from_microseconds
+from feature_store.offline.reach import floor_to
+from feature_store.offline.reading import OpenTable
+from feature_store.views import FeatureView
+
+
+def window_snapshots(
+    view: FeatureView, tile_table: OpenTable, as_ofs: Sequence[int], running: RunningState | None
+) -> Iterator[pl.DataFrame]:
+    """Yield the values at each as-of; tiles are read once, sorted by time, and sliced per as-of.
+
+    Args:
+        view: a view of events that is no stream view.
+        tile_table: its tiles; all that a window reaches have landed.
+        as_ofs: ends of partitions, microseconds, ascending.
+        running: the state of all history; None, if no aggregation of the view covers it.
+
+    Raises:
+        InputError: a sum of integers does not fit Int64.
+    """
+    first = _lowest_tail(view, as_ofs[0])
+    first = first if running is None else min(first, running.first_tile)
+    start = from_microseconds(floor_to(first, view.cadence))
+    scan = tile_table.scan(tile_table.between(start, from_microseconds(as_ofs[-1])))
+    tiles = SortedTiles(scan.drop("partition_start").collect().sort("tile_start", *view.keys))
+    for as_of in as_ofs:
+        state = None if running is None else running.at(as_of, tiles)
+        yield snapshot(view, tiles.between(_lowest_tail(view, as_of), as_of), from_microseconds(as_of), state)
+
+
+def _lowest_tail(view: FeatureView, as_of: int) -> int:
+    return min((window.tail(as_of) for window in view.windows), default=as_of)
