@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from feature_assets.raw.landing import LANDINGS
-from feature_store.offline.instants import to_microseconds
+from feature_store.instants import to_microseconds
 from feature_store.offline.store import OfflineStore
 from feature_store.views import FeatureView
 from serving.stores.generations import select

@@ -23,7 +23,7 @@ from feature_assets.parity.report import Place, Value
 from feature_assets.parity.sampling import recorded_until
 from feature_store import Feature, FeatureView, Status
 from feature_store.durations import DAY, format_duration
-from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.reach import reach_start
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle import snapshots

@@ -17,7 +17,7 @@ from feature_assets.parity.sampling import Instant, is_stale
 from feature_store import Feature, FeatureView, Status
 from feature_store.durations import format_duration
 from feature_store.fingerprints import stored_column
-from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.partition_choice import candidates_of, choose_partitions
 from feature_store.offline.reach import floor_to
 from feature_store.offline.store import OfflineStore

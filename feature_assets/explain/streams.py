@@ -15,7 +15,7 @@ from feature_assets.explain.states import tiles_of
 from feature_assets.parity.reading import view_plan
 from feature_assets.parity.sampling import recorded_until
 from feature_store import Feature, FeatureView, Status
-from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.partition_choice import candidates_of
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.stream_choice import OpenStream, StreamChoice, choose_stream

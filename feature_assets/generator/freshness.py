@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from feature_store import FeatureView
-from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.store import OfflineStore
 
 

@@ -15,7 +15,7 @@ from feature_store.engines.polars.snapshots import merge_state, snapshot
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.engines.polars.tiles import build_tiles
-from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.reach import floor_to
 from feature_store.oracle.streams import stream_as_of
 from feature_store.streams.compiler import compile_stream_plan

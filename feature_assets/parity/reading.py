@@ -16,7 +16,8 @@ from feature_assets.parity.report import Value
 from feature_store import FeatureService, FeatureView, Status
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.finish import empty_values
-from feature_store.offline.instants import INSTANT, from_microseconds
+from feature_store.instants import from_microseconds
+from feature_store.offline.instants import INSTANT
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.plans import ServicePlan, write_plan

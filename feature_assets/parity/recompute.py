@@ -13,7 +13,7 @@ from feature_assets.parity.raw_rows import Keys, Row, raw_frame
 from feature_assets.parity.report import Value
 from feature_assets.parity.sampling import Instant
 from feature_store import Feature, FeatureView, Status
-from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.reach import reach_start
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle import snapshots, tables

@@ -15,7 +15,7 @@ from typing import Any, Final
 from feature_assets.parity.made_up_values import MadeUpValues
 from feature_store import EventSource, FeatureView
 from feature_store.expressions.nodes import Expression, Operation, column_names
-from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.oracle.expressions import evaluate
 
 Row = dict[str, Any]

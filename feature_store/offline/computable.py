@@ -17,7 +17,7 @@ from itertools import accumulate
 import polars as pl
 
 from feature_store.features import Feature
-from feature_store.offline.instants import from_microseconds
+from feature_store.instants import from_microseconds
 from feature_store.offline.reach import window_start
 from feature_store.offline.tables import tile_fingerprints
 from feature_store.streams.plan import level_name, level_span

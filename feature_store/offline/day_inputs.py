@@ -17,8 +17,8 @@ import numpy as np
 import polars as pl
 
 from feature_store.durations import DAY
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.coverage import slots_of
-from feature_store.offline.instants import from_microseconds, to_microseconds
 from feature_store.offline.opened_views import Opened
 from feature_store.offline.partition_choice import Availability, candidates_of, newest_usable
 from feature_store.offline.stream_choice import OpenStream

@@ -18,7 +18,7 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from feature_store.offline.instants import to_microseconds
+from feature_store.instants import to_microseconds
 from feature_store.offline.storage_types import Shapes, with_shapes
 
 ATTEMPTS: Final = 40

@@ -15,6 +15,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from feature_store.errors import FingerprintError, InputError
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.content_hash import content_hashes
 from feature_store.offline.delta import (
     RETENTION,
@@ -25,7 +26,7 @@ from feature_store.offline.delta import (
     overwrite_range,
     retry_commit,
 )
-from feature_store.offline.instants import from_microseconds, instants, partition_starts, to_microseconds
+from feature_store.offline.instants import instants, partition_starts
 from feature_store.offline.ledger import Ledger
 from feature_store.offline.ledger_entries import LandedPartition, commit_tags, current_state
 from feature_store.offline.reading import OpenTable, open_for_reading

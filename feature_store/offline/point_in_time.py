@@ -15,7 +15,7 @@ from feature_store.columns import Column
 from feature_store.dtypes import Timestamp, dtype_from_name
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import NotComputedError
-from feature_store.offline.instants import from_microseconds
+from feature_store.instants import from_microseconds
 from feature_store.offline.opened_views import Opened, open_views
 from feature_store.offline.partition_choice import Availability
 from feature_store.offline.spines import FOUND, Spine, check_spine

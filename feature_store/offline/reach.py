@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.sources import EventSource
 from feature_store.views import FeatureView
 from feature_store.windows import Window

@@ -18,6 +18,7 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction
 
 from feature_store.errors import InputError
+from feature_store.instants import to_microseconds
 from feature_store.offline.commit_ledger import CommitLedger, Listing
 from feature_store.offline.delta import (
     StorageOptions,
@@ -29,7 +30,7 @@ from feature_store.offline.delta import (
     open_table,
     retry_commit,
 )
-from feature_store.offline.instants import INSTANT, to_microseconds
+from feature_store.offline.instants import INSTANT
 from feature_store.offline.storage_types import to_storage
 from feature_store.streams.plan import StreamPlan
 

@@ -16,8 +16,8 @@ from feature_store.dtypes import dtype_from_name
 from feature_store.durations import SECOND
 from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
+from feature_store.instants import from_microseconds
 from feature_store.offline.coverage import Instants
-from feature_store.offline.instants import from_microseconds
 from feature_store.offline.spines import FOUND, Spine
 from feature_store.offline.stream_choice import OpenStream, StreamChoice
 from feature_store.plans import PlanView

@@ -11,7 +11,7 @@ import polars as pl
 from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.groups import GROUP, heads, number_groups
 from feature_store.engines.polars.stream_tiles import tile_states
-from feature_store.offline.instants import from_microseconds
+from feature_store.instants import from_microseconds
 from feature_store.offline.reading import OpenTable
 from feature_store.streams.compiler import compile_stream_plan
 from feature_store.streams.levels import oldest_start

@@ -12,8 +12,9 @@ import polars as pl
 from feature_store.durations import DAY
 from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import InputError
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.day_inputs import day_inputs
-from feature_store.offline.instants import INSTANT, from_microseconds, partition_starts, to_microseconds
+from feature_store.offline.instants import INSTANT, partition_starts
 from feature_store.offline.layout import training_uri
 from feature_store.offline.manifests import Manifest, append_manifest, read_manifests
 from feature_store.offline.opened_views import Versions, open_views, opened_versions, table_names

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from feature_store.engines.polars.snapshots import snapshot
+from feature_store.instants import from_microseconds
 from feature_store.offline.all_history import RunningState, SortedTiles
-from feature_store.offline.instants import from_microseconds
 from feature_store.offline.reach import floor_to
 from feature_store.offline.reading import OpenTable
 from feature_store.views import FeatureView

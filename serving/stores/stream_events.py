@@ -12,7 +12,7 @@ from feature_store.engines.polars.columns import to_column
 from feature_store.engines.polars.rows import read_rows
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.entity_keys import encode_keys
-from feature_store.offline.instants import from_microseconds
+from feature_store.instants import from_microseconds
 from feature_store.ragged import Ragged
 from feature_store.sources import EventSource
 from feature_store.streams.levels import Instants

@@ -17,7 +17,7 @@ from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
 from feature_store.expressions.nodes import column_names
 from feature_store.expressions.text import from_canonical
 from feature_store.fingerprints import stored_column
-from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.reading import OpenTable
 from feature_store.rows import LayoutField, RowLayout
 from feature_store.streams.compiler import compile_stream_plan

@@ -28,7 +28,7 @@ from feature_store.columns import Mask
 from feature_store.durations import DAY, SECOND
 from feature_store.engines.polars.stream_merge import merge_stream_tiles, tile_frame
 from feature_store.errors import InputError
-from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.store import OfflineStore
 from feature_store.ragged import Ragged, from_list
 from feature_store.streams.compiler import compile_stream_plan

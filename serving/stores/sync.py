@@ -16,7 +16,7 @@ from feature_store.dtypes import Boolean, DType, String
 from feature_store.errors import NotComputedError
 from feature_store.features import Feature
 from feature_store.fingerprints import stored_column
-from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.ledger import Ledger
 from feature_store.offline.partitioned_table import PartitionedTable
 from feature_store.offline.reading import OpenTable

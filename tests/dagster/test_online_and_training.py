@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from feature_store.durations import DAY
-from feature_store.offline.instants import to_microseconds
+from feature_store.instants import to_microseconds
 from feature_store.offline.training_sets import load_training_set
 from serving.stores.writer import OnlineWriter
 from tests.dagster.conftest import Location, materialised

@@ -19,7 +19,7 @@ from feature_assets.parity.served import check_parity
 from feature_assets.teams import TEAMS
 from feature_store import FeatureView
 from feature_store.durations import DAY
-from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.plans import read_plans
 from feature_store.status import Status
 from serving.client import FeatureClient
