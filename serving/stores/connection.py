@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import redis
@@ -21,6 +22,24 @@ WRITE_TIMEOUT: Final = 60.0
 """Seconds that a loader waits: the server may be busy freeing or saving."""
 
 
+class _Pool(redis.ConnectionPool):
+    """Closes connections that come back because of an exception, whatever and from wherever it is.
+
+    A signal or a time limit of the caller may strike between sending a command and reading its reply. Left open, the
+    connection would give that reply to the next command.
+    """
+
+    def get_connection(self, *args: Any, **options: Any) -> Any:
+        connection: Any = super().get_connection(*args, **options)  # pyright: ignore[reportUnknownMemberType]
+        connection.lent_during = sys.exception()
+        return connection
+
+    def release(self, connection: Any) -> None:
+        if sys.exception() is not getattr(connection, "lent_during", None):
+            connection.disconnect()
+        super().release(connection)
+
+
 def connect(url: str, timeout: float) -> redis.Redis:
     """Return a client; it connects when first used and once more when a connection turns out to be dead.
 
@@ -28,9 +47,11 @@ def connect(url: str, timeout: float) -> redis.Redis:
         url: ``redis://``, ``rediss://`` or ``unix://``.
         timeout: seconds to wait for an answer.
     """
-    return redis.Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - its options are untyped
-        url, socket_timeout=timeout, socket_connect_timeout=READ_TIMEOUT, retry=Retry(NoBackoff(), 1)
-    )
+    once_more = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+    # With protocol 3, redis-py does not look for unread replies before it lends a connection.
+    options: Any = {"socket_timeout": timeout, "socket_connect_timeout": READ_TIMEOUT, "protocol": 2}
+    pool: Any = _Pool
+    return redis.Redis.from_pool(pool.from_url(url, retry=once_more, **options))
 
 
 @contextmanager

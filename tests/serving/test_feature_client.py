@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import random
+import signal
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +22,7 @@ from feature_store.plans import PlanFeature, PlanOutput, write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.requests import RequestError, UnknownServiceError
+from serving.stores.connection import READ_TIMEOUT, connect
 from serving.stores.errors import StoreUnavailableError
 from tests.serving.sample import DAY, HOUR
 from tests.serving.services import (
@@ -313,6 +317,93 @@ def test_other_wrong_requests_are_named(client: FeatureClient, tmp_path: Path, v
         client.get_features("churn", keys_of([1]), time=datetime(2026, 1, 1))
     with pytest.raises(RequestError, match="keys"):
         client.get_features("churn", [1])  # type: ignore[arg-type]
+
+
+class Interrupted(BaseException):
+    """As Ctrl-C, a soft time limit or a signal handler of the caller raises."""
+
+
+def baskets_of(client: FeatureClient, household: int) -> int:
+    vectors = client.get_features("churn", keys_of([household]), features=["household_spend__baskets"])
+    return vectors.to_dict()["household_spend__baskets"][0]
+
+
+def interrupt(*_: object) -> None:
+    raise Interrupted
+
+
+def test_a_call_interrupted_between_sending_and_reading_leaves_no_reply_for_the_next(
+    client: FeatureClient, valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_spend(valkey, list(range(1, 10)))
+    assert baskets_of(client, 1) == 1
+    for household in (5, 6):
+        with monkeypatch.context() as patched:
+            patched.setattr(redis.Connection, "read_response", interrupt)
+            with pytest.raises(Interrupted):
+                baskets_of(client, household)
+        assert [baskets_of(client, each) for each in (7, 8, 9)] == [7, 8, 9]
+
+
+@pytest.mark.parametrize("outer", [False, True])
+def test_calls_interrupted_by_signals_leave_no_reply_for_the_next(
+    client: FeatureClient, valkey: str, outer: bool
+) -> None:
+    load_spend(valkey, list(range(1, 1000)))
+
+    def ask_on_after_interruptions() -> int:
+        rng, interrupted = random.Random(1), 0
+        for household in range(1, 999):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.0001, 0.0012))
+                baskets_of(client, household)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except Interrupted:
+                interrupted += 1
+            assert baskets_of(client, household + 1) == household + 1
+        return interrupted
+
+    former = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        baskets_of(client, 1)
+        assert (within_handler(ask_on_after_interruptions) if outer else ask_on_after_interruptions()) > 50
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+
+
+def within_handler(work: Callable[[], int]) -> int:
+    """Call while another exception is being handled, as callers do that fall back to this store."""
+    try:
+        raise KeyError
+    except KeyError:
+        return work()
+
+
+def test_a_store_that_stalls_is_waited_for_once(plans: Path, valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.stores.reader.READ_TIMEOUT", 0.3)
+    client = FeatureClient(plans, valkey)
+    load_spend(valkey, [1])
+    assert baskets_of(client, 1) == 1
+    with redis.Redis.from_url(valkey) as observer:
+        before = observer.info("stats")["total_connections_received"]
+        observer.client_pause(2000, all=True)
+        with pytest.raises(StoreUnavailableError, match="Timeout reading"):
+            baskets_of(client, 1)
+        observer.client_unpause()
+        assert observer.info("stats")["total_connections_received"] == before, "it did not connect and ask again"
+    assert baskets_of(client, 1) == 1
+
+
+def test_a_connection_is_kept_unless_something_went_wrong_on_it(valkey: str) -> None:
+    with redis.Redis.from_url(valkey) as observer, connect(valkey, READ_TIMEOUT) as client:
+        client.ping()
+        before = observer.info("stats")["total_connections_received"]
+        within_handler(lambda: int(client.ping()))
+        with pytest.raises(redis.ResponseError):
+            client.execute_command("NOSUCH")
+        client.ping()
+        assert observer.info("stats")["total_connections_received"] - before == 1
 
 
 def test_a_store_that_is_down_is_an_error(plans: Path) -> None:
