@@ -15,10 +15,10 @@ from feature_store.on_read import compute_on_read
 from feature_store.plans import ServicePlan
 from feature_store.status import Status
 from serving.requests import RequestKeys, key_column
-from serving.stores.reading import RowsRead, RowsWanted
-from serving.stream_reading import StreamReading
+from serving.snapshot_decoder import SnapshotDecoder, Values, all_of
+from serving.stores.multi_get import RowsRead, RowsWanted
+from serving.stream_decoder import StreamDecoder
 from serving.vectors import FeatureVectors
-from serving.view_reading import SnapshotReading, Values, all_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Assembly:
 
     def __init__(self, plan: ServicePlan) -> None:
         self.plan = plan
-        self._views = [_ViewReading(plan, index) for index in sorted({output.view for output in plan.outputs})]
+        self._views = [_PlannedView(plan, index) for index in sorted({output.view for output in plan.outputs})]
         self._dtypes = plan.keys | {output.name: dtype_from_name(output.dtype) for output in plan.outputs}
         for output in plan.outputs:
             if output.feature is None and output.on_read is None:
@@ -81,8 +81,8 @@ class Assembly:
         stored: dict[int, dict[str, Values]] = {}
         as_of: dict[str, int | None] = {}
         for view, keyed, read in zip(self._views, question.keyed, reads, strict=True):
-            stored[view.index] = view.reading.values(keyed, read, time)
-            as_of[view.prefix] = view.reading.as_of(read, time)
+            stored[view.index] = view.decoder.values(keyed, read, time)
+            as_of[view.prefix] = view.decoder.as_of(read, time)
         columns: dict[str, Column] = {}
         status: dict[str, Array] = {}
         for output in plan.outputs:
@@ -99,7 +99,7 @@ class Assembly:
         )
 
 
-class _ViewReading:
+class _PlannedView:
     """How one view of a plan is read.
 
     Attributes:
@@ -109,7 +109,7 @@ class _ViewReading:
         columns: the request columns of its keys, in the entity's order.
         dtypes: their types.
         is_stream: whether it is merged from tiles.
-        reading: makes values of what was read.
+        decoder: makes values of what was read.
     """
 
     def __init__(self, plan: ServicePlan, index: int) -> None:
@@ -122,6 +122,6 @@ class _ViewReading:
         names = {output.feature for output in plan.outputs if output.view == index}
         features = [feature for feature in view.features if feature.name in names]
         self.is_stream = view.stream is not None
-        self.reading = (
-            SnapshotReading(view, features) if view.stream is None else StreamReading(view, view.stream, features)
+        self.decoder = (
+            SnapshotDecoder(view, features) if view.stream is None else StreamDecoder(view, view.stream, features)
         )

@@ -14,7 +14,7 @@ from serving.requests import RequestKeys
 from serving.server.columnar import ColumnarJson
 from serving.stores.async_reader import AsyncOnlineReader
 from serving.stores.errors import StoreUnavailableError
-from serving.stores.reading import RowsRead
+from serving.stores.multi_get import RowsRead
 from serving.vectors import FeatureVectors
 
 MOST_WAITING: Final = 4096
@@ -63,7 +63,7 @@ class _Part(NamedTuple):
     time: int
 
 
-class _Reading(NamedTuple):
+class _Trip(NamedTuple):
     batch: Sequence[_Waiting]
     task: asyncio.Task[list[_Part]]
 
@@ -94,23 +94,23 @@ class MicroBatcher:
         return future
 
     async def _work(self) -> None:
-        reading: _Reading | None = self._begin()
-        while reading is not None:
-            await asyncio.wait([reading.task])
+        trip: _Trip | None = self._begin()
+        while trip is not None:
+            await asyncio.wait([trip.task])
             following = None
             if self._waiting:
                 # The store works on the next batch while the answers to this one are made.
                 following = self._begin()
                 for _ in range(_TURNS_TO_SEND):
                     await asyncio.sleep(0)
-            _conclude(reading)
-            reading = following or (self._begin() if self._waiting else None)
+            _conclude(trip)
+            trip = following or (self._begin() if self._waiting else None)
         self._task = None
 
-    def _begin(self) -> _Reading:
+    def _begin(self) -> _Trip:
         count = _fitting(self._waiting)
         batch, self._waiting = self._waiting[:count], self._waiting[count:]
-        return _Reading(batch, asyncio.get_running_loop().create_task(self._read(batch)))
+        return _Trip(batch, asyncio.get_running_loop().create_task(self._read(batch)))
 
     async def _read(self, batch: Sequence[_Waiting]) -> list[_Part]:
         groups: dict[Assembly, list[_Waiting]] = {}
@@ -125,13 +125,13 @@ class MicroBatcher:
         ]
 
 
-def _conclude(reading: _Reading) -> None:
+def _conclude(trip: _Trip) -> None:
     """Answer everybody who waits for a read that is done."""
-    error = reading.task.exception()
+    error = trip.task.exception()
     if error is not None:
-        _fail(reading.batch, error)
+        _fail(trip.batch, error)
         return
-    for part in reading.task.result():
+    for part in trip.task.result():
         try:
             batch = Batch(part.assembly.answer(part.question, part.reads, part.time))
         except Exception as failure:  # noqa: BLE001 - those who wait must hear of it, the others be answered

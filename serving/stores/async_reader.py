@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from serving.stores.reading import ATTEMPTS, Pointers, ReadAttempt, RowsRead, RowsWanted, rows_vanished
+from serving.stores.multi_get import ATTEMPTS, MultiGet, Pointers, RowsRead, RowsWanted, rows_vanished
 from serving.stores.resp_client import RespClient
 
 _PING: Final = b"*1\r\n$4\r\nPING\r\n"
@@ -28,7 +28,7 @@ class AsyncOnlineReader:
     async def read(self, wanted: Sequence[RowsWanted], time: int) -> list[RowsRead]:
         """Read rows; see ``OnlineReader.read``."""
         for _ in range(ATTEMPTS):
-            attempt = ReadAttempt(self._pointers, wanted, time)
+            attempt = MultiGet(self._pointers, wanted, time)
             values: Any = [] if attempt.command is None else await self._client.execute(attempt.command)
             read = attempt.finish(values)
             if read is not None:

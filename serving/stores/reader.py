@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from serving.stores.connection import READ_TIMEOUT, connect, told_plainly
-from serving.stores.reading import ATTEMPTS, Pointers, ReadAttempt, RowsRead, RowsWanted, rows_vanished
+from serving.stores.multi_get import ATTEMPTS, MultiGet, Pointers, RowsRead, RowsWanted, rows_vanished
 
 
 class OnlineReader:
@@ -34,7 +34,7 @@ class OnlineReader:
         """
         with told_plainly(self._url):
             for _ in range(ATTEMPTS):
-                attempt = ReadAttempt(self._pointers, wanted, time)
+                attempt = MultiGet(self._pointers, wanted, time)
                 read = attempt.finish([] if attempt.command is None else self._execute(attempt.command))
                 if read is not None:
                     return read

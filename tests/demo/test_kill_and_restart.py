@@ -20,8 +20,8 @@ from feature_store.offline.partitioned_table import PartitionedTable
 from serving.stores.bulk import ROWS_PER_TRANSACTION
 from serving.stores.generations import decode_generations
 from serving.stores.keys import chunks_key, pointer_key, started_key, unpack_chunk
+from serving.stores.multi_get import RowsWanted
 from serving.stores.reader import OnlineReader
-from serving.stores.reading import RowsWanted
 from tests.demo.checks import assert_summary
 from tests.demo.end_state import assert_same, end_state, table_names
 from tests.demo.process import Demo

@@ -92,7 +92,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "values expire at their ttl, online",
-        "serving/view_reading.py",
+        "serving/snapshot_decoder.py",
         "time - generation.as_of > self._ttl",
         "time - generation.as_of >= self._ttl",
         "online",
@@ -211,7 +211,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "tiles of batch and stream count both",
-        "serving/stream_reading.py",
+        "serving/stream_decoder.py",
         "_only(live.tiles, live.tiles.start >= generation.as_of)",
         "live.tiles",
         "stream-online",

@@ -14,8 +14,8 @@ from feature_store.dtypes import Float32, Int64, String
 from feature_store.entity_keys import encode_keys
 from feature_store.rows import LayoutField, RowLayout
 from serving.stores.generations import Generation
+from serving.stores.multi_get import RowsRead, RowsWanted
 from serving.stores.reader import OnlineReader
-from serving.stores.reading import RowsRead, RowsWanted
 from serving.stores.writer import Chunk, LoadReport, OnlineWriter, Snapshot
 
 VIEW = "retail/household_spend/v1"

@@ -13,8 +13,8 @@ from feature_store.errors import InputError
 from feature_store.rows import LayoutField, RowLayout
 from serving.stores.errors import StoreError, StoreUnavailableError
 from serving.stores.generations import Generation, outdated, select
+from serving.stores.multi_get import RowsWanted
 from serving.stores.reader import OnlineReader
-from serving.stores.reading import RowsWanted
 from serving.stores.writer import OnlineWriter
 from tests.serving.sample import (
     DAY,

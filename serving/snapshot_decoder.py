@@ -14,14 +14,14 @@ from feature_store.fingerprints import stored_column
 from feature_store.plans import PlanFeature, PlanView
 from feature_store.rows import RowLayout
 from feature_store.status import Status
-from serving.stores.reading import RowsRead
+from serving.stores.multi_get import RowsRead
 from serving.values import all_true
 
 Values = tuple[Column, Array]
 """Values and their status codes."""
 
 
-class SnapshotReading:
+class SnapshotDecoder:
     """How one view whose values are stored as they are is read.
 
     Args:
@@ -33,7 +33,7 @@ class SnapshotReading:
         self._name = view.view
         self._ttl = view.ttl
         self._features = features
-        self._found: _Found | None = None
+        self._columns: _Columns | None = None
 
     def as_of(self, read: RowsRead, _time: int) -> int | None:
         """Return the as-of of the values, microseconds UTC; None: nothing is usable at T."""
@@ -56,45 +56,45 @@ class SnapshotReading:
             return {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in self._features}
         if self._ttl is not None and time - generation.as_of > self._ttl:
             return {feature.name: nulls(feature, count, Status.EXPIRED) for feature in self._features}
-        found = self._find(generation.layout)
-        values = {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in found.lacking}
+        columns = self._columns_of(generation.layout)
+        values = {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in columns.lacking}
         rows = per_entity(read.rows, keyed)
-        decoded = generation.layout.decode(rows, generation.as_of, only=found.columns)
+        decoded = generation.layout.decode(rows, generation.as_of, only=columns.names)
         if all_true(decoded.present):
             codes = all_of(Status.PRESENT, count)
-            return values | {feature.name: (decoded.columns[column], codes) for feature, column in found.held}
+            return values | {feature.name: (decoded.columns[column], codes) for feature, column in columns.held}
         empty = ~decoded.present
         codes = np.where(empty, np.uint8(Status.EMPTY), np.uint8(Status.PRESENT))
-        return values | {f.name: (_with_empty(decoded.columns[column], empty, f), codes) for f, column in found.held}
+        return values | {f.name: (_with_empty(decoded.columns[column], empty, f), codes) for f, column in columns.held}
 
-    def _find(self, layout: RowLayout) -> _Found:
+    def _columns_of(self, layout: RowLayout) -> _Columns:
         """Return where the wanted features stand in a layout, all of the definition that the plan was made for."""
-        found = self._found
-        if found is None or found.layout is not layout:
+        known = self._columns  # another thread may replace it meanwhile
+        if known is None or known.layout is not layout:
             stored = {field.name: field.fingerprint for field in layout.features}
             columns = [
                 (f, stored_column(self._name, f.name, f.fingerprint, stored, f.renamed_from)) for f in self._features
             ]
             held = tuple((feature, column) for feature, column in columns if column is not None)
             lacking = tuple(feature for feature, column in columns if column is None)
-            found = self._found = _Found(layout, held, frozenset(column for _, column in held), lacking)
-        return found
+            known = self._columns = _Columns(layout, held, frozenset(column for _, column in held), lacking)
+        return known
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Columns:
     """Where the wanted features of a view stand in a layout.
 
     Attributes:
         layout: the layout.
         held: features and their columns.
-        columns: those columns.
+        names: of those columns.
         lacking: features that the layout does not hold.
     """
 
     layout: RowLayout
     held: tuple[tuple[PlanFeature, str], ...]
-    columns: frozenset[str]
+    names: frozenset[str]
     lacking: tuple[PlanFeature, ...]
 
 

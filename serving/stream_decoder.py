@@ -25,14 +25,14 @@ from feature_store.streams.packed import DecodedTiles, TileLayout
 from feature_store.streams.plan import StreamPlan
 from feature_store.streams.restrict import feature_names, restrict_plan, used_fields
 from feature_store.streams.tiles import StreamTiles, concat_tiles
+from serving.snapshot_decoder import Values, nulls, per_entity
 from serving.stores.generations import Generation
-from serving.stores.reading import RowsRead
+from serving.stores.multi_get import RowsRead
 from serving.stores.streams import Stream
 from serving.values import all_true
-from serving.view_reading import Values, nulls, per_entity
 
 
-class StreamReading:
+class StreamDecoder:
     """How one stream view is read.
 
     Args:
@@ -45,7 +45,7 @@ class StreamReading:
         self._name = view.view
         self._plan = plan
         self._features = features
-        self._found: _Found | None = None
+        self._mergeable: _Mergeable | None = None
 
     def as_of(self, read: RowsRead, time: int) -> int | None:
         """Return A, microseconds UTC; None: nothing is usable at T."""
@@ -66,33 +66,33 @@ class StreamReading:
         count, generation, stream = len(keyed), read.generation, read.stream
         if generation is None or stream is None or stream.since > generation.as_of:
             return {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in self._features}
-        found = self._find(generation, stream)
-        values = {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in found.lacking}
-        if not found.held:
+        mergeable = self._mergeable_of(generation, stream)
+        values = {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in mergeable.lacking}
+        if not mergeable.held:
             return values
-        batch = found.batch.decode(per_entity(read.rows, keyed), found.fields)
-        live = stream.layout.decode(per_entity(read.stream_rows, keyed), found.fields)
+        batch = mergeable.batch.decode(per_entity(read.rows, keyed), mergeable.fields)
+        live = stream.layout.decode(per_entity(read.stream_rows, keyed), mergeable.fields)
         _check_promise(batch, generation)
         owned = _only(batch.tiles, batch.tiles.start < generation.as_of)
         newer = _only(live.tiles, live.tiles.start >= generation.as_of)
         as_of = self._as_of(time)
-        merged = merge(found.plan, concat_tiles([owned, newer]), np.full(count, as_of, np.int64))
+        merged = merge(mergeable.plan, concat_tiles([owned, newer]), np.full(count, as_of, np.int64))
         pruned = np.flatnonzero(live.present)[live.complete_since > as_of]
         codes = np.where(merged.counted, np.uint8(Status.PRESENT), np.uint8(Status.EMPTY))
         codes[pruned] = Status.NOT_COMPUTED
-        return values | {f.name: (_without(merged.values[f.name], pruned), codes) for f in found.held}
+        return values | {f.name: (_without(merged.values[f.name], pruned), codes) for f in mergeable.held}
 
     def _as_of(self, time: int) -> int:
         return int(self._plan.as_of(np.array([time], np.int64))[0])
 
-    def _find(self, generation: Generation, stream: Stream) -> _Found:
+    def _mergeable_of(self, generation: Generation, stream: Stream) -> _Mergeable:
         """Return what can be merged from a generation and a stream, all of the definition the plan was made for."""
-        found = self._found
-        if found is None or found.generation is not generation or found.stream is not stream:
-            found = self._found = self._compare(generation, stream)
-        return found
+        known = self._mergeable
+        if known is None or known.generation is not generation or known.stream is not stream:
+            known = self._mergeable = self._compare(generation, stream)
+        return known
 
-    def _compare(self, generation: Generation, stream: Stream) -> _Found:
+    def _compare(self, generation: Generation, stream: Stream) -> _Mergeable:
         if generation.tiles is None:
             raise FingerprintError(f"{self._name}: the store holds no tiles: run `features apply`, and load it again")
         stored = {field.name: field.fingerprint for field in generation.layout.features}
@@ -104,11 +104,11 @@ class StreamReading:
             name, mark, former = feature.name, feature.fingerprint, feature.renamed_from
             loaded = stored_column(self._name, name, mark, stored, former) is not None
             (held if loaded and feature.name in mergeable else lacking).append(feature)
-        return _Found(generation, stream, generation.tiles, plan, used_fields(plan), held, lacking)
+        return _Mergeable(generation, stream, generation.tiles, plan, used_fields(plan), held, lacking)
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Mergeable:
     """What of a view can be merged.
 
     Attributes:

@@ -117,7 +117,7 @@ def _learn(known: _Known[T] | None, value: bytes | None, decode: Callable[[bytes
     return _Known(value, known.meaning if known is not None and same else decode(value), clock.monotonic())
 
 
-class ReadAttempt:
+class MultiGet:
     """One MGET, and what its reply means.
 
     Args:
