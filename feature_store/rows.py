@@ -145,7 +145,7 @@ class RowLayout:
             only: names of the features wanted; None: all.
 
         Raises:
-            RowError: a row has another layout id or as-of, or is cut short.
+            RowError: a row has another layout id or as-of, is cut short, or holds bytes that are no text.
         """
         present, rows = self._found(values)
         fixed = self._fixed_part(rows)
@@ -154,25 +154,6 @@ class RowLayout:
         if len(fixed) != len(present):
             columns = {name: _spread(column, present) for name, column in columns.items()}
         return DecodedRows(present, columns)
-
-    def decode_ragged(self, rows: Ragged, only: Collection[str] | None = None) -> dict[str, Column]:
-        """Turn rows that lie end to end back into columns, whatever as-of each of them has.
-
-        Args:
-            rows: of this layout, as ``encode`` makes them.
-            only: names of the features wanted; None: all.
-
-        Raises:
-            RowError: a row has another layout id, or is cut short.
-        """
-        if not self._has_strings and len(rows) and rows.width != self._dtype.itemsize:
-            raise RowError(
-                f"rows of layout {self.layout_id} have {self._dtype.itemsize} bytes each, these have "
-                f"{rows.lengths.min()} to {rows.lengths.max()}: load the view's snapshot again"
-            )
-        fixed = self._fixed_part(rows)
-        self._check_layout(fixed)
-        return self._columns(rows, fixed, only)
 
     def _columns(self, rows: Ragged, fixed: Array, only: Collection[str] | None) -> dict[str, Column]:
         columns: dict[str, Column] = {}
@@ -197,16 +178,13 @@ class RowLayout:
             for end, n in zip(ends, slots, strict=True)
         ]
 
-    def _check_layout(self, fixed: Array) -> None:
+    def _check_promises(self, fixed: Array, as_of: int) -> None:
         layouts = fixed["layout"]
         if np.count_nonzero(layouts != self.layout_id):
             raise RowError(
                 f"a row of layout {int(layouts[layouts != self.layout_id][0])} stands where "
                 f"layout {self.layout_id} was promised: load the view's snapshot again"
             )
-
-    def _check_promises(self, fixed: Array, as_of: int) -> None:
-        self._check_layout(fixed)
         as_ofs = fixed["as_of"]
         if np.count_nonzero(as_ofs != as_of):
             raise RowError(
@@ -296,7 +274,10 @@ class RowLayout:
         if (offsets + lengths > np.repeat(rows.lengths, slots)).any():
             raise RowError("a row's strings are cut short: load the view's snapshot again")
         starts = np.repeat(rows.offsets[:-1], slots) + offsets
-        return decode_utf8(gather(rows.buffer, starts, lengths)).reshape(shape)
+        try:
+            return decode_utf8(gather(rows.buffer, starts, lengths)).reshape(shape)
+        except UnicodeDecodeError as error:
+            raise RowError(f"the strings of a row are no text ({error}): load the view's snapshot again") from error
 
 
 def _encode_strings(column: Column, slots: int) -> tuple[Ragged, Array]:

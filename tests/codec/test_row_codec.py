@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 from feature_store.columns import Column
 from feature_store.dtypes import Array, Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
 from feature_store.errors import InputError
-from feature_store.ragged import Ragged, from_lengths
 from feature_store.rows import LayoutField, RowError, RowLayout
 
 SCALARS = [Int64, Float64, Float32, Boolean, String, Timestamp]
@@ -87,33 +87,40 @@ def test_decode_reverses_encode_for_every_type_with_nulls_and_missing_rows(
     for field, column in zip(layout.features, values, strict=True):
         wanted = [None if lost else value for lost, value in zip(gone, column, strict=True)]
         assert same(decoded.columns[field.name], column_of(field.dtype, wanted)), field
-    assert all(same(column, columns[name]) for name, column in layout.decode_ragged(encoded).items())
 
 
-@given(table=tables(), as_of=st.integers(-(2**62), 2**62))
-def test_ragged_rows_of_any_as_of_are_decoded(table: tuple[RowLayout, list[list[Any]], int], as_of: int) -> None:
-    layout, values, _count = table
+@given(table=tables(), harm=st.data())
+def test_a_damaged_row_is_decoded_or_refused_and_never_anything_else(
+    table: tuple[RowLayout, list[list[Any]], int], harm: st.DataObject
+) -> None:
+    layout, values, count = table
     columns = {
         field.name: column_of(field.dtype, column) for field, column in zip(layout.features, values, strict=True)
     }
-    halves = [layout.encode(columns, time).to_list() for time in (as_of, as_of + 1)]
-    rows = [row for pair in zip(*halves, strict=True) for row in pair]
-    buffer = np.frombuffer(b"".join(rows), np.uint8)
-    decoded = layout.decode_ragged(from_lengths(buffer, np.array([len(row) for row in rows], np.int64)))
-    for name, column in columns.items():
-        doubled = Column(np.repeat(column.values, 2, axis=0), np.repeat(column.valid, 2, axis=0))
-        assert same(decoded[name], doubled), name
+    rows = layout.encode(columns, 5).to_list()
+    if not rows:
+        return
+    place = harm.draw(st.integers(0, count - 1))
+    row = bytearray(rows[place])
+    match harm.draw(st.sampled_from(["cut", "extended", "changed", "replaced"])):
+        case "cut":
+            del row[harm.draw(st.integers(0, len(row) - 1)) :]
+        case "extended":
+            row += harm.draw(st.binary(min_size=1, max_size=9))
+        case "changed":
+            row[harm.draw(st.integers(0, len(row) - 1))] ^= harm.draw(st.integers(1, 255))
+        case _:
+            row = bytearray(harm.draw(st.binary(max_size=40)))
+    rows[place] = bytes(row)
+    with contextlib.suppress(RowError):
+        layout.decode(rows, 5)
 
 
-@pytest.mark.parametrize("dtypes", [(Int64,), (Int64, String)])
-def test_ragged_rows_of_another_layout_or_cut_short_are_an_error(dtypes: tuple[DType, ...]) -> None:
-    ours, theirs = layout_of(*dtypes), layout_of(*dtypes, fingerprint="other")
-    columns = {field.name: column_of(field.dtype, [None, None]) for field in ours.features}
-    with pytest.raises(RowError, match=f"{theirs.layout_id}.*{ours.layout_id}.*load"):
-        ours.decode_ragged(theirs.encode(columns, 5))
-    rows = ours.encode(columns, 5)
-    with pytest.raises(RowError, match=r"cut short|these have"):
-        ours.decode_ragged(Ragged(rows.buffer, rows.offsets - np.array([0, 1, 1])))
+def test_bytes_that_are_no_text_are_an_error() -> None:
+    layout = layout_of(String)
+    (row,) = layout.encode({"c0": column_of(String, ["ab"])}, 5).to_list()
+    with pytest.raises(RowError, match=r"no text.*load the view"):
+        layout.decode([row[:-2] + b"\xff\xfe"], 5)
 
 
 def test_equal_arrays_give_equal_bytes_and_one_whose_slots_are_all_null_is_null() -> None:
@@ -121,7 +128,8 @@ def test_equal_arrays_give_equal_bytes_and_one_whose_slots_are_all_null_is_null(
     column = Column(np.array([["a", "b"], ["c", "d"]], object), np.array([[False, True], [False, False]]))
     other = Column(np.array([[None, "b"], [None, None]], object), column.valid)
     assert layout.encode({"c0": column}, 5).to_list() == layout.encode({"c0": other}, 5).to_list()
-    assert layout.decode_ragged(layout.encode({"c0": column}, 5))["c0"].has_value.tolist() == [True, False]
+    decoded = layout.decode(layout.encode({"c0": column}, 5).to_list(), 5)
+    assert decoded.columns["c0"].has_value.tolist() == [True, False]
 
 
 def test_only_the_features_asked_for_are_decoded() -> None:
