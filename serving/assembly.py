@@ -16,6 +16,7 @@ from feature_store.plans import ServicePlan
 from feature_store.status import Status
 from serving.requests import RequestKeys, key_column
 from serving.snapshot_decoder import SnapshotDecoder, Values, all_of
+from serving.stores.errors import StoreError
 from serving.stores.multi_get import RowsRead, RowsWanted
 from serving.stream_decoder import StreamDecoder
 from serving.vectors import FeatureVectors
@@ -65,15 +66,16 @@ class Assembly:
         ]
         return Question(keys, wanted, [each.valid for each in encoded])
 
-    def answer(self, question: Question, reads: Sequence[RowsRead], time: int) -> FeatureVectors:
+    def answer(self, question: Question, reads: Sequence[RowsRead | StoreError], time: int) -> FeatureVectors:
         """Put the feature vectors together.
 
         Args:
             question: what was asked.
-            reads: what was read, in the order of ``question.wanted``.
+            reads: what was read, or why not, in the order of ``question.wanted``.
             time: T, microseconds UTC: the instant the generations were selected for.
 
         Raises:
+            StoreError: a view could not be read.
             FingerprintError: the store holds a feature that was computed by another definition.
             RowError: a row is not what its generation promised.
         """
@@ -81,6 +83,8 @@ class Assembly:
         stored: dict[int, dict[str, Values]] = {}
         as_of: dict[str, int | None] = {}
         for view, keyed, read in zip(self._views, question.keyed, reads, strict=True):
+            if isinstance(read, StoreError):
+                raise read
             stored[view.index] = view.decoder.values(keyed, read, time)
             as_of[view.prefix] = view.decoder.as_of(read, time)
         columns: dict[str, Column] = {}

@@ -35,6 +35,7 @@ MOST_ENTITIES: Final = 10_000
 """Entities in one request: more would keep the requests of others waiting."""
 
 _FEATURES: Final = re.compile(r"/v1/services/([^/]+(?:/v[1-9][0-9]*)?)/features")
+_SERVER_ERRORS: Final = 500
 _PATHS_KEPT: Final = 1024
 _BODY_FIELDS: Final = ("keys", "features")
 _logger: Final = logging.getLogger("serving.server")
@@ -97,6 +98,8 @@ class FeatureServer:
             response = await self._respond(scope, transport)
         except (HttpError, FeatureStoreError) as error:
             response = error_response(error)
+            if response.status >= _SERVER_ERRORS:
+                _logger.error("%s %s: %s", scope.method, scope.path, error)
         except Exception:
             _logger.exception("%s %s failed", scope.method, scope.path)
             response = json_response(

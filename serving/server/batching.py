@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
 from typing import Final, NamedTuple
@@ -13,7 +13,7 @@ from serving.assembly import Assembly, Question
 from serving.requests import RequestKeys
 from serving.server.columnar import ColumnarJson
 from serving.stores.async_reader import AsyncOnlineReader
-from serving.stores.errors import StoreUnavailableError
+from serving.stores.errors import StoreError, StoreUnavailableError
 from serving.stores.multi_get import RowsRead
 from serving.vectors import FeatureVectors
 
@@ -53,19 +53,32 @@ class _Waiting(NamedTuple):
     future: asyncio.Future[Answer]
 
 
-class _Part(NamedTuple):
+class _Group(NamedTuple):
     """What was read for the requests of one assembly."""
 
     assembly: Assembly
-    group: Sequence[_Waiting]
+    requests: Sequence[_Waiting]
     question: Question
-    reads: Sequence[RowsRead]
+    reads: Sequence[RowsRead | StoreError]
     time: int
+
+    def single(self) -> Iterator[_Group]:
+        """Yield what was read for each request."""
+        starts = [0] * len(self.reads)
+        for request in self.requests:
+            question = self.assembly.ask(request.keys)
+            stops = [start + len(wanted.entities) for start, wanted in zip(starts, question.wanted, strict=True)]
+            reads = [
+                read if isinstance(read, StoreError) else read.take(start, stop)
+                for read, start, stop in zip(self.reads, starts, stops, strict=True)
+            ]
+            yield _Group(self.assembly, [request], question, reads, self.time)
+            starts = stops
 
 
 class _Trip(NamedTuple):
     batch: Sequence[_Waiting]
-    task: asyncio.Task[list[_Part]]
+    task: asyncio.Task[list[_Group]]
 
 
 class MicroBatcher:
@@ -112,7 +125,7 @@ class MicroBatcher:
         batch, self._waiting = self._waiting[:count], self._waiting[count:]
         return _Trip(batch, asyncio.get_running_loop().create_task(self._read(batch)))
 
-    async def _read(self, batch: Sequence[_Waiting]) -> list[_Part]:
+    async def _read(self, batch: Sequence[_Waiting]) -> list[_Group]:
         groups: dict[Assembly, list[_Waiting]] = {}
         for waiting in batch:
             groups.setdefault(waiting.assembly, []).append(waiting)
@@ -120,7 +133,7 @@ class MicroBatcher:
         questions = [assembly.ask(_merged([each.keys for each in group])) for assembly, group in groups.items()]
         reads = iter(await self._reader.read([wanted for question in questions for wanted in question.wanted], now))
         return [
-            _Part(assembly, group, question, list(islice(reads, len(question.wanted))), now)
+            _Group(assembly, group, question, list(islice(reads, len(question.wanted))), now)
             for (assembly, group), question in zip(groups.items(), questions, strict=True)
         ]
 
@@ -131,13 +144,22 @@ def _conclude(trip: _Trip) -> None:
     if error is not None:
         _fail(trip.batch, error)
         return
-    for part in trip.task.result():
-        try:
-            batch = Batch(part.assembly.answer(part.question, part.reads, part.time))
-        except Exception as failure:  # noqa: BLE001 - those who wait must hear of it, the others be answered
-            _fail(part.group, failure)
+    for group in trip.task.result():
+        _answer(group)
+
+
+def _answer(group: _Group) -> None:
+    """Answer the requests of a group together; if that fails, one by one, so that each fails for itself alone."""
+    try:
+        batch = Batch(group.assembly.answer(group.question, group.reads, group.time))
+    except Exception as failure:  # noqa: BLE001 - those who wait must hear of it
+        if len(group.requests) == 1:
+            _fail(group.requests, failure)
         else:
-            _deliver(part.group, batch)
+            for single in group.single():
+                _answer(single)
+    else:
+        _deliver(group.requests, batch)
 
 
 def _fitting(waiting: Sequence[_Waiting]) -> int:
@@ -159,16 +181,16 @@ def _merged(requests: Sequence[RequestKeys]) -> RequestKeys:
     )
 
 
-def _deliver(group: Sequence[_Waiting], batch: Batch) -> None:
+def _deliver(requests: Sequence[_Waiting], batch: Batch) -> None:
     start = 0
-    for _, keys, future in group:
+    for _, keys, future in requests:
         stop = start + keys.count
         if not future.done():
             future.set_result(Answer(batch, start, stop))
         start = stop
 
 
-def _fail(group: Sequence[_Waiting], error: BaseException) -> None:
-    for waiting in group:
+def _fail(requests: Sequence[_Waiting], error: BaseException) -> None:
+    for waiting in requests:
         if not waiting.future.done():
             waiting.future.set_exception(error)

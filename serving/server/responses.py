@@ -6,10 +6,12 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from feature_store.errors import FeatureStoreError
+from feature_store.errors import FeatureStoreError, FingerprintError
 from feature_store.plans import ServicePlan
+from feature_store.rows import RowError
 from serving.requests import RequestError, RequestKeys, UnknownServiceError
 from serving.server.batching import Answer
+from serving.stores.errors import StoreError
 
 JSON: Final = "application/json"
 ARROW: Final = "application/vnd.apache.arrow.stream"
@@ -45,7 +47,7 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 
 def error_response(error: HttpError | FeatureStoreError) -> Response:
-    """Return an error as JSON; what a request is not to blame for is a 503."""
+    """Return an error as JSON: 400 or 404 if the request is to blame, 503 if the store is, 500 if a feature is."""
     match error:
         case HttpError():
             status, field, message = error.status, error.field, error.message
@@ -53,8 +55,11 @@ def error_response(error: HttpError | FeatureStoreError) -> Response:
             status, field, message = 404, error.field, error.message
         case RequestError():
             status, field, message = 400, error.field, error.message
-        case _:
+        case StoreError() | RowError() | FingerprintError():
             status, field, message = 503, "store", str(error)
+        case _:
+            status, field = 500, "features"
+            message = "they cannot be computed for these entities; see the server's log"
     return json_response({"error": {"field": field, "message": message}}, status)
 
 

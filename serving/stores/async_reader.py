@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from serving.stores.multi_get import ATTEMPTS, MultiGet, Pointers, RowsRead, RowsWanted, rows_vanished
+from serving.stores.errors import StoreError
+from serving.stores.multi_get import MultiGet, RowsRead, RowsWanted
+from serving.stores.pointers import Pointers
 from serving.stores.resp_client import RespClient
 
 _PING: Final = b"*1\r\n$4\r\nPING\r\n"
@@ -25,15 +27,13 @@ class AsyncOnlineReader:
         self._client = RespClient(url)
         self._pointers = Pointers()
 
-    async def read(self, wanted: Sequence[RowsWanted], time: int) -> list[RowsRead]:
+    async def read(self, wanted: Sequence[RowsWanted], time: int) -> list[RowsRead | StoreError]:
         """Read rows; see ``OnlineReader.read``."""
-        for _ in range(ATTEMPTS):
-            attempt = MultiGet(self._pointers, wanted, time)
-            values: Any = [] if attempt.command is None else await self._client.execute(attempt.command)
-            read = attempt.finish(values)
-            if read is not None:
-                return read
-        raise rows_vanished(wanted)
+        reading = MultiGet(self._pointers, wanted, time)
+        while not reading.is_done:
+            command = reading.command()
+            reading.take([] if command is None else await self._client.execute(command))
+        return reading.outcomes()
 
     async def ping(self) -> None:
         """Ask the store for a sign of life.

@@ -15,6 +15,7 @@ from feature_store.columns import Array
 from feature_store.ragged import Ragged, from_lengths, gather, join_columns
 from serving.stores.keys import chunks_key, fence_key, lease_key, pack_chunk, row_keys
 from serving.stores.lease import lease_lost
+from serving.stores.resp import pack
 
 ROWS_PER_TRANSACTION: Final = 1024
 """Few enough that other clients wait less than about a millisecond, enough to amortise the round trip."""
@@ -33,7 +34,7 @@ class FencedWriter:
         self._generation = generation
         self._chunks = 0
         self._unread = 0
-        self._watch = _command(b"WATCH", fence_key(view)) + _command(b"GET", lease_key(view))
+        self._watch = pack((b"WATCH", fence_key(view))) + pack((b"GET", lease_key(view)))
 
     def __enter__(self) -> FencedWriter:
         self._connection: Any = self._pool.get_connection()
@@ -60,7 +61,7 @@ class FencedWriter:
                 b"%d" % self._chunks,
                 pack_chunk(entities.take(start, stop)),
             )
-            head = _MULTI + _command(b"HSET", *index) + b"*%d\r\n$4\r\nMSET\r\n" % (2 * (stop - start) + 1)
+            head = _MULTI + pack((b"HSET", *index)) + b"*%d\r\n$4\r\nMSET\r\n" % (2 * (stop - start) + 1)
             self._settle()
             self._connection.send_packed_command([head, pairs.take(start, stop).buffer, _EXEC + self._watch])
             self._unread = _REPLIES_TO_WRITE + 1
@@ -84,10 +85,6 @@ class FencedWriter:
         self._connection.read_response()
         if self._connection.read_response() != b"%d" % self._generation:
             raise lease_lost(self._view, self._generation)
-
-
-def _command(*words: bytes) -> bytes:
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
 
 
 def _bulk_strings(values: Ragged) -> list[Ragged | bytes]:

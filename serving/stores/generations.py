@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 from feature_store.rows import RowLayout
 from feature_store.streams.packed import TileLayout
+from serving.stores.records import read_record
 
 
 @dataclass(frozen=True)
@@ -51,26 +52,33 @@ class Generation:
         return b"%d:%d" % (self.as_of, self.loaded_at)
 
 
+_PLAIN: Final = tuple(each.name for each in fields(Generation) if each.name not in ("layout", "tiles"))
+"""The fields of a record that are JSON already."""
+
+
 def encode_generations(generations: Iterable[Generation]) -> bytes:
     """Return a pointer's value."""
     return json.dumps([_record(each) for each in generations]).encode()
 
 
 def decode_generations(value: bytes | None) -> tuple[Generation, ...]:
-    """Read a pointer's value; a view that was never loaded has none."""
-    records: list[dict[str, Any]] = json.loads(value) if value else []
-    return tuple(_generation(record) for record in records)
+    """Read a pointer's value; a view that was never loaded has none.
+
+    Raises:
+        StoreError: it is none.
+    """
+    return read_record(value, lambda records: tuple(map(_generation, records))) if value else ()
 
 
 def _record(generation: Generation) -> dict[str, Any]:
     tiles = {} if generation.tiles is None else {"tiles": generation.tiles.to_record()}
-    plain = {name: value for name, value in vars(generation).items() if name not in ("layout", "tiles")}
-    return {**plain, "layout": generation.layout.to_record(), **tiles}
+    return {**{name: getattr(generation, name) for name in _PLAIN}, "layout": generation.layout.to_record(), **tiles}
 
 
 def _generation(record: dict[str, Any]) -> Generation:
-    layout, tiles = RowLayout.from_record(record.pop("layout")), record.pop("tiles", None)
-    return Generation(**record, layout=layout, tiles=None if tiles is None else TileLayout.from_record(tiles))
+    plain = {name: record[name] for name in _PLAIN}
+    tiles = TileLayout.from_record(record["tiles"]) if "tiles" in record else None
+    return Generation(**plain, layout=RowLayout.from_record(record["layout"]), tiles=tiles)
 
 
 def select(generations: Iterable[Generation], time: int) -> Generation | None:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from feature_store.ragged import Ragged, from_lengths, from_matrix, join_columns
-from serving.stores.resp import pack
+from serving.stores.resp import pack_words
 
 GENERATION_COUNTER: Final = b"fs:generation"
 """The global counter that generation ids come from: a later loader always has the larger id."""
@@ -79,8 +79,7 @@ def row_key_words(generation: int, entities: Ragged) -> bytes:
     """Return the keys of the rows of encoded entities as words of a RESP command."""
     width = entities.width
     if width is None:
-        keys = tuple(row_keys(generation, entities).to_list())
-        return pack(keys).partition(b"\r\n")[2] if keys else b""
+        return pack_words(tuple(row_keys(generation, entities).to_list()))
     prefix = row_prefix(generation)
     head = b"$%d\r\n%b" % (len(prefix) + width, prefix)
     # Joining the entities by all that stands between two of them needs no look at any single one.

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from serving.stores.connection import READ_TIMEOUT, connect, told_plainly
-from serving.stores.multi_get import ATTEMPTS, MultiGet, Pointers, RowsRead, RowsWanted, rows_vanished
+from serving.stores.errors import StoreError
+from serving.stores.multi_get import MultiGet, RowsRead, RowsWanted
+from serving.stores.pointers import Pointers
 
 
 class OnlineReader:
@@ -21,24 +23,27 @@ class OnlineReader:
         self._client = connect(url, READ_TIMEOUT)
         self._pointers = Pointers()
 
-    def read(self, wanted: Sequence[RowsWanted], time: int) -> list[RowsRead]:
+    def read(self, wanted: Sequence[RowsWanted], time: int) -> list[RowsRead | StoreError]:
         """Read the rows of any number of views in one round trip (one more when a generation was just published).
+
+        Of many thousand rows it takes several: others are served between.
 
         Args:
             wanted: views and entities.
             time: T, microseconds UTC.
 
+        Returns:
+            In the order of what was wanted, what was read, or why that view cannot be read.
+
         Raises:
             StoreUnavailableError: the store does not answer.
-            StoreError: it lists a generation that it does not hold.
         """
+        reading = MultiGet(self._pointers, wanted, time)
         with told_plainly(self._url):
-            for _ in range(ATTEMPTS):
-                attempt = MultiGet(self._pointers, wanted, time)
-                read = attempt.finish([] if attempt.command is None else self._execute(attempt.command))
-                if read is not None:
-                    return read
-        raise rows_vanished(wanted)
+            while not reading.is_done:
+                command = reading.command()
+                reading.take([] if command is None else self._execute(command))
+        return reading.outcomes()
 
     def _execute(self, command: bytes) -> list[bytes | None]:
         """Send a command that is made already; like redis-py, try again once if the connection turns out to be dead."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from feature_store.streams.packed import TileLayout
+from serving.stores.records import read_record
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,13 @@ def encode_stream(stream: Stream) -> bytes:
 
 
 def decode_stream(value: bytes | None) -> Stream | None:
-    """Read the record of a stream; None: no writer was ever at work."""
-    if not value:
-        return None
-    record: dict[str, Any] = json.loads(value)
+    """Read the record of a stream; None: no writer was ever at work.
+
+    Raises:
+        StoreError: it is no such record.
+    """
+    return read_record(value, _stream) if value else None
+
+
+def _stream(record: dict[str, Any]) -> Stream:
     return Stream(record["id"], record["since"], record["started_at"], TileLayout.from_record(record["layout"]))

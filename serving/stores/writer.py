@@ -203,7 +203,11 @@ class OnlineWriter:
 
     def _generations(self, view: str) -> tuple[Generation, ...]:
         value: Any = self._client.get(pointer_key(view))
-        return decode_generations(value)
+        try:
+            return decode_generations(value)
+        except StoreError:
+            # What nobody can read serves nobody: a load puts a pointer of its own in its place.
+            return ()
 
     def _publish(
         self,

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Callable
 from typing import Any
 
 import hiredis
 import numpy as np
 import orjson
 import pytest
+import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_store.dtypes import Int64
+from feature_store.entity_keys import encode_keys
 from feature_store.ragged import from_lengths
+from feature_store.rows import RowError
 from serving.assembly import Assembly
-from serving.requests import read_keys
+from serving.requests import read_keys, select_features
 from serving.server import batching
 from serving.server.batching import MicroBatcher
+from serving.stores import multi_get
 from serving.stores.async_reader import AsyncOnlineReader
-from serving.stores.errors import StoreUnavailableError
-from serving.stores.keys import row_key_words, row_prefix
-from tests.serving.services import keys_of, load_spend, load_stores, service_plan
+from serving.stores.errors import StoreError, StoreUnavailableError
+from serving.stores.generations import decode_generations
+from serving.stores.keys import pointer_key, row_key_words, row_prefix
+from serving.stores.reader import OnlineReader
+from tests.serving.sample import HOUR, column, now
+from tests.serving.services import SPEND, STORE, keys_of, load_spend, load_stores, service_plan
 
 ENTITIES = st.one_of(
     st.lists(st.binary(max_size=12), max_size=9),
@@ -90,6 +100,116 @@ def test_requests_beyond_the_bound_are_refused_at_once(valkey: str, monkeypatch:
     bodies = answers(valkey, [keys_of([1])] * 4, Assembly(service_plan()))
     assert [body["features"]["household_spend__baskets"] for body in bodies[:2]] == [[1], [1]]
     assert all(isinstance(each, StoreUnavailableError) and "2 requests wait" in str(each) for each in bodies[2:])
+
+
+SPEND_ONLY = select_features(service_plan(), ["household_spend__baskets", "household_spend__segment"])
+STORE_ONLY = select_features(service_plan(), ["home__store_traffic__visits"])
+
+
+def voucher_key(client: redis.Redis, view: str) -> bytes:
+    (generation,) = decode_generations(client.get(pointer_key(view)))
+    return row_prefix(generation.id)
+
+
+def test_a_view_whose_rows_are_gone_fails_those_that_read_it_alone(valkey: str) -> None:
+    load_spend(valkey, [1, 2])
+    load_stores(valkey, [1])
+    with redis.Redis.from_url(valkey) as client:
+        client.delete(voucher_key(client, STORE))
+    requests = [keys_of([household]) for household in (1, 2, 1, 2)]
+    bodies = answers(valkey, requests, Assembly(SPEND_ONLY), Assembly(STORE_ONLY))
+    assert [bodies[place]["features"]["household_spend__baskets"] for place in (0, 2)] == [[1], [1]]
+    for failed in (bodies[1], bodies[3]):
+        assert isinstance(failed, StoreError)
+        assert STORE in str(failed)
+        assert SPEND not in str(failed)
+
+
+@pytest.mark.parametrize("pointer", [b"{garbage", b'{"a": 1}', b"[1]", b'[{"id": 1}]', b"\xff"])
+def test_a_pointer_that_cannot_be_read_fails_those_that_read_its_view_alone(valkey: str, pointer: bytes) -> None:
+    load_spend(valkey, [1, 2])
+    with redis.Redis.from_url(valkey) as client:
+        client.set(pointer_key(STORE), pointer)
+    good, bad = answers(valkey, [keys_of([1])] * 2, Assembly(SPEND_ONLY), Assembly(STORE_ONLY))
+    assert good["features"]["household_spend__baskets"] == [1]
+    assert isinstance(bad, StoreError)
+    assert re.search(f"{STORE}: .* cannot be read", str(bad))
+    load_stores(valkey, [1])
+    (body,) = answers(valkey, [keys_of([1])], Assembly(STORE_ONLY))
+    assert body["features"]["home__store_traffic__visits"] == [100], "loading the view again is the remedy"
+
+
+@pytest.mark.parametrize("damaged", [lambda row: row[:-2], lambda row: row[:-2] + b"\xff\xfe", lambda _: b""])
+def test_a_damaged_row_fails_the_requests_for_its_entity_alone(valkey: str, damaged: Callable[[bytes], bytes]) -> None:
+    load_spend(valkey, [1, 2, 3, 7])
+    with redis.Redis.from_url(valkey) as client:
+        key = voucher_key(client, SPEND) + encode_keys([column([7])], [Int64]).keys.to_list()[0]
+        client.set(key, damaged(client.get(key)))
+    requests = [keys_of(households) for households in ([1], [2, None], [7], [None, 3], [3, 7], [])]
+    bodies = answers(valkey, requests, Assembly(SPEND_ONLY))
+    assert [body["features"]["household_spend__baskets"] for body in bodies if isinstance(body, dict)] == [
+        [1],
+        [2, 0],
+        [0, 3],
+        [],
+    ]
+    assert all(isinstance(bodies[place], RowError) for place in (2, 4))
+
+
+def test_long_reads_are_split_so_that_others_are_served_between(valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multi_get, "KEYS_PER_COMMAND", 100)
+    load_spend(valkey, list(range(1, 251)))
+    load_stores(valkey, [1, 2])
+    keys = keys_of([*range(1, 270), None], home=[1 + each % 2 for each in range(270)])
+    reader = OnlineReader(valkey)
+    lengths: list[int] = []
+    execute = reader._execute
+
+    def counting(command: bytes) -> Any:
+        lengths.append(int(command[1 : command.index(b"\r")]) - 1)
+        return execute(command)
+
+    monkeypatch.setattr(reader, "_execute", counting)
+    assembly = Assembly(service_plan())
+    question = assembly.ask(read_keys(assembly.plan, keys))
+    for _ in range(2):
+        lengths.clear()
+        vectors = assembly.answer(question, reader.read(question.wanted, now()), now()).to_dict()
+        assert vectors["household_spend__baskets"] == [*range(1, 251), *[0] * 20]
+        assert vectors["home__store_traffic__visits"] == [100, 200] * 135
+        assert max(lengths) <= 100 + 4, "rows, and what vouches for them"
+    assert len(lengths) == 9, "as few as hold them"
+    reader.close()
+
+
+def test_the_parts_of_a_long_read_are_of_one_generation(valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multi_get, "KEYS_PER_COMMAND", 100)
+    households = list(range(1, 501))
+    as_of = now() - 30 * HOUR
+    load_spend(valkey, households, as_of)
+    reader = OnlineReader(valkey)
+    execute, commands = reader._execute, 0
+
+    def publishing_meanwhile(command: bytes) -> Any:
+        nonlocal commands
+        commands += 1
+        values = execute(command)
+        if commands in (3, 6):
+            load_spend(valkey, households, as_of + commands * HOUR, factor=commands)
+        if commands == 9:
+            reader._pointers.forget(SPEND)
+        return values
+
+    monkeypatch.setattr(reader, "_execute", publishing_meanwhile)
+    assembly = Assembly(SPEND_ONLY)
+    question = assembly.ask(read_keys(assembly.plan, keys_of(households)))
+    values = assembly.answer(question, reader.read(question.wanted, now()), now()).to_dict()
+    factors = {
+        value // household for value, household in zip(values["household_spend__baskets"], households, strict=True)
+    }
+    assert len(factors) == 1
+    assert commands > 5
+    reader.close()
 
 
 def test_statuses_that_differ_between_views_and_entities(valkey: str) -> None:

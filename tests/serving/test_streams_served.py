@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from serving.requests import read_keys
 from serving.stores.async_reader import AsyncOnlineReader
 from tests.engine.frames import START, at
 from tests.serving.services import keys_of, load_spend, load_stores, service_plan
-from tests.serving.stream_world import OnlineWorld
+from tests.serving.stream_world import OnlineWorld, event
 from tests.serving.test_http_server import start_server, stop_server
 from tests.serving.told_apart import told, told_world
 
@@ -78,6 +79,33 @@ def test_the_http_server(http: httpx.Client) -> None:
     told_values(answer["features"], time)
     assert answer["status"]["told__amount_2d"] == ["PRESENT", "PRESENT", "PRESENT", "EMPTY"]
     assert datetime.fromisoformat(answer["as_of"]["told"]) == time.replace(microsecond=0)
+
+
+def test_an_entity_whose_value_overflows_is_the_only_one_to_fail(tmp_path: Path, valkey_server: str) -> None:
+    world = OnlineWorld(tmp_path, valkey_server.removesuffix("/0") + "/1")
+    recently = datetime.now(UTC) - timedelta(minutes=20)
+    keys = [("over", "flow"), *((f"{number}", "fine") for number in range(5))]
+    world.land(TODAY - 14, TODAY - 1, [event(at(days=TODAY - 2), keys[0], number=2**62)])
+    world.sync(datetime.now(UTC))
+    world.append(world.writer(at(days=TODAY - 1)), [event(recently, key, number=2**62) for key in keys])
+    process, http = start_server(world.folder / "plans", world.url)
+
+    def ask(key: tuple[str, str]) -> httpx.Response:
+        return http.post(f"/v1/services/{SERVICE}/features", json={"keys": {"left": [key[0]], "right": [key[1]]}})
+
+    try:
+        with redis.Redis.from_url(world.url) as store, ThreadPoolExecutor(len(keys)) as pool:
+            # While the store sleeps, requests gather to be answered together.
+            store.client_pause(800, all=True)
+            replies = list(pool.map(ask, keys))
+    finally:
+        stop_server(process, http)
+    assert [reply.status_code for reply in replies] == [500, *[200] * 5]
+    assert [reply.json()["features"]["live__number_12d"] for reply in replies[1:]] == [[2**62]] * 5
+    error = replies[0].json()["error"]
+    assert error["field"] == "features"
+    assert "see the server's log" in error["message"]
+    assert "sum_(" not in error["message"], "what its author has to do is none of the caller's business"
 
 
 def test_one_batch_of_the_server_holds_stream_views_and_others(world: OnlineWorld, tmp_path: Path) -> None:
