@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from feature_store.dtypes import DType, dtype_from_name
-from feature_store.errors import FeatureStoreError
+from feature_store.errors import FeatureStoreError, InputError
 from feature_store.streams.plan import StreamPlan
 
 PLAN_FORMAT: Final = 1
 
 Value = int | float | bool | str | list[float] | list[int | float | bool | str | None] | None
+
+
+class PlanError(InputError):
+    """A service plan cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -130,11 +134,12 @@ class ServicePlan:
         """Read a plan from JSON text.
 
         Raises:
-            FeatureStoreError: the plan was written in another format.
+            PlanError: it was written in another format.
+            ValueError, LookupError, TypeError, AttributeError: it is no plan; ``read_plan`` names its file.
         """
         record: dict[str, Any] = json.loads(text)
         if record.get("format") != PLAN_FORMAT:
-            raise FeatureStoreError("this service plan is of another format: run `features apply` again")
+            raise PlanError("this service plan is of another format: run `features apply` again")
         return ServicePlan(
             service=record["service"],
             version=record["version"],
@@ -173,7 +178,27 @@ def write_plan(folder: Path, plan: ServicePlan) -> Path:
     return path
 
 
+def read_plan(path: Path) -> ServicePlan:
+    """Read one plan.
+
+    Raises:
+        PlanError: the file holds none; the message names it.
+        OSError: it cannot be read.
+    """
+    try:
+        return ServicePlan.from_json(path.read_text())
+    except (ValueError, LookupError, TypeError, AttributeError, FeatureStoreError) as error:
+        raise PlanError(
+            f"plan file {path.name} cannot be used ({type(error).__name__}: {error}): "
+            "delete it and run `features apply`"
+        ) from error
+
+
 def read_plans(folder: Path) -> dict[str, ServicePlan]:
-    """Return every plan in a folder by full name (``name/vN``)."""
-    plans = (ServicePlan.from_json(path.read_text()) for path in sorted(folder.glob("*.json")))
+    """Return every plan in a folder by full name (``name/vN``).
+
+    Raises:
+        PlanError: a file holds none.
+    """
+    plans = map(read_plan, sorted(folder.glob("*.json")))
     return {plan.full_name: plan for plan in plans}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -14,12 +15,14 @@ from feature_store.errors import FingerprintError
 from feature_store.on_read import compute_on_read
 from feature_store.plans import ServicePlan
 from feature_store.status import Status
-from serving.requests import RequestKeys, key_column
+from serving.requests import RequestKeys, key_column, select_features
 from serving.snapshot_decoder import SnapshotDecoder, Values, all_of
 from serving.stores.errors import StoreError
 from serving.stores.multi_get import RowsRead, RowsWanted
 from serving.stream_decoder import StreamDecoder
 from serving.vectors import FeatureVectors
+
+_MOST_SELECTIONS: Final = 256
 
 
 @dataclass(frozen=True)
@@ -44,18 +47,28 @@ class Assembly:
         plan: the service, with the features that are wanted.
 
     Raises:
-        FingerprintError: an output of the plan reads nothing.
+        FingerprintError: an output of the plan reads nothing, or what is not there.
     """
 
     def __init__(self, plan: ServicePlan) -> None:
+        _check_outputs(plan)
         self.plan = plan
+        self._only: dict[tuple[str, ...], Assembly] = {}
         self._views = [_PlannedView(plan, index) for index in sorted({output.view for output in plan.outputs})]
         self._dtypes = plan.keys | {output.name: dtype_from_name(output.dtype) for output in plan.outputs}
-        for output in plan.outputs:
-            if output.feature is None and output.on_read is None:
-                raise FingerprintError(
-                    f"{plan.full_name}.{output.name}: the plan reads nothing: run `features apply` again"
-                )
+
+    def only(self, features: tuple[str, ...]) -> Assembly:
+        """Return what answers with some of the features, in the order given; one object for the same ones.
+
+        Raises:
+            RequestError: the service has no such feature, or one is named twice.
+        """
+        if features not in self._only:
+            chosen = Assembly(select_features(self.plan, features))
+            if len(self._only) >= _MOST_SELECTIONS:
+                self._only.clear()
+            self._only[features] = chosen
+        return self._only[features]
 
     def ask(self, keys: RequestKeys) -> Question:
         """Work out what to read."""
@@ -101,6 +114,16 @@ class Assembly:
         return FeatureVectors(
             plan.service, plan.version, time, question.keys.values, columns, status, as_of, self._dtypes
         )
+
+
+def _check_outputs(plan: ServicePlan) -> None:
+    stored = {(place, feature.name) for place, view in enumerate(plan.views) for feature in view.features}
+    for output in plan.outputs:
+        of_time_alone = output.feature is None and output.on_read is not None and output.view in range(len(plan.views))
+        if not of_time_alone and (output.view, output.feature) not in stored:
+            raise FingerprintError(
+                f"{plan.full_name}.{output.name}: the plan reads nothing: run `features apply` again"
+            )
 
 
 class _PlannedView:

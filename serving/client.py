@@ -7,15 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
-from serving.plan_folder import PlanFolder
+from serving.plan_folder import PLAN_SECONDS, PlanFolder
 from serving.requests import read_keys, read_time
 from serving.stores.reader import OnlineReader
 from serving.vectors import FeatureVectors
-
-PLAN_SECONDS: Final = 1.0
-"""How long plans are used before the folder is looked at again."""
 
 
 class FeatureClient:

@@ -1,35 +1,53 @@
-"""The service plans in a folder, read again when they change."""
+"""The service plans in a folder, read again when they change, file by file."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from feature_store.plans import ServicePlan, read_plans
+from feature_store.errors import FeatureStoreError
+from feature_store.plans import PlanError, ServicePlan, read_plan
 from serving.assembly import Assembly
-from serving.requests import UnknownServiceError, select_features
+from serving.requests import UnknownServiceError
 
-_MOST_SELECTIONS: Final = 1024
+PLAN_SECONDS: Final = 1.0
+"""How long plans are used before the folder is looked at again."""
+
 _NO_PLANS: Final = "there are none yet: run `features apply`"
 
-_Signature = tuple[tuple[str, int, int, int], ...]
+_Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class _Read:
-    """What was read at one time; replaced whole, so that a reader on another thread never sees half a change."""
+class _File:
+    """A plan file.
 
-    signature: _Signature | None = None
-    assemblies: dict[str, Assembly] = field(default_factory=dict[str, Assembly])
-    newest: dict[str, Assembly] = field(default_factory=dict[str, Assembly])
-    selections: dict[tuple[str, tuple[str, ...]], Assembly] = field(
-        default_factory=dict[tuple[str, tuple[str, ...]], Assembly]
-    )
+    Attributes:
+        signature: tells one state of the file from another.
+        assembly: of the last good state; None: there was none.
+        problem: why its present state cannot be used; None: it can.
+    """
+
+    signature: _Signature
+    assembly: Assembly | None
+    problem: str | None
+
+
+class _Catalog:
+    """What some files hold; replaced whole, so that a reader on another thread never sees half a change."""
+
+    def __init__(self, files: Mapping[str, _File]) -> None:
+        good = [file.assembly for file in files.values() if file.assembly is not None]
+        self.files = files
+        self.assemblies = {assembly.plan.full_name: assembly for assembly in good}
+        self.newest = {each.plan.service: each for each in sorted(good, key=lambda assembly: assembly.plan.version)}
+        self.problems = {name: file.problem for name, file in files.items() if file.problem is not None}
 
 
 class PlanFolder:
-    """Plans by name, ready to answer. What was read stays in use until ``refresh`` has read all of a changed folder.
+    """Plans by name, ready to answer. A file that cannot be used concerns its own service alone, as does a change.
 
     Args:
         folder: where ``features apply`` writes the plans.
@@ -37,32 +55,34 @@ class PlanFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._read = _Read()
+        self._catalog = _Catalog({})
 
     @property
     def plans(self) -> list[ServicePlan]:
         """Every plan, by name and version."""
-        plans = (assembly.plan for assembly in self._read.assemblies.values())
+        plans = (assembly.plan for assembly in self._catalog.assemblies.values())
         return sorted(plans, key=lambda plan: (plan.service, plan.version))
 
-    def refresh(self) -> bool:
-        """Read the folder again if a file in it changed; return whether one did.
+    @property
+    def problems(self) -> dict[str, str]:
+        """Why files cannot be used, by name; the last good state of each stays in use."""
+        return self._catalog.problems
 
-        Raises:
-            FeatureStoreError, ValueError, KeyError, TypeError: a file is not a plan; the plans read before stay.
-            OSError: a file went away meanwhile.
-        """
-        files = ((path.name, path.stat()) for path in sorted(self._folder.glob("*.json")))
-        signature = tuple((name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in files)
-        if signature == self._read.signature:
+    def refresh(self) -> bool:
+        """Read the files that changed; return whether any did. While the folder is away, nothing changes."""
+        if not self._folder.is_dir():
             return False
-        assemblies = {name: Assembly(plan) for name, plan in read_plans(self._folder).items()}
-        by_version = sorted(assemblies.values(), key=lambda assembly: assembly.plan.version)
-        self._read = _Read(signature, assemblies, {assembly.plan.service: assembly for assembly in by_version})
+        known = self._catalog.files
+        files = {
+            path.name: _look(path, signature, known.get(path.name)) for path, signature in _signatures(self._folder)
+        }
+        if files == known:
+            return False
+        self._catalog = _Catalog(files)
         return True
 
     def find(self, service: str, features: tuple[str, ...] | None = None) -> Assembly:
-        """Return what answers for ``name/vN``, or for the newest version of ``name``; one object until a refresh.
+        """Return what answers for ``name/vN``, or for the newest version of ``name``; one object while its plan stays.
 
         Args:
             service: name, with or without version.
@@ -72,16 +92,30 @@ class PlanFolder:
             UnknownServiceError: there is no such plan.
             RequestError: the service has no such feature.
         """
-        read = self._read
-        assembly = read.assemblies.get(service) or read.newest.get(service)
+        catalog = self._catalog
+        assembly = catalog.assemblies.get(service) or catalog.newest.get(service)
         if assembly is None:
-            known = f"there are {', '.join(read.assemblies)}" if read.assemblies else _NO_PLANS
-            raise UnknownServiceError("service", f"no feature service {service!r}; {known}")
-        if features is None:
-            return assembly
-        wanted = (assembly.plan.full_name, features)
-        if wanted not in read.selections:
-            if len(read.selections) >= _MOST_SELECTIONS:
-                read.selections.clear()
-            read.selections[wanted] = Assembly(select_features(assembly.plan, features))
-        return read.selections[wanted]
+            known = f"there are {', '.join(catalog.assemblies)}" if catalog.assemblies else _NO_PLANS
+            raise UnknownServiceError(
+                "service", "; ".join([f"no feature service {service!r}", known, *catalog.problems.values()])
+            )
+        return assembly if features is None else assembly.only(features)
+
+
+def _signatures(folder: Path) -> Iterable[tuple[Path, _Signature]]:
+    for path in sorted(folder.glob("*.json")):
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            continue  # it went away meanwhile
+        yield path, (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+
+
+def _look(path: Path, signature: _Signature, known: _File | None) -> _File:
+    if known is not None and known.signature == signature:
+        return known
+    try:
+        return _File(signature, Assembly(read_plan(path)), None)
+    except (FeatureStoreError, ValueError, OSError) as error:
+        problem = str(error) if isinstance(error, PlanError) else f"plan file {path.name} cannot be used: {error}"
+        return _File(signature, None if known is None else known.assembly, problem)

@@ -9,7 +9,7 @@ from pathlib import Path
 from feature_assets.declarations import Declarations
 from feature_store import FeatureService
 from feature_store.engines.polars.finish import empty_values
-from feature_store.errors import FeatureStoreError, FingerprintError, InputError
+from feature_store.errors import FingerprintError, InputError
 from feature_store.plans import PlanView, ServicePlan, plan_path, read_plans, write_plan
 from feature_store.services import compile_plan
 
@@ -41,9 +41,10 @@ def apply_plans(declarations: Declarations, folder: Path, *, allow_redefined: bo
         allow_redefined: write plans although a feature means something else than in the plans that are there.
 
     Raises:
+        PlanError: a file in the folder is no plan.
         FingerprintError: a feature was changed without a new version of its view: what is stored is of the former one.
     """
-    former = _former_plans(folder)
+    former = read_plans(folder)
     plans = {name: compile_service(service) for name, service in declarations.services.items()}
     if not allow_redefined:
         _refuse_redefined(former, plans.values())
@@ -64,19 +65,12 @@ def applied_plan(folder: Path, service: FeatureService) -> ServicePlan:
     """Return the plan that servers read for a service.
 
     Raises:
-        InputError: none was written yet.
+        InputError: none was written yet, or a file in the folder is no plan.
     """
-    plan = _former_plans(folder).get(service.full_name)
+    plan = read_plans(folder).get(service.full_name)
     if plan is None:
         raise InputError(f"{service.full_name} has no plan in {folder}: run `features apply`")
     return plan
-
-
-def _former_plans(folder: Path) -> dict[str, ServicePlan]:
-    try:
-        return read_plans(folder)
-    except (FeatureStoreError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"a plan in {folder} cannot be read ({error}): delete it and run `features apply`") from error
 
 
 def _apply(folder: Path, former: ServicePlan | None, plan: ServicePlan) -> PlanChange:

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, cast
 import orjson
 
 from feature_store.errors import FeatureStoreError
-from serving.plan_folder import PlanFolder
+from serving.plan_folder import PLAN_SECONDS, PlanFolder
 from serving.requests import RequestError, read_keys
 from serving.server.batching import MicroBatcher
 from serving.server.responses import (
@@ -28,14 +28,11 @@ from serving.server.responses import (
 )
 from serving.stores.async_reader import AsyncOnlineReader
 
-PLAN_SECONDS: Final = 1.0
-"""How often the plans folder is looked at."""
-
 MOST_ENTITIES: Final = 10_000
 """Entities in one request: more would keep the requests of others waiting."""
 
 _FEATURES: Final = re.compile(r"/v1/services/([^/]+(?:/v[1-9][0-9]*)?)/features")
-_SERVER_ERRORS: Final = 500
+_INTERNAL_ERROR: Final = 500
 _PATHS_KEPT: Final = 1024
 _BODY_FIELDS: Final = ("keys", "features")
 _logger: Final = logging.getLogger("serving.server")
@@ -98,7 +95,7 @@ class FeatureServer:
             response = await self._respond(scope, transport)
         except (HttpError, FeatureStoreError) as error:
             response = error_response(error)
-            if response.status >= _SERVER_ERRORS:
+            if response.status == _INTERNAL_ERROR:
                 _logger.error("%s %s: %s", scope.method, scope.path, error)
         except Exception:
             _logger.exception("%s %s failed", scope.method, scope.path)
@@ -141,10 +138,12 @@ class FeatureServer:
         return features_json(keys, answer)
 
     async def _ready(self) -> Response:
-        if not self._plans.plans:
-            raise HttpError(503, "plans", "no service plan is loaded: run `features apply`")
+        plans, problems = self._plans.plans, self._plans.problems
+        if not plans:
+            raise HttpError(503, "plans", "; ".join(["no plan is loaded: run `features apply`", *problems.values()]))
         await self._reader.ping()
-        return json_response({"status": "ready", "services": len(self._plans.plans)})
+        unusable = {"unusable_plans": problems} if problems else {}
+        return json_response({"status": "ready", "services": len(plans), **unusable})
 
     async def _watch(self) -> None:
         while True:
@@ -153,10 +152,14 @@ class FeatureServer:
 
     def _refresh(self) -> None:
         try:
-            if self._plans.refresh():
-                _logger.info("plans: %s", ", ".join(plan.full_name for plan in self._plans.plans))
-        except (FeatureStoreError, OSError, ValueError, KeyError, TypeError):
-            _logger.exception("the plans folder cannot be read; the plans read before stay in use")
+            changed = self._plans.refresh()
+        except Exception:
+            _logger.exception("the plans folder cannot be looked at; the plans read before stay in use")
+            return
+        if changed:
+            _logger.info("plans: %s", ", ".join(plan.full_name for plan in self._plans.plans))
+            for problem in self._plans.problems.values():
+                _logger.error("%s", problem)
 
 
 @lru_cache(_PATHS_KEPT)

@@ -95,5 +95,5 @@ def test_a_feature_renamed_and_changed_at_once_is_refused(tmp_path):
 def test_a_plan_that_cannot_be_read_is_named(tmp_path):
     for text in ("{", "{}", '{"format": 1}'):
         (tmp_path / "broken.v1.json").write_text(text)
-        with pytest.raises(InputError, match="cannot be read"):
+        with pytest.raises(InputError, match=r"broken\.v1\.json cannot be used.*delete it and run `features apply`"):
             apply_plans(only(CHURN), tmp_path)

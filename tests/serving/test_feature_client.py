@@ -18,9 +18,10 @@ import pytest
 import redis
 
 from feature_store.errors import FingerprintError, InputError
-from feature_store.plans import PlanFeature, PlanOutput, write_plan
+from feature_store.plans import PlanFeature, PlanOutput, plan_path, write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
+from serving.plan_folder import PlanFolder
 from serving.requests import RequestError, UnknownServiceError
 from serving.stores.connection import READ_TIMEOUT, connect
 from serving.stores.errors import StoreUnavailableError
@@ -193,6 +194,11 @@ def test_one_round_trip_for_all_views(client: FeatureClient, valkey: str) -> Non
     assert "cmdstat_get" not in commands
 
 
+def with_output(**changes: Any) -> str:
+    plan = service_plan(service="broken")
+    return replace(plan, outputs=(replace(plan.outputs[0], **changes), *plan.outputs[1:])).to_json()
+
+
 def test_features_subset_keeps_the_order_asked_for_and_reads_no_other_view(client: FeatureClient, valkey: str) -> None:
     load_spend(valkey, [3])
     vectors = client.get_features(
@@ -208,6 +214,74 @@ def test_the_newest_version_is_served_when_none_is_named_and_new_plans_are_seen(
     client = FeatureClient(plans, valkey)
     assert client.get_features("churn", keys_of([3])).version == 10
     assert client.get_features("churn/v2", keys_of([3])).version == 2
+
+
+BROKEN_PLANS = {
+    "half a file": '{"format": 1, "serv',
+    "no object": "[]",
+    "no fields": '{"format": 1}',
+    "another format": '{"format": 99}',
+    "a view that is not there": with_output(view=9),
+    "a feature that is not there": with_output(feature="nope"),
+    "a type that is none": with_output(dtype="Int65"),
+    "no text": b"\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("content", BROKEN_PLANS.values(), ids=BROKEN_PLANS)
+def test_a_broken_plan_file_concerns_its_own_service_alone(plans: Path, valkey: str, content: str | bytes) -> None:
+    load_spend(valkey, [3])
+    broken = plans / "broken.v1.json"
+    broken.write_bytes(content if isinstance(content, bytes) else content.encode())
+    client = FeatureClient(plans, valkey)
+    assert client.get_features("churn", keys_of([3])).to_dict()["household_spend__baskets"] == [3]
+    with pytest.raises(UnknownServiceError, match=r"no feature service 'broken'.*broken\.v1\.json cannot be used"):
+        client.get_features("broken", keys_of([3]))
+
+
+def test_the_last_good_version_of_a_plan_stays_in_use(plans: Path) -> None:
+    folder = PlanFolder(plans)
+    assert folder.refresh()
+    good = folder.find("churn")
+    path = plan_path(plans, "churn", 1)
+    for content in ("[]", '{"format": 1, "serv'):
+        path.write_text(content)
+        assert folder.refresh()
+        assert not folder.refresh(), "it is looked at once"
+        assert folder.find("churn") is good
+        assert "churn.v1.json cannot be used" in folder.problems["churn.v1.json"]
+    write_plan(plans, replace(service_plan(), owner="stores"))
+    assert folder.refresh()
+    assert (folder.find("churn").plan.owner, folder.problems) == ("stores", {})
+    path.unlink()
+    assert folder.refresh()
+    assert folder.plans == []
+
+
+def test_plans_that_did_not_change_are_not_read_again(plans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in range(2, 6):
+        write_plan(plans, service_plan(version))
+    folder = PlanFolder(plans)
+    folder.refresh()
+    before = {version: folder.find(f"churn/v{version}", ("weekday_now",)) for version in range(1, 6)}
+    write_plan(plans, replace(service_plan(3), owner="stores"))
+    write_plan(plans, service_plan(7))
+    read: list[str] = []
+    text_of = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path: read.append(path.name) or text_of(path))
+    assert folder.refresh()
+    assert sorted(read) == ["churn.v3.json", "churn.v7.json"]
+    after = {version: folder.find(f"churn/v{version}", ("weekday_now",)) for version in range(1, 6)}
+    assert {version for version in before if before[version] is not after[version]} == {3}
+    assert folder.find("churn").plan.version == 7
+
+
+def test_plans_stay_in_use_while_their_folder_is_away(plans: Path) -> None:
+    folder = PlanFolder(plans)
+    folder.refresh()
+    plans.rename(plans.with_name("elsewhere"))
+    assert not folder.refresh()
+    assert folder.find("churn").plan.version == 1
 
 
 def test_other_forms_of_the_answer(client: FeatureClient, valkey: str) -> None:

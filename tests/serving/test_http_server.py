@@ -213,20 +213,30 @@ def test_services_are_listed(http: httpx.Client) -> None:
     assert services[0]["features"]["household_spend__embedding"] == "Vector[2]"
 
 
-def test_new_plans_are_served_and_broken_ones_change_nothing(tmp_path: Path, valkey: str) -> None:
+def test_new_plans_are_served_and_broken_ones_concern_themselves_alone(tmp_path: Path, valkey: str) -> None:
     load_spend(valkey, [3])
+    (tmp_path / "broken.v1.json").write_text('{"format": 1, "serv')
     process, http = start_server(tmp_path, valkey)
+
+    def version() -> int:
+        return post(http, {"keys": keys_of([3])}).json()["version"]
+
     try:
         assert http.get("/ready").status_code == 503
         assert http.get("/ready").json()["error"]["field"] == "plans"
+        assert "broken.v1.json" in http.get("/ready").json()["error"]["message"]
         write_plan(tmp_path, service_plan())
         wait_until(lambda: http.get("/ready").status_code == 200)
-        (tmp_path / "broken.v1.json").write_text('{"format": 1, "serv')
+        assert version() == 1
+        (tmp_path / "broken.v1.json").write_text("[]")
         write_plan(tmp_path, service_plan(2))
-        time.sleep(2.5)
-        assert post(http, {"keys": keys_of([3])}).json()["version"] == 1
+        wait_until(lambda: version() == 2)
+        ready = http.get("/ready").json()
+        assert (ready["status"], ready["services"], list(ready["unusable_plans"])) == ("ready", 2, ["broken.v1.json"])
         (tmp_path / "broken.v1.json").unlink()
-        wait_until(lambda: post(http, {"keys": keys_of([3])}).json()["version"] == 2)
+        wait_until(lambda: "unusable_plans" not in http.get("/ready").json())
+        write_plan(tmp_path, service_plan(3))
+        wait_until(lambda: version() == 3)
     finally:
         stop_server(process, http)
 
