@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from feature_store.engines.polars.finish import empty_values
 from feature_store.plans import write_plan
 from feature_store.rows import LayoutField, RowLayout
 from feature_store.services import compile_plan
+from serving.stores.embedded import free_port
 from serving.stores.writer import Chunk, LoadReport, OnlineWriter, Snapshot
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -45,13 +45,6 @@ def valkey() -> Iterator[str]:
     """Run an empty server that saves nothing, on a free port, and yield its URL."""
     with ValkeyServer(port=free_port(), save="", appendonly="no") as server:
         yield f"{server.connection_url}/0"
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @cache

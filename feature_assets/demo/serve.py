@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
@@ -25,6 +24,7 @@ from feature_store.views import FeatureView
 from resources.project import project_resources
 from resources.settings import Settings, project_root
 from serving.client import FeatureClient
+from serving.stores.embedded import free_port
 from serving.stores.sync import is_synced
 from serving.stores.writer import OnlineWriter
 
@@ -57,7 +57,7 @@ def feature_server(settings: Settings, url: str) -> Iterator[str]:
     Raises:
         RuntimeError: it does not become ready; the message holds its log.
     """
-    port = _free_port()
+    port = free_port()
     log = settings.state / "feature_server.log"
     with log.open("w") as output:
         command = server_command(settings, url, port)
@@ -105,12 +105,6 @@ def _load_run(view: FeatureView, now: datetime) -> RangeRun:
     served = complete_until(view.cadence, now - waiting) - timedelta(microseconds=view.cadence)
     keys = partition_key(served, view.cadence), partition_key(newest, view.cadence)
     return RangeRun(view.name, location_of(view), (f"online/{view.full_name}",), *keys, 1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _ready(base: str, process: subprocess.Popen[bytes]) -> bool:

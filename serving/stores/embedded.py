@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -43,8 +44,13 @@ def ensure_embedded(folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
         port = _recorded_port(folder)
-        if port is not None and _process_id(folder, port) is not None:
+        if port is not None and _serves(folder, port):
             return _url(port)
+        process = _live_process(folder)
+        if port is not None and process is not None and _came_up(folder, port):
+            return _url(port)
+        if process is not None:
+            _stop(folder, process)
         return _url(_start(folder, port))
 
 
@@ -59,28 +65,57 @@ def stop_embedded(folder: Path) -> None:
         return
     with _locked(folder):
         port = _recorded_port(folder)
-        process = _process_id(folder, port) if port is not None else None
-        if port is None or process is None:
-            return
-        os.kill(process, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while _listens(port) or _pid_file(folder).exists():
-            if time.monotonic() > deadline:
-                raise StoreError(f"the embedded Valkey in {folder} (process {process}) does not stop: see valkey.log")
-            time.sleep(0.02)
+        process = None if port is None else _process_id(folder, port)
+        process = process or _live_process(folder)
+        if process is not None:
+            _stop(folder, process)
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
 
 
 def _url(port: int) -> str:
     return f"redis://{HOST}:{port}/0"
 
 
+def _recorded_port(folder: Path) -> int | None:
+    """Return the port of the server that was last started, or whose start was begun; None: there is no record of it."""
+    return _number(_config_file(folder), r"^port (\d+)$")
+
+
+def _live_process(folder: Path) -> int | None:
+    """Return the server's process, perhaps one that answers nobody yet; None: the one on record is gone."""
+    process = _number(_pid_file(folder), r"^(\d+)$")
+    return process if process is not None and _works_in(folder, process) else None
+
+
+def _works_in(folder: Path, process: int) -> bool:
+    """Whether a process is alive and, where the system tells, works in a folder: ids are given to others again."""
+    try:
+        os.kill(process, 0)
+        return not Path("/proc/self/cwd").exists() or Path(f"/proc/{process}/cwd").readlink() == folder
+    except OSError:
+        return False
+
+
+def _number(path: Path, pattern: str) -> int | None:
+    """Return the number in a file; what cannot be read is no record."""
+    if not path.exists():
+        return None
+    found = re.search(pattern, path.read_text(errors="replace"), re.MULTILINE)
+    return None if found is None else int(found[1])
+
+
+def _config_file(folder: Path) -> Path:
+    return folder / "valkey.conf"
+
+
 def _pid_file(folder: Path) -> Path:
     return folder / "valkey.pid"
-
-
-def _recorded_port(folder: Path) -> int | None:
-    path = folder / "port"
-    return int(path.read_text()) if path.exists() else None
 
 
 @contextmanager
@@ -117,14 +152,19 @@ def _served_folder(config: dict[Any, Any]) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _start(folder: Path, preferred: int | None) -> int:
+def _serves(folder: Path, port: int) -> bool:
+    return _process_id(folder, port) is not None
+
+
+def _start(folder: Path, recorded: int | None) -> int:
+    """Start the server on the recorded port, where one that nobody knows of keeps it from starting, or a free one."""
     for attempt in range(_PORTS_TRIED):
-        port = preferred if preferred is not None and attempt == 0 and not _listens(preferred) else _free_port()
+        port = recorded if recorded is not None and attempt == 0 and not _listens(recorded) else free_port()
         _pid_file(folder).unlink(missing_ok=True)
         _write_config(folder, port)
         # Valkey detaches itself (daemonize), so the process belongs to nobody who could leave it behind as a zombie.
         started = subprocess.run(
-            [str(get_binary_path()), str(folder / "valkey.conf")],
+            [str(get_binary_path()), str(_config_file(folder))],
             cwd=folder,
             capture_output=True,
             text=True,
@@ -133,7 +173,6 @@ def _start(folder: Path, preferred: int | None) -> int:
         if started.returncode != 0:
             raise StoreUnavailableError(f"the embedded Valkey does not start: {started.stdout}{started.stderr}")
         if _came_up(folder, port):
-            (folder / "port").write_text(str(port))
             return port
     log = (folder / "valkey.log").read_text(errors="replace")[-2000:]
     raise StoreUnavailableError(f"the embedded Valkey in {folder} does not start; its log ends:\n{log}")
@@ -143,32 +182,25 @@ def _came_up(folder: Path, port: int) -> bool:
     deadline = time.monotonic() + START_SECONDS
     grace = time.monotonic() + 5
     while time.monotonic() < deadline:
-        if _process_id(folder, port) is not None:
+        if _serves(folder, port):
             return True
-        if time.monotonic() > grace and not _alive(folder):
+        if time.monotonic() > grace and _live_process(folder) is None:
             return False
         time.sleep(0.02)
     return False
 
 
-def _alive(folder: Path) -> bool:
-    path = _pid_file(folder)
-    if not path.exists():
-        return False
-    try:
-        os.kill(int(path.read_text()), 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
+def _stop(folder: Path, process: int) -> None:
+    os.kill(process, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _works_in(folder, process):
+        if time.monotonic() > deadline:
+            raise StoreError(f"the embedded Valkey in {folder} (process {process}) does not stop: see valkey.log")
+        time.sleep(0.02)
 
 
 def _write_config(folder: Path, port: int) -> None:
+    """Write down how the server is started, before it is: whoever comes after a crash finds it by its port."""
     settings = {
         "bind": HOST,
         "protected-mode": "yes",
@@ -181,4 +213,6 @@ def _write_config(folder: Path, port: int) -> None:
         "appendonly": "yes",
         "appendfsync": "everysec",
     }
-    (folder / "valkey.conf").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+    partial = folder / "valkey.conf.partial"
+    partial.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+    partial.replace(_config_file(folder))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def test_another_server_on_the_recorded_port_is_left_alone(folder: Path, tmp_pat
     stranger = ensure_embedded(other)
     try:
         folder.mkdir(parents=True)
-        (folder / "port").write_text(stranger.rsplit(":", 1)[1].split("/")[0])
+        (folder / "valkey.conf").write_text(f"port {stranger.rsplit(':', 1)[1].split('/')[0]}\n")
         url = ensure_embedded(folder)
         assert url != stranger
         assert process_id(url) != process_id(stranger)
@@ -93,6 +94,57 @@ def test_callers_at_once_share_one_server_that_outlives_them(folder: Path) -> No
     urls = {caller.communicate(timeout=120)[0].strip() for caller in callers}
     assert [caller.returncode for caller in callers] == [0, 0, 0]
     assert urls == {ensure_embedded(folder)}
+
+
+KILLED = """
+import os, pathlib, random, signal, sys, threading, time
+from serving.stores import embedded
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[2] == "at once":
+    embedded._came_up = die  # right after the server's process was started
+else:
+    threading.Thread(target=lambda: die(time.sleep(float(sys.argv[2]))), daemon=True).start()
+embedded.ensure_embedded(pathlib.Path(sys.argv[1]))
+"""
+
+
+def servers(folder: Path) -> list[int]:
+    """The Valkey processes that work in a folder."""
+    found: list[int] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink() == folder.resolve() and b"valkey" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+    return found
+
+
+@pytest.mark.parametrize("killed", ["at once", "0", "0.005", "0.01", "0.02", "0.03", "0.05"])
+def test_a_caller_killed_while_it_starts_the_server_leaves_no_second_one(folder: Path, killed: str) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(folder), killed], check=False, timeout=60)
+    assert done.returncode in (0, -signal.SIGKILL)
+    url = ensure_embedded(folder)
+    time.sleep(0.5)
+    assert servers(folder) == [process_id(url)]
+    assert ensure_embedded(folder) == url
+    stop_embedded(folder)
+    assert servers(folder) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"port none\n", b"\xff\xfe"])
+@pytest.mark.parametrize("running", [True, False])
+def test_records_that_cannot_be_read_are_as_none(folder: Path, content: bytes, running: bool) -> None:
+    url = ensure_embedded(folder)
+    load(url, [1], snapshot(now() - DAY), factor=3)
+    if not running:
+        stop_embedded(folder)
+    for name in ("valkey.conf", "valkey.pid") if not running else ("valkey.conf",):
+        (folder / name).write_bytes(content)
+    url = ensure_embedded(folder)
+    assert servers(folder) == [process_id(url)]
+    assert baskets(OnlineReader(url), [1]) == [3]
 
 
 def test_it_listens_on_loopback_only(folder: Path) -> None:
