@@ -30,7 +30,8 @@ from feature_store.plans import write_plan
 from feature_store.rows import LayoutField, RowLayout
 from feature_store.services import compile_plan
 from serving.stores.embedded import free_port
-from serving.stores.writer import Chunk, LoadReport, OnlineWriter, Snapshot
+from serving.stores.snapshot import Chunk, Snapshot
+from serving.stores.writer import LoadReport, OnlineWriter
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 _HOUR = 3_600_000_000

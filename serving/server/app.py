@@ -141,7 +141,7 @@ class FeatureServer:
         plans, problems = self._plans.plans, self._plans.problems
         if not plans:
             raise HttpError(503, "plans", "; ".join(["no plan is loaded: run `features apply`", *problems.values()]))
-        await self._reader.ping()
+        await self._reader.check()
         unusable = {"unusable_plans": problems} if problems else {}
         return json_response({"status": "ready", "services": len(plans), **unusable})
 

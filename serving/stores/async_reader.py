@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from serving.stores.errors import StoreError
+from serving.stores.eviction import policy_in, refuse_eviction
 from serving.stores.multi_get import MultiGet, RowsRead, RowsWanted
 from serving.stores.pointers import Pointers
+from serving.stores.resp import pack
 from serving.stores.resp_client import RespClient
 
-_PING: Final = b"*1\r\n$4\r\nPING\r\n"
+_MEMORY: Final = pack((b"INFO", b"memory"))
 
 
 class AsyncOnlineReader:
@@ -24,6 +26,7 @@ class AsyncOnlineReader:
     """
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._client = RespClient(url)
         self._pointers = Pointers()
 
@@ -35,13 +38,14 @@ class AsyncOnlineReader:
             reading.take([] if command is None else await self._client.execute(command))
         return reading.outcomes()
 
-    async def ping(self) -> None:
-        """Ask the store for a sign of life.
+    async def check(self) -> None:
+        """Ask the store for a sign of life, and whether its answers can be relied on.
 
         Raises:
             StoreUnavailableError: it does not answer.
+            StoreError: it evicts rows.
         """
-        await self._client.execute(_PING)
+        refuse_eviction(self._url, policy_in(await self._client.execute(_MEMORY)))
 
     async def close(self) -> None:
         """Close the connection."""

@@ -1,90 +1,112 @@
-"""Writing rows as fast as the server takes them: RESP built for thousands of rows at once, in fenced transactions.
+"""Rows of a generation by the thousand: RESP built for all of them at once, and a pipeline that never waits for one.
 
-Each transaction watches the view's fence, sees that the lease is still ours, and writes the index of a chunk together
-with its rows; so a loader that was fenced off, even between its check and its write, writes nothing at all.
+The index of a chunk is written together with its rows, so that every row that ever was written is found again.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, Final
 
 import numpy as np
 import redis
 
 from feature_store.columns import Array
+from feature_store.errors import InputError
 from feature_store.ragged import Ragged, from_lengths, gather, join_columns
-from serving.stores.keys import chunks_key, fence_key, lease_key, pack_chunk, row_keys
+from serving.stores.fenced import FencedTransactions
+from serving.stores.keys import chunks_key, fence_key, lease_key, pack_chunk, row_keys, unpack_chunk
 from serving.stores.lease import lease_lost
 from serving.stores.resp import pack
 
 ROWS_PER_TRANSACTION: Final = 1024
 """Few enough that other clients wait less than about a millisecond, enough to amortise the round trip."""
 
-_REPLIES_TO_WRITE: Final = 3  # OK to MULTI, then QUEUED twice
-_EXEC: Final = b"*1\r\n$4\r\nEXEC\r\n"
-_MULTI: Final = b"*1\r\n$5\r\nMULTI\r\n"
+_CHUNKS_UNDER_WAY: Final = 16
+"""Chunks that are being dropped at once."""
 
 
-class FencedWriter:
-    """Writes the rows of one generation over a connection of its own. Used as a context manager."""
+class GenerationWriter:
+    """Writes the rows of one generation. Used as a context manager."""
 
     def __init__(self, client: redis.Redis, view: str, generation: int) -> None:
-        self._pool: Any = client.connection_pool
         self._view = view
         self._generation = generation
         self._chunks = 0
-        self._unread = 0
-        self._watch = pack((b"WATCH", fence_key(view))) + pack((b"GET", lease_key(view)))
+        self._transactions = FencedTransactions(
+            client, fence_key(view), lease_key(view), generation, lambda: lease_lost(view, generation)
+        )
 
-    def __enter__(self) -> FencedWriter:
-        self._connection: Any = self._pool.get_connection()
-        self._connection.send_packed_command([self._watch])
+    def __enter__(self) -> GenerationWriter:
+        self._transactions.__enter__()
         return self
 
-    def __exit__(self, failure: object, *_: object) -> None:
-        # A failure leaves a transaction half told; the server forgets it, and the watch, with the connection.
-        self._connection.disconnect()
-        self._pool.release(self._connection)
+    def __exit__(self, *failure: object) -> None:
+        self._transactions.__exit__(*failure)
 
     def write(self, entities: Ragged, rows: Ragged) -> None:
         """Write rows under their encoded entity keys.
 
         Raises:
+            InputError: an entity comes twice.
             LeaseLostError: the lease is no longer ours.
         """
+        if len(set(entities.to_list())) != len(entities):
+            raise self._repeated()
         keys = row_keys(self._generation, entities)
         pairs = join_columns(len(keys), [*_bulk_strings(keys), *_bulk_strings(rows)])
         for start in range(0, len(keys), ROWS_PER_TRANSACTION):
             stop = min(start + ROWS_PER_TRANSACTION, len(keys))
-            index = (
-                chunks_key(self._view, self._generation),
-                b"%d" % self._chunks,
-                pack_chunk(entities.take(start, stop)),
-            )
-            head = _MULTI + pack((b"HSET", *index)) + b"*%d\r\n$4\r\nMSET\r\n" % (2 * (stop - start) + 1)
-            self._settle()
-            self._connection.send_packed_command([head, pairs.take(start, stop).buffer, _EXEC + self._watch])
-            self._unread = _REPLIES_TO_WRITE + 1
+            index = (chunks_key(self._view, self._generation), b"%d" % self._chunks)
+            head = pack((b"HSET", *index, pack_chunk(entities.take(start, stop))))
+            # Rows that are there already, of an earlier chunk, keep MSETNX from writing any.
+            rows_of_chunk = b"*%d\r\n$6\r\nMSETNX\r\n" % (2 * (stop - start) + 1), pairs.take(start, stop).buffer
+            self._check(self._transactions.send(2, [head, *rows_of_chunk]))
             self._chunks += 1
 
     def finish(self) -> None:
         """Wait until the server has taken everything.
 
         Raises:
+            InputError: an entity comes twice.
             LeaseLostError: the lease is no longer ours.
         """
-        self._settle()
+        self._check(self._transactions.settle())
 
-    def _settle(self) -> None:
-        """Read the replies to the last transaction and to the watch that followed it."""
-        for place in range(self._unread):
-            reply = self._connection.read_response()
-            if place == _REPLIES_TO_WRITE and reply is None:
-                raise lease_lost(self._view, self._generation)
-        self._unread = 0
-        self._connection.read_response()
-        if self._connection.read_response() != b"%d" % self._generation:
-            raise lease_lost(self._view, self._generation)
+    def _check(self, replies: list[Any]) -> None:
+        if replies and not replies[1]:
+            raise self._repeated()
+
+    def _repeated(self) -> InputError:
+        return InputError(f"{self._view}: an entity comes twice in the snapshot; leave one row per entity in it")
+
+
+def drop_rows(client: redis.Redis, view: str, generation: int) -> None:
+    """Delete the rows of a generation that left the pointer. It can be repeated, and done by two at once."""
+    index = chunks_key(view, generation)
+    untyped: Any = client
+    count: int = untyped.hlen(index)
+    pool: Any = client.connection_pool
+    connection = pool.get_connection()
+    try:
+        unread: deque[int] = deque()
+        for start in range(0, count, _CHUNKS_UNDER_WAY):
+            numbers = [str(chunk) for chunk in range(start, min(start + _CHUNKS_UNDER_WAY, count))]
+            chunks = [unpack_chunk(value) for value in untyped.hmget(index, numbers) if value is not None]
+            connection.send_packed_command([part for chunk in chunks for part in _unlink(row_keys(generation, chunk))])
+            unread.append(len(chunks))
+            while len(unread) > 1 or (unread and start + _CHUNKS_UNDER_WAY >= count):
+                for _ in range(unread.popleft()):
+                    connection.read_response()
+    finally:
+        connection.disconnect()
+        pool.release(connection)
+    untyped.unlink(index)
+
+
+def _unlink(keys: Ragged) -> list[Array | bytes]:
+    """Return the command, in RESP, that deletes keys."""
+    return [b"*%d\r\n$6\r\nUNLINK\r\n" % (len(keys) + 1), join_columns(len(keys), _bulk_strings(keys)).buffer]
 
 
 def _bulk_strings(values: Ragged) -> list[Ragged | bytes]:

@@ -11,6 +11,9 @@ from feature_store.rows import RowLayout
 from feature_store.streams.packed import TileLayout
 from serving.stores.records import read_record
 
+READER_LAG: Final = 60_000_000
+"""How far a reader's clock may be behind the store's, microseconds: so long a generation outlives its succession."""
+
 
 @dataclass(frozen=True)
 class Generation:
@@ -87,11 +90,14 @@ def select(generations: Iterable[Generation], time: int) -> Generation | None:
 
 
 def outdated(generations: Iterable[Generation], time: int) -> list[Generation]:
-    """Return the generations that no request at ``time`` or later is served from, highest rank first."""
-    listed = list(generations)
+    """Return the generations that no reader whose clock is at ``time``, less ``READER_LAG``, or later is served from.
+
+    The one of the highest rank comes first.
+    """
+    listed, oldest = list(generations), time - READER_LAG
     behind = [
         each
         for each in listed
-        if any(other.rank > each.rank and other.available_at < max(each.available_at + 1, time) for other in listed)
+        if any(other.rank > each.rank and other.available_at < max(each.available_at + 1, oldest) for other in listed)
     ]
     return sorted(behind, key=lambda each: each.rank, reverse=True)

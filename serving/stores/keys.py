@@ -21,6 +21,11 @@ def pointer_key(view: str) -> bytes:
     return _control_key(view, "generations")
 
 
+def rejected_key(view: str) -> bytes:
+    """Where the snapshots of a view are listed that somebody rejected."""
+    return _control_key(view, "rejected")
+
+
 def lease_key(view: str) -> bytes:
     """Holds the generation id of the loader at work; expires when that loader stops renewing it."""
     return _control_key(view, "lease")

@@ -12,17 +12,16 @@ import redis
 from redis.exceptions import RedisError
 
 from serving.stores.errors import LeaseHeldError, LeaseLostError
-from serving.stores.keys import GENERATION_COUNTER, fence_key, lease_key, started_key
+from serving.stores.keys import GENERATION_COUNTER, fence_key, lease_key
 
 LEASE_SECONDS: Final = 10.0
 """How long a lease outlives the last sign of life of its holder."""
 
 _ACQUIRE: Final = """
 if ARGV[2] ~= 'force' and redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-local id = redis.call('INCR', KEYS[4])
+local id = redis.call('INCR', KEYS[3])
 redis.call('SET', KEYS[1], id, 'PX', ARGV[1])
 redis.call('SET', KEYS[2], id)
-redis.call('SADD', KEYS[3], id)
 return id
 """
 _RENEW: Final = (
@@ -68,7 +67,7 @@ def lease_lost(view: str, generation: int) -> LeaseLostError:
 
 
 def _acquire(client: redis.Redis, view: str, seconds: float, force: bool) -> int:
-    keys = (lease_key(view), fence_key(view), started_key(view), GENERATION_COUNTER)
+    keys = (lease_key(view), fence_key(view), GENERATION_COUNTER)
     deadline = time.monotonic() + seconds * 1.2
     while True:
         acquired: Any = client.eval(_ACQUIRE, len(keys), *keys, round(seconds * 1000), "force" if force else "")

@@ -27,7 +27,7 @@ from feature_store.streams.plan import StreamPlan, level_name
 from feature_store.streams.tiles import StreamTiles
 from feature_store.views import FeatureView
 from feature_store.windows import Window
-from serving.stores.writer import Chunk, Snapshot
+from serving.stores.snapshot import Chunk, Snapshot
 
 _ENTITIES_PER_CHUNK: Final = 50_000
 

@@ -23,8 +23,9 @@ from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
 from feature_store.rows import LayoutField, RowLayout
 from feature_store.views import FeatureView
+from serving.stores.snapshot import Chunk, Snapshot
 from serving.stores.stream_sync import BatchTiles
-from serving.stores.writer import Chunk, LoadReport, OnlineWriter, Snapshot
+from serving.stores.writer import LoadReport, OnlineWriter
 
 Progress = Callable[[str], None]
 
@@ -84,9 +85,8 @@ def is_synced(store: OfflineStore, view: FeatureView, writer: OnlineWriter, now:
         FingerprintError: as ``sync_view``.
     """
     partitions = _table(store, view).ledger.partitions()
-    live = {(g.as_of, g.content_hash, g.layout, g.tiles) for g in writer.generations(view.full_name)}
     snapshots = [_snapshot(view, partitions, row) for row in _wanted(partitions, now)[1].iter_rows(named=True)]
-    return all((s.as_of, s.content_hash, s.layout, s.tiles) in live for s in snapshots if s is not None)
+    return not any(writer.needs(view.full_name, snapshot) for snapshot in snapshots if snapshot is not None)
 
 
 def _table(store: OfflineStore, view: FeatureView) -> PartitionedTable:
@@ -121,8 +121,7 @@ def _load(
             progress(f"{view.full_name} as of {partition['as_of']}: {written}{of_all} rows loaded")
 
     report = writer.load(view.full_name, snapshot, _chunks(view, opened, row), told)
-    is_live = any(g.id == report.generation and g.as_of == snapshot.as_of for g in writer.generations(view.full_name))
-    if is_live and partition["generation"] != report.generation:
+    if report.as_of == snapshot.as_of and partition["generation"] != report.generation:
         assert opened.version is not None
         published_at = from_microseconds(report.published_at)
         ledger.mark_published(partition["as_of"], published_at, report.generation, opened.version)

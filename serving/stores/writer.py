@@ -3,69 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from feature_store.columns import Column
 from feature_store.dtypes import Int64, String
 from feature_store.entity_keys import encode_keys
 from feature_store.errors import InputError
 from feature_store.ragged import Ragged
-from feature_store.rows import RowLayout
-from feature_store.streams.packed import TileLayout
-from serving.stores.bulk import FencedWriter
+from serving.stores.bulk import GenerationWriter
 from serving.stores.connection import WRITE_TIMEOUT, connect, told_plainly
 from serving.stores.errors import StoreError
-from serving.stores.generations import Generation, decode_generations, encode_generations, outdated, select
-from serving.stores.keys import (
-    chunks_key,
-    fence_key,
-    lease_key,
-    pointer_key,
-    row_keys,
-    row_prefix,
-    started_key,
-    unpack_chunk,
-)
-from serving.stores.lease import LEASE_SECONDS, hold_lease, lease_lost
+from serving.stores.eviction import POLICY, refuse_eviction
+from serving.stores.generations import Generation, outdated
+from serving.stores.lease import LEASE_SECONDS, hold_lease
+from serving.stores.publication import Publication
+from serving.stores.snapshot import Chunk, Content, Snapshot, in_steps
 from serving.stores.stream_rows import drop_stream
-
-Chunk = tuple[Sequence[Column], Mapping[str, Column] | Ragged]
-"""Key columns in the entity's order, and feature columns by name, of some of a snapshot's entities.
-
-Of a stream view, whose rows are packed tiles, those bytes stand in the place of the features.
-"""
-
-ROWS_PER_STEP: Final = 16_384
-"""Rows encoded at once: bounds the memory of a load whatever the size of its chunks."""
-
-_PUBLISH: Final = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[2], ARGV[2])
-if ARGV[3] ~= '' then redis.call('SET', ARGV[3], ARGV[4]) end
-for place = 5, #ARGV do redis.call('DEL', ARGV[place]) end
-return 1
-"""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What is loaded: the complete values of a view at one as-of.
-
-    Attributes:
-        as_of: microseconds UTC.
-        available_at: served to requests after this instant, microseconds UTC.
-        layout: of the rows; of a stream view, the features that can be merged from them.
-        content_hash: tells one content of the snapshot from another.
-        tiles: of a stream view, the layout of the tiles that its rows are.
-    """
-
-    as_of: int
-    available_at: int
-    layout: RowLayout
-    content_hash: str
-    tiles: TileLayout | None = None
+from serving.values import iso_instant
 
 
 @dataclass(frozen=True)
@@ -73,18 +29,33 @@ class LoadReport:
     """What a load did.
 
     Attributes:
-        generation: the live generation that holds the snapshot; where a newer snapshot is served, that one.
+        generation: the live generation that holds the snapshot; where another snapshot is served instead, that one.
+        as_of: of that generation, microseconds UTC.
         rows: entities in it.
         seconds: time taken.
-        skipped: nothing was written: the snapshot is live already, or a newer one is served.
+        skipped: nothing was written: the snapshot is live already, was rejected, or a newer one is served.
         published_at: the instant from which the generation can be served, microseconds UTC.
     """
 
     generation: int
+    as_of: int
     rows: int
     seconds: float
     skipped: bool
     published_at: int
+
+
+@dataclass(frozen=True)
+class RestoreReport:
+    """What a restore did.
+
+    Attributes:
+        served: the generation that is served again.
+        rejected: those that were served instead, or waited for their time.
+    """
+
+    served: Generation
+    rejected: tuple[Generation, ...]
 
 
 class OnlineWriter:
@@ -98,7 +69,7 @@ class OnlineWriter:
     def __init__(self, url: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
         self._url = url
         self._lease_seconds = lease_seconds
-        self._client = connect(url, WRITE_TIMEOUT)
+        self._client: Any = connect(url, WRITE_TIMEOUT)
 
     def close(self) -> None:
         """Close the connections."""
@@ -107,7 +78,17 @@ class OnlineWriter:
     def generations(self, view: str) -> tuple[Generation, ...]:
         """Return the live generations of a view: the previous one, the served one, those that wait for their time."""
         with told_plainly(self._url):
-            return self._generations(view)
+            return Publication(self._client, view).live
+
+    def rejected(self, view: str) -> frozenset[Content]:
+        """Return the snapshots of a view that were rejected."""
+        with told_plainly(self._url):
+            return Publication(self._client, view).rejected
+
+    def needs(self, view: str, snapshot: Snapshot) -> bool:
+        """Return whether ``load`` would write anything."""
+        with told_plainly(self._url):
+            return _standing(Publication(self._client, view), snapshot) is None
 
     def load(
         self,
@@ -118,9 +99,10 @@ class OnlineWriter:
     ) -> LoadReport:
         """Load a snapshot into a new generation and publish it; until then nothing that is served changes.
 
-        Loading the same snapshot again does nothing. The rows of generations that are no longer needed, and of loaders
-        that died, are dropped first, so the store holds two copies of the view while loading (and those that wait for
-        their time).
+        Loading the same snapshot again does nothing, and neither does loading one that was rejected. The rows of
+        generations that are no longer needed, and of loaders that died, are dropped first, so the store holds two
+        copies of the view while loading (and those that wait for their time, or that a reader whose clock is behind
+        may need).
 
         Args:
             view: full name of the view, ``namespace/name/vN``.
@@ -129,116 +111,102 @@ class OnlineWriter:
             progress: called with the number of rows written so far.
 
         Raises:
-            InputError: a column does not fit the layout, or a key is null.
+            InputError: a column does not fit the layout, a key is null, or an entity comes twice.
             LeaseHeldError: another loader is at work on the view.
             LeaseLostError: this process stopped for longer than its lease.
             StoreUnavailableError: the store does not answer.
+            StoreError: it would evict rows.
         """
         began = time.monotonic()
-        with (
-            told_plainly(self._url),
-            hold_lease(self._client, view, seconds=self._lease_seconds) as generation,
-        ):
-            standing = _standing(self._generations(view), snapshot)
-            if standing is not None:
-                self._client.srem(started_key(view), generation)
-                return LoadReport(standing.id, standing.rows, _since(began), True, standing.published_at)
-            live = self._generations(view)
-            self._publish(view, generation, live, drop=outdated(live, _now()))
-            self._drop_unlisted(view, generation)
-            rows = self._write(view, generation, snapshot, chunks, progress)
-            loaded_at = _now()
-            published_at = max(loaded_at, snapshot.available_at)
-            new = Generation(
-                generation,
-                snapshot.as_of,
-                snapshot.available_at,
-                published_at,
-                loaded_at,
-                rows,
-                snapshot.content_hash,
-                snapshot.layout,
-                snapshot.tiles,
-            )
-            live = (*self._generations(view), new)
-            self._publish(view, generation, live, drop=outdated(live, _now())[1:], new=new)
-            self._drop_unlisted(view, generation)
-            return LoadReport(generation, rows, _since(began), False, published_at)
+        with self._leased(view) as (token, publication):
+            refuse_eviction(self._url, self._client.info("memory")[POLICY])
+            generation = _standing(publication, snapshot)
+            skipped = generation is not None
+            if generation is None:
+                self._drop_outdated(token, publication)
+                publication.begin(token)
+                rows = self._write(view, token, snapshot, chunks, progress)
+                generation = snapshot.generation(token, rows, publication.now)
+                self._add(token, publication, generation)
+        return LoadReport(
+            generation.id,
+            generation.as_of,
+            generation.rows,
+            time.monotonic() - began,
+            skipped,
+            generation.published_at,
+        )
 
-    def restore(self, view: str, generation: int) -> None:
-        """Serve a live generation again instead of all newer ones, which are dropped. A load at work is stopped.
+    def restore(self, view: str, generation: int | None = None) -> RestoreReport:
+        """Serve an earlier generation again and reject all newer ones: they are dropped, and not loaded again.
+
+        A snapshot stays rejected until its content changes, or ``accept`` is called. A load at work is stopped.
 
         Args:
             view: full name of the view.
-            generation: one of ``generations(view)``.
+            generation: one of ``generations(view)``; None: the one before the served one.
 
         Raises:
-            StoreError: the generation is not live.
+            StoreError: the generation is not live, or none before the served one is.
         """
-        with (
-            told_plainly(self._url),
-            hold_lease(self._client, view, seconds=self._lease_seconds, force=True) as token,
-        ):
-            live = self._generations(view)
-            back = next((each for each in live if each.id == generation), None)
-            if back is None:
-                raise StoreError(
-                    f"{view}: generation {generation} is not live; those that are: {[each.id for each in live]}"
-                )
-            self._publish(view, token, live, drop=[each for each in live if each.rank > back.rank])
-            self._drop_unlisted(view, token)
-            self._client.srem(started_key(view), token)
+        with self._leased(view, force=True) as (token, publication):
+            back = _previous(view, publication) if generation is None else _live(view, publication, generation)
+            newer = sorted((each for each in publication.live if each.rank > back.rank), key=lambda each: each.rank)
+            rejected = publication.rejected | {(each.as_of, each.content_hash) for each in newer}
+            publication.publish(token, [each for each in publication.live if each not in newer], rejected)
+            publication.drop_unlisted()
+        return RestoreReport(back, tuple(newer))
+
+    def accept(self, view: str) -> frozenset[Content]:
+        """Let the snapshots be loaded again that were rejected, and return them."""
+        with self._leased(view) as (token, publication):
+            rejected = publication.rejected
+            publication.publish(token, publication.live, ())
+        return rejected
 
     def drop_view(self, view: str) -> None:
         """Remove everything of a view from the store. A load at work is stopped."""
+        with self._leased(view, force=True) as (token, publication):
+            publication.publish(token, (), ())
+            publication.drop_unlisted()
+            drop_stream(self._client, view)
+            publication.forget()
+
+    @contextmanager
+    def _leased(self, view: str, *, force: bool = False) -> Generator[tuple[int, Publication]]:
         with (
             told_plainly(self._url),
-            hold_lease(self._client, view, seconds=self._lease_seconds, force=True) as token,
+            hold_lease(self._client, view, seconds=self._lease_seconds, force=force) as token,
         ):
-            live = self._generations(view)
-            self._publish(view, token, live, drop=live)
-            self._drop_unlisted(view, token)
-            drop_stream(self._client, view)
-            self._client.delete(started_key(view), pointer_key(view), fence_key(view))
+            yield token, Publication(self._client, view)
 
-    def _generations(self, view: str) -> tuple[Generation, ...]:
-        value: Any = self._client.get(pointer_key(view))
-        try:
-            return decode_generations(value)
-        except StoreError:
-            # What nobody can read serves nobody: a load puts a pointer of its own in its place.
-            return ()
+    def _drop_outdated(self, token: int, publication: Publication) -> None:
+        """Make room: drop what no reader needs any more, and what loaders that died have left."""
+        gone = outdated(publication.live, publication.now)
+        if gone:
+            publication.publish(token, [each for each in publication.live if each not in gone], publication.rejected)
+        publication.drop_unlisted()
 
-    def _publish(
-        self,
-        view: str,
-        token: int,
-        live: Sequence[Generation],
-        *,
-        drop: Sequence[Generation],
-        new: Generation | None = None,
-    ) -> None:
-        """Write the pointer without what is dropped, if the lease is still ours, and vouch for the rows of ``new``.
-
-        Readers learn in the same instant that a dropped generation's rows can no longer be relied on.
-        """
-        kept = encode_generations(each for each in live if each not in drop)
-        vouched = (row_prefix(new.id), new.voucher) if new is not None else (b"", b"")
-        gone = [row_prefix(each.id) for each in drop]
-        if not self._client.eval(_PUBLISH, 2, lease_key(view), pointer_key(view), token, kept, *vouched, *gone):
-            raise lease_lost(view, token)
+    def _add(self, token: int, publication: Publication, new: Generation) -> None:
+        """Publish a generation; of those that it makes superfluous, the newest is kept to be restored."""
+        live = (*publication.live, new)
+        gone = outdated(live, publication.now)[1:]
+        rejected = {content for content in publication.rejected if content[0] != new.as_of}
+        publication.publish(token, [each for each in live if each not in gone], rejected)
+        publication.drop_unlisted()
 
     def _write(
         self,
         view: str,
-        generation: int,
+        token: int,
         snapshot: Snapshot,
         chunks: Iterable[Chunk],
         progress: Callable[[int], None] | None,
     ) -> int:
+        """Write the rows of a snapshot; return how many."""
         written = 0
-        with FencedWriter(self._client, view, generation) as writer:
-            for keys, features in _steps(chunks):
+        with GenerationWriter(self._client, view, token) as writer:
+            for keys, features in in_steps(chunks):
                 encoded = encode_keys(keys, [String if key.values.dtype == object else Int64 for key in keys])
                 if not encoded.valid.all():
                     raise InputError(f"{view}: a row has a null key; leave such rows out of the snapshot")
@@ -250,57 +218,34 @@ class OnlineWriter:
             writer.finish()
         return written
 
-    def _drop_unlisted(self, view: str, token: int) -> None:
-        """Delete the rows of every generation that was started and is neither live nor ours.
 
-        It can be repeated and done by two at once: a generation that left the pointer never comes back.
-        """
-        started: Any = self._client.smembers(started_key(view))
-        listed = {each.id for each in self._generations(view)} | {token}
-        for generation in sorted({int(member) for member in started} - listed):
-            self._drop_rows(view, generation)
+def _standing(publication: Publication, snapshot: Snapshot) -> Generation | None:
+    """Return the generation that makes loading a snapshot pointless.
 
-    def _drop_rows(self, view: str, generation: int) -> None:
-        index = chunks_key(view, generation)
-        count: Any = self._client.hlen(index)
-        for chunk in range(count):
-            value: Any = self._client.hget(index, str(chunk))
-            if value is not None:
-                self._client.unlink(*row_keys(generation, unpack_chunk(value)).to_list())
-        self._client.unlink(index)
-        self._client.srem(started_key(view), generation)
-
-
-def _standing(generations: Sequence[Generation], snapshot: Snapshot) -> Generation | None:
-    """Return the generation that makes loading a snapshot pointless: the same one, or a newer one that is served."""
-    served = select(generations, _now())
-    if served is not None and served.as_of > snapshot.as_of:
+    That is the served one where it is newer or the snapshot was rejected, or else the snapshot's own.
+    """
+    served = publication.served
+    if served is not None and (served.as_of > snapshot.as_of or snapshot.content in publication.rejected):
         return served
-    same = max((each for each in generations if each.as_of == snapshot.as_of), key=lambda each: each.id, default=None)
-    wanted = (snapshot.content_hash, snapshot.layout, snapshot.tiles)
-    return same if same is not None and (same.content_hash, same.layout, same.tiles) == wanted else None
+    of_it = (each for each in publication.live if each.as_of == snapshot.as_of)
+    newest = max(of_it, key=lambda each: each.id, default=None)
+    return newest if newest is not None and snapshot.is_held_by(newest) else None
 
 
-def _steps(chunks: Iterable[Chunk]) -> Iterable[Chunk]:
-    for keys, features in chunks:
-        for start in range(0, len(keys[0]), ROWS_PER_STEP):
-            piece = slice(start, min(start + ROWS_PER_STEP, len(keys[0])))
-            yield [_cut(key, piece) for key in keys], _cut_features(features, piece)
+def _live(view: str, publication: Publication, generation: int) -> Generation:
+    found = next((each for each in publication.live if each.id == generation), None)
+    if found is None:
+        live = [each.id for each in publication.live]
+        raise StoreError(f"{view}: generation {generation} is not live; those that are: {live}")
+    return found
 
 
-def _cut_features(features: Mapping[str, Column] | Ragged, piece: slice) -> Mapping[str, Column] | Ragged:
-    if isinstance(features, Ragged):
-        return features.take(piece.start, piece.stop)
-    return {name: _cut(column, piece) for name, column in features.items()}
-
-
-def _cut(column: Column, piece: slice) -> Column:
-    return Column(column.values[piece], column.valid[piece])
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
-
-
-def _since(began: float) -> float:
-    return time.monotonic() - began
+def _previous(view: str, publication: Publication) -> Generation:
+    """Return the generation before the served one."""
+    served = publication.served
+    if served is None:
+        raise StoreError(f"{view}: nothing is served, so nothing can be restored: load its newest snapshot")
+    before = [each for each in publication.live if each.rank < served.rank]
+    if not before:
+        raise StoreError(f"{view}: no generation before the one as of {iso_instant(served.as_of)} is kept")
+    return max(before, key=lambda each: each.rank)

@@ -16,7 +16,8 @@ from feature_store.rows import LayoutField, RowLayout
 from serving.stores.generations import Generation
 from serving.stores.multi_get import RowsRead, RowsWanted
 from serving.stores.reader import OnlineReader
-from serving.stores.writer import Chunk, LoadReport, OnlineWriter, Snapshot
+from serving.stores.snapshot import Chunk, Snapshot
+from serving.stores.writer import LoadReport, OnlineWriter
 
 VIEW = "retail/household_spend/v1"
 HOUR = 3_600_000_000

@@ -15,8 +15,9 @@ from feature_store.dtypes import Array, Boolean, DType, Float32, Int64, String, 
 from feature_store.plans import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan, write_plan
 from feature_store.rows import LayoutField, RowLayout
 from serving.client import FeatureClient
+from serving.stores.snapshot import Snapshot
 from serving.stores.sync import to_column
-from serving.stores.writer import OnlineWriter, Snapshot
+from serving.stores.writer import OnlineWriter
 from tests.serving.sample import DAY, HOUR, VIEW, column, now
 
 FIELDS: dict[str, tuple[DType, Any]] = {

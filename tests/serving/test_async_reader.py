@@ -170,7 +170,7 @@ def test_the_reader_reads_what_was_loaded_and_survives_a_restart_of_the_server()
         assert decoded_baskets(read) == [3, None, 4]
         server.stop()
         with pytest.raises(StoreUnavailableError, match=f"127.0.0.1:{port}"):
-            await reader.ping()
+            await reader.check()
         server = ValkeyServer(port=port)
         server.start()
         load(url, range(100), snapshot(now() - DAY), factor=2)

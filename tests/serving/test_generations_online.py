@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from feature_store.entity_keys import encode_keys
 from feature_store.errors import InputError
 from feature_store.rows import LayoutField, RowLayout
 from serving.stores.errors import StoreError, StoreUnavailableError
-from serving.stores.generations import Generation, outdated, select
-from serving.stores.keys import pointer_key
+from serving.stores.generations import READER_LAG, Generation, outdated, select
+from serving.stores.keys import pointer_key, row_prefix
 from serving.stores.multi_get import RowsWanted
 from serving.stores.reader import OnlineReader
 from serving.stores.writer import OnlineWriter
@@ -170,16 +171,131 @@ def test_a_waiting_generation_loaded_again_replaces_the_first(valkey: str) -> No
 
 def test_restore_puts_the_previous_generation_back_and_drops_the_newer(valkey: str) -> None:
     before = load(valkey, [1, 2], snapshot(now() - 2 * DAY))
-    load(valkey, [1, 2], snapshot(now() - DAY), factor=7)
+    rejected = load(valkey, [1, 2], snapshot(now() - DAY, "b"), factor=7)
     reader = OnlineReader(valkey)
     assert baskets(reader, [1]) == [7]
     writer = OnlineWriter(valkey)
-    writer.restore(VIEW, before.generation)
+    restored = writer.restore(VIEW)
+    assert restored.served.id == before.generation
+    assert [each.id for each in restored.rejected] == [rejected.generation]
     assert baskets(reader, [1]) == [1], "a reader with the old pointer in its cache must not read an emptied generation"
     assert [each.id for each in writer.generations(VIEW)] == [before.generation]
     assert row_count(valkey) == 2
+    with pytest.raises(StoreError, match=r"no generation before the one as of .* is kept"):
+        writer.restore(VIEW)
     with pytest.raises(StoreError, match="generation 99 is not live"):
         writer.restore(VIEW, 99)
+    with pytest.raises(StoreError, match="a/none/v1: nothing is served"):
+        writer.restore("a/none/v1")
+
+
+def test_restore_rejects_what_waits_for_its_time_too(valkey: str) -> None:
+    served = load(valkey, [1], snapshot(now() - DAY))
+    waiting = snapshot(now() - HOUR, "b", available_at=now() + HOUR)
+    load(valkey, [1], waiting, factor=8)
+    writer = OnlineWriter(valkey)
+    writer.restore(VIEW, served.generation)
+    assert load(valkey, [1], waiting, factor=8).skipped
+    assert baskets(OnlineReader(valkey), [1], now() + 2 * HOUR) == [1]
+
+
+def test_what_was_rejected_is_not_loaded_again_until_its_content_changes(valkey: str) -> None:
+    yesterday, today = snapshot(now() - 2 * DAY), snapshot(now() - DAY, "bad")
+    before = load(valkey, [1], yesterday)
+    load(valkey, [1], today, factor=7)
+    writer = OnlineWriter(valkey)
+    writer.restore(VIEW)
+    again = load(valkey, [1], today, factor=7)
+    assert (again.skipped, again.generation) == (True, before.generation)
+    assert baskets(OnlineReader(valkey), [1]) == [1]
+    assert writer.rejected(VIEW) == {(today.as_of, "bad")}
+    assert not load(valkey, [1], snapshot(today.as_of, "mended"), factor=5).skipped
+    assert baskets(OnlineReader(valkey), [1]) == [5]
+    assert writer.rejected(VIEW) == set()
+
+
+def test_a_rejection_can_be_taken_back_and_does_not_outlive_what_it_stands_behind(valkey: str) -> None:
+    today = snapshot(now() - DAY, "today")
+    load(valkey, [1], snapshot(now() - 2 * DAY))
+    load(valkey, [1], today, factor=7)
+    writer = OnlineWriter(valkey)
+    writer.restore(VIEW)
+    assert writer.accept(VIEW) == {(today.as_of, "today")}
+    assert not load(valkey, [1], today, factor=7).skipped
+    assert baskets(OnlineReader(valkey), [1]) == [7]
+    writer.restore(VIEW)
+    for hours in (2, 4, 6):
+        load(valkey, [1], snapshot(today.as_of + hours * HOUR), factor=hours)
+    assert writer.rejected(VIEW) == set(), "older than everything live"
+
+
+def test_without_anything_served_in_its_place_nothing_is_rejected(valkey: str) -> None:
+    before = load(valkey, [1], snapshot(now() - 2 * DAY))
+    today = snapshot(now() - DAY, "today")
+    load(valkey, [1], today, factor=7)
+    OnlineWriter(valkey).restore(VIEW)
+    with redis.Redis.from_url(valkey) as client:
+        client.delete(row_prefix(before.generation))
+    assert not load(valkey, [1], today, factor=7).skipped
+    assert baskets(OnlineReader(valkey), [1]) == [7]
+
+
+def test_loading_again_repairs_a_generation_that_lost_its_rows(valkey: str) -> None:
+    taken = snapshot(now() - DAY)
+    report = load(valkey, [1, 2], taken)
+    with redis.Redis.from_url(valkey) as client:
+        client.delete(row_prefix(report.generation))
+    writer = OnlineWriter(valkey)
+    assert writer.generations(VIEW) == (), "what nobody can read is not live"
+    again = load(valkey, [1, 2], taken)
+    assert not again.skipped
+    assert baskets(OnlineReader(valkey), [1, 2]) == [1, 2]
+    assert row_count(valkey) == 2
+
+
+def test_a_server_that_evicts_rows_is_refused(valkey: str) -> None:
+    load(valkey, [1], snapshot(now() - 2 * DAY))
+    with redis.Redis.from_url(valkey) as client:
+        try:
+            for policy in ("allkeys-lru", "allkeys-lfu", "allkeys-random"):
+                client.config_set("maxmemory-policy", policy)
+                with pytest.raises(StoreError, match=f"maxmemory-policy is {policy}.*set it to noeviction"):
+                    load(valkey, [1], snapshot(now() - DAY), factor=3)
+            client.config_set("maxmemory-policy", "volatile-lru")
+            load(valkey, [1], snapshot(now() - DAY), factor=2)
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+    assert baskets(OnlineReader(valkey), [1]) == [2]
+
+
+def test_an_entity_twice_in_a_snapshot_is_refused(valkey: str) -> None:
+    load(valkey, [1], snapshot(now() - 2 * DAY))
+    for chunks in ([chunk([5, 6, 5])], [chunk(range(5000)), chunk([6])], [chunk([*range(3000), 7])]):
+        with pytest.raises(InputError, match="an entity comes twice"):
+            OnlineWriter(valkey).load(VIEW, snapshot(now() - DAY), chunks)
+    assert baskets(OnlineReader(valkey), [1, 6]) == [1, None]
+
+
+@pytest.mark.parametrize("ahead", [-3 * DAY, 3 * DAY])
+def test_the_clock_of_the_loader_decides_nothing(valkey: str, monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
+    start = now()
+    monkeypatch.setattr(time, "time_ns", lambda: (start + ahead) * 1000)
+    load(valkey, [1], snapshot(start - 2 * DAY), factor=1)
+    report = load(valkey, [1], snapshot(start - DAY, available_at=start + HOUR), factor=2)
+    load(valkey, [1], snapshot(start - DAY + HOUR, available_at=start + 2 * HOUR), factor=3)
+    reader = OnlineReader(valkey)
+    assert [baskets(reader, [1], start + hours * HOUR) for hours in (0.5, 1.5, 2.5)] == [[1], [2], [3]]
+    assert report.published_at == start + HOUR
+
+
+def test_a_generation_is_kept_for_readers_whose_clock_is_behind(valkey: str) -> None:
+    start = now() - 10 * DAY
+    recently = now() - READER_LAG // 2
+    for day, available_at in enumerate((start, recently, recently + 1)):
+        load(valkey, [1], snapshot(start + day * HOUR, available_at=available_at), factor=day + 1)
+    load(valkey, [1], snapshot(start + 4 * HOUR, available_at=now() + HOUR), factor=9)
+    reader = OnlineReader(valkey)
+    assert [baskets(reader, [1], time) for time in (recently, recently + 1, now())] == [[1], [2], [3]]
 
 
 def test_a_reader_with_an_old_pointer_never_takes_dropped_rows_for_empty(valkey: str) -> None:
@@ -285,6 +401,6 @@ def test_outdated_generations_are_exactly_those_never_selected_again() -> None:
         ]
         present = int(rng.integers(10))
         selected = {each.id for time in range(present, 20) if (each := select(some, time)) is not None}
-        gone = outdated(some, present)
+        gone = outdated(some, present + READER_LAG)
         assert {each.id for each in gone} == {each.id for each in some} - selected
         assert [each.rank for each in gone] == sorted((each.rank for each in gone), reverse=True)

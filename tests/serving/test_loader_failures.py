@@ -16,7 +16,8 @@ import redis
 from serving.stores.errors import LeaseHeldError, LeaseLostError
 from serving.stores.keys import chunks_key, lease_key
 from serving.stores.reader import OnlineReader
-from serving.stores.writer import Chunk, OnlineWriter
+from serving.stores.snapshot import Chunk
+from serving.stores.writer import OnlineWriter
 from tests.serving.sample import DAY, VIEW, baskets, chunk, load, now, row_count, snapshot
 
 SPAWN = multiprocessing.get_context("spawn")

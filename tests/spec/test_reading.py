@@ -93,7 +93,7 @@ def test_the_online_read_at_every_bound(
     store: OfflineStore, valkey: str, tmp_path: Path, time: datetime, rows: tuple, numbers: tuple
 ) -> None:
     writer = OnlineWriter(valkey)
-    with patch("serving.stores.writer._now", lambda: microseconds(at(1) + DELAY + MICROSECOND)):
+    with patch("serving.stores.publication.store_time", lambda _: microseconds(at(1) + DELAY + MICROSECOND)):
         sync_view(store, VIEW, writer, at(1) + DELAY + MICROSECOND)
     writer.close()
     write_plan(tmp_path, plan())

@@ -49,7 +49,9 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
         written = write_with_holes(store, span, worlds, rng)
         synced = rng.choice(written).available_at + MICROSECOND
         writer = OnlineWriter(url)
-        with patch("serving.stores.writer._now", lambda: microseconds(synced)):  # it drops what the clock has passed
+        with patch(
+            "serving.stores.publication.store_time", lambda _: microseconds(synced)
+        ):  # it drops what the clock has passed
             sync_view(store, span.view, writer, synced)
         writer.close()
         served = max(each.as_of for each in written if each.available_at < synced)

@@ -64,7 +64,7 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
 def load(url: str, store: OfflineStore, span: Range, available_at: datetime) -> None:
     """Load the batch tiles as of the newest partition's end."""
     writer = OnlineWriter(url)
-    with patch("serving.stores.writer._now", lambda: microseconds(available_at + MICROSECOND)):
+    with patch("serving.stores.publication.store_time", lambda _: microseconds(available_at + MICROSECOND)):
         sync_view(store, span.view, writer, available_at + MICROSECOND)
     writer.close()
 

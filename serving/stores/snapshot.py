@@ -1,0 +1,93 @@
+"""What is loaded: a snapshot, and its entities in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from feature_store.columns import Column
+from feature_store.ragged import Ragged
+from feature_store.rows import RowLayout
+from feature_store.streams.packed import TileLayout
+from serving.stores.generations import Generation
+
+Chunk = tuple[Sequence[Column], Mapping[str, Column] | Ragged]
+"""Key columns in the entity's order, and feature columns by name, of some of a snapshot's entities.
+
+Of a stream view, whose rows are packed tiles, those bytes stand in the place of the features.
+"""
+
+Content = tuple[int, str]
+"""As-of (microseconds UTC) and content hash: tells one content of one snapshot from all others."""
+
+ROWS_PER_STEP: Final = 16_384
+"""Rows encoded at once: bounds the memory of a load whatever the size of its chunks."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is loaded: the complete values of a view at one as-of.
+
+    Attributes:
+        as_of: microseconds UTC.
+        available_at: served to requests after this instant, microseconds UTC.
+        layout: of the rows; of a stream view, the features that can be merged from them.
+        content_hash: tells one content of the snapshot from another.
+        tiles: of a stream view, the layout of the tiles that its rows are.
+    """
+
+    as_of: int
+    available_at: int
+    layout: RowLayout
+    content_hash: str
+    tiles: TileLayout | None = None
+
+    @property
+    def content(self) -> Content:
+        """What it is known by where it was rejected."""
+        return self.as_of, self.content_hash
+
+    def is_held_by(self, generation: Generation) -> bool:
+        """Whether a generation is a copy of this very snapshot."""
+        wanted = (self.as_of, self.content_hash, self.layout, self.tiles)
+        return (generation.as_of, generation.content_hash, generation.layout, generation.tiles) == wanted
+
+    def generation(self, number: int, rows: int, loaded_at: int) -> Generation:
+        """Return the generation that was loaded from it.
+
+        Args:
+            number: id of the generation.
+            rows: how many entities it holds.
+            loaded_at: when its last row was written, microseconds UTC.
+        """
+        published_at = max(loaded_at, self.available_at)
+        return Generation(
+            number,
+            self.as_of,
+            self.available_at,
+            published_at,
+            loaded_at,
+            rows,
+            self.content_hash,
+            self.layout,
+            self.tiles,
+        )
+
+
+def in_steps(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """Yield the chunks in pieces of no more than ``ROWS_PER_STEP`` entities."""
+    for keys, features in chunks:
+        for start in range(0, len(keys[0]), ROWS_PER_STEP):
+            piece = slice(start, min(start + ROWS_PER_STEP, len(keys[0])))
+            yield [_cut(key, piece) for key in keys], _cut_features(features, piece)
+
+
+def _cut_features(features: Mapping[str, Column] | Ragged, piece: slice) -> Mapping[str, Column] | Ragged:
+    if isinstance(features, Ragged):
+        return features.take(piece.start, piece.stop)
+    return {name: _cut(column, piece) for name, column in features.items()}
+
+
+def _cut(column: Column, piece: slice) -> Column:
+    return Column(column.values[piece], column.valid[piece])
