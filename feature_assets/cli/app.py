@@ -73,6 +73,20 @@ def get_command(
     get(name, key, as_json=json)
 
 
+@app.command("restore")
+def restore_command(
+    name: Annotated[str, typer.Argument(metavar="VIEW", help="The view.")],
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Let the next load bring back what was rejected, instead.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Serve a view's previous snapshot at once; the newer ones stay rejected until their content changes."""
+    from feature_assets.cli.online import restore  # noqa: PLC0415
+
+    restore(name, undo=undo, as_json=json)
+
+
 @app.command("training-set")
 def training_set_command(
     service: Annotated[str, typer.Argument(help="Whose features to add.")],

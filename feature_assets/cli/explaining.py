@@ -8,6 +8,7 @@ from typing import Any
 
 from feature_assets.cli.keys import parse_keys
 from feature_assets.cli.names import FeatureOfView, find
+from feature_assets.cli.online import running_url
 from feature_assets.cli.output import print_fields, print_json, print_line, print_table
 from feature_assets.cli.times import parse_time
 from feature_assets.declarations import load_declarations
@@ -17,7 +18,6 @@ from feature_assets.raw.clock import now
 from feature_store.errors import InputError
 from feature_store.offline.store import OfflineStore
 from resources.settings import Settings
-from serving.stores.embedded import ensure_embedded
 
 
 def explain_feature(name: str, key_texts: Sequence[str], at: str | None, most: int, *, as_json: bool) -> None:
@@ -33,8 +33,7 @@ def explain_feature(name: str, key_texts: Sequence[str], at: str | None, most: i
     time = now() if at is None else parse_time(at)
     settings = Settings.from_environment()
     store = OfflineStore(settings.offline_root, settings.storage_options)
-    url = settings.online_url or ensure_embedded(settings.online_folder)
-    explanation = explain(store, found.view, found.feature, keys, time, url, most)
+    explanation = explain(store, found.view, found.feature, keys, time, running_url(settings), most)
     if as_json:
         print_json(explanation.to_record())
     else:

@@ -50,6 +50,14 @@ def find_service(declarations: Declarations, name: str) -> FeatureService:
     return services[name]
 
 
+def find_view(declarations: Declarations, name: str) -> FeatureView:
+    """Return the view of a name; see ``find``."""
+    found = find(declarations, name)
+    if not isinstance(found, FeatureView):
+        raise InputError(f"{name} is no view: `features list --kind view` lists them")
+    return found
+
+
 def find_servable(declarations: Declarations, name: str) -> FeatureService | FeatureView:
     """Return the service or view of a name; see ``find``."""
     found = find(declarations, name)

@@ -1,14 +1,15 @@
-"""``get``: values from the online store, as a model reads them."""
+"""``get`` and ``restore``: values from the online store, as a model reads them, and of which snapshot they are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from feature_assets.cli.keys import parse_keys
-from feature_assets.cli.names import find_servable
+from feature_assets.cli.names import find_servable, find_view
 from feature_assets.cli.output import print_fields, print_json, print_line, print_table
 from feature_assets.cli.plan_folder import applied_plan, compile_service
 from feature_assets.declarations import load_declarations
@@ -18,6 +19,7 @@ from feature_store.plans import ServicePlan, write_plan
 from resources.settings import Settings
 from serving.client import FeatureClient
 from serving.stores.embedded import ensure_embedded
+from serving.stores.writer import OnlineWriter
 from serving.values import iso_instant, json_values
 from serving.vectors import FeatureVectors
 
@@ -32,11 +34,39 @@ def get(name: str, key_texts: Sequence[str], *, as_json: bool) -> None:
         else compile_service(service_of_view(found))
     )
     keys = parse_keys(key_texts, plan.keys)
-    vectors = read(plan, settings.online_url or ensure_embedded(settings.online_folder), keys)
+    vectors = read(plan, running_url(settings), keys)
     if as_json:
         print_json(record(vectors))
     else:
         print_vectors(vectors)
+
+
+def restore(name: str, *, undo: bool, as_json: bool) -> None:
+    """Serve the generation of a view before the served one, and print what is served and rejected now.
+
+    Args:
+        name: of the view.
+        undo: let the next load bring back what was rejected, instead.
+        as_json: print JSON.
+    """
+    view = find_view(load_declarations(), name)
+    with closing(OnlineWriter(running_url(Settings.from_environment()))) as writer:
+        if undo:
+            as_ofs = sorted(as_of for as_of, _ in writer.accept(view.full_name))
+            report = {"view": view.full_name, "rejected no more": list(map(iso_instant, as_ofs))}
+        else:
+            restored = writer.restore(view.full_name)
+            rejected = [iso_instant(each.as_of) for each in restored.rejected]
+            report = {"view": view.full_name, "served": iso_instant(restored.served.as_of), "rejected": rejected}
+    if as_json:
+        print_json(report)
+    else:
+        print_fields(report)
+
+
+def running_url(settings: Settings) -> str:
+    """Return the URL of the project's online store; the embedded one is started if it does not run."""
+    return settings.online_url or ensure_embedded(settings.online_folder)
 
 
 def service_of_view(view: FeatureView) -> FeatureService:

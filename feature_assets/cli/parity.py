@@ -7,7 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from feature_assets.cli.names import find, find_service
+from feature_assets.cli.names import find_service, find_view
+from feature_assets.cli.online import running_url
 from feature_assets.cli.output import print_json, print_line, print_table
 from feature_assets.cli.plan_folder import compile_service
 from feature_assets.declarations import load_declarations
@@ -17,12 +18,10 @@ from feature_assets.parity.report import ViewParity
 from feature_assets.parity.sampling import Sample
 from feature_assets.parity.stored import check_stored
 from feature_assets.raw.clock import now
-from feature_store import FeatureView
 from feature_store.errors import InputError
 from feature_store.offline.partition_choice import Availability
 from feature_store.offline.store import OfflineStore
 from resources.settings import Settings
-from serving.stores.embedded import ensure_embedded
 
 DIFFERENT = 1
 """Exit code where something differs, or could not be compared."""
@@ -45,13 +44,10 @@ class ReplayOptions:
 
 def check(name: str, sample: Sample, *, as_json: bool) -> int:
     """Print the parity of a view, as the asset check finds it; return the exit code."""
-    view = find(load_declarations(), name)
-    if not isinstance(view, FeatureView):
-        raise InputError(f"{name} is no view: `features list --kind view` lists them")
+    view = find_view(load_declarations(), name)
     settings = Settings.from_environment()
     store = OfflineStore(settings.offline_root, settings.storage_options)
-    url = settings.online_url or ensure_embedded(settings.online_folder)
-    parity = check_stored(store, view, url, now(), sample)
+    parity = check_stored(store, view, running_url(settings), now(), sample)
     if as_json:
         print_json(plain({**vars(parity), "values": None, "tallies": parity.tallies(), "different": parity.different}))
     else:

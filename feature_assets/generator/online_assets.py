@@ -8,6 +8,7 @@ from feature_assets.generator.conditions import load_when_landed
 from feature_assets.generator.keys import group_name, online_key, table_key, tiles_key
 from feature_assets.generator.partitions import microseconds, value_partitions
 from feature_store import FeatureView
+from feature_store.offline.instants import from_microseconds, to_microseconds
 from resources.offline import OfflineStoreResource
 from resources.online import OnlineStoreResource
 from serving.stores.sync import SyncReport, sync_view
@@ -72,6 +73,8 @@ def _partition_metadata(report: SyncReport, as_of: datetime) -> dict[str, str | 
     loaded = report.loads.get(as_of)
     if loaded is None:
         return {"state": "superseded", "served_as_of": str(report.served_as_of)}
+    if loaded.as_of < to_microseconds(as_of):
+        return {"state": "rejected", "served_as_of": str(from_microseconds(loaded.as_of))}
     return {
         "state": "loaded" if not loaded.skipped else "already loaded",
         "rows": loaded.rows,

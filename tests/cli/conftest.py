@@ -8,8 +8,9 @@ import pytest
 
 from feature_assets.cli.app import run
 from tests.fixtures.small_store import SmallStore, small_store
+from tests.fixtures.valkey import valkey, valkey_server
 
-__all__ = ["small_store"]
+__all__ = ["small_store", "valkey", "valkey_server"]
 
 
 class Features:

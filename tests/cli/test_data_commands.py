@@ -1,9 +1,13 @@
 import json
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
 
+from feature_assets.declarations import load_declarations
+from serving.stores.sync import is_synced, sync_view
+from serving.stores.writer import OnlineWriter
 from tests.fixtures.small_store import HOUSEHOLDS, SmallStore
 
 T = datetime(2018, 1, 2, 6, tzinfo=UTC)
@@ -137,3 +141,34 @@ def test_missing_files_and_unknown_services_are_refused(filled, tmp_path):
     assert "there is no folder" in filled.refused(*command, tmp_path / "nowhere" / "out.csv")
     other = ["training-set", "household_spend", "--spine", tmp_path / "absent.csv", "--out", tmp_path / "out.csv"]
     assert "there is no service called 'household_spend'" in filled.refused(*other)
+
+
+def test_restore_serves_yesterday_until_the_content_changes_or_it_is_undone(filled, small_store, valkey, monkeypatch):
+    monkeypatch.setenv("FEATURES_ONLINE_URL", valkey)
+    view = load_declarations().views["retail/household_spend/v1"]
+
+    def served() -> str:
+        return filled.json("get", "household_spend", "--key", "household_id=905")["as_of"]["household_spend"]
+
+    with closing(OnlineWriter(valkey)) as writer:
+        sync_view(small_store.offline, view, writer, T - timedelta(days=1))
+        assert served() == "2018-01-02T00:00:00.000000Z"
+        restored = filled.json("restore", "household_spend")
+        assert restored == {
+            "view": "retail/household_spend/v1",
+            "served": "2018-01-01T00:00:00.000000Z",
+            "rejected": ["2018-01-02T00:00:00.000000Z"],
+        }
+        assert served() == "2018-01-01T00:00:00.000000Z"
+        assert is_synced(small_store.offline, view, writer, T)
+        sync_view(small_store.offline, view, writer, T)
+        assert served() == "2018-01-01T00:00:00.000000Z", "the next load leaves it out"
+        assert "no generation before the one as of 2018-01-01" in filled.refused("restore", "household_spend")
+        shown = filled.text("restore", "household_spend", "--undo")
+        assert "2018-01-02T00:00:00.000000Z" in shown
+        assert not is_synced(small_store.offline, view, writer, T)
+        sync_view(small_store.offline, view, writer, T)
+        assert served() == "2018-01-02T00:00:00.000000Z"
+        assert "rejected  2018-01-02T00:00:00.000000Z" in filled.text("restore", "household_spend")
+    assert "is no view" in filled.refused("restore", "churn")
+    assert "nothing is served" in filled.refused("restore", "store_pulse")

@@ -50,14 +50,17 @@ def test_loading_again_changes_nothing(served):
     assert served.store.values(HouseholdSpend).ledger.partitions().equals(ledger)
 
 
-def test_a_newer_partition_takes_over(served):
+def test_a_newer_partition_takes_over_unless_it_was_rejected(served):
     served.run([TABLE], "2024-01-11")
     served.run([ONLINE], "2024-01-11")
     served.run([TABLE], "2024-01-12")
     served.run([ONLINE], "2024-01-12")
-    as_ofs = [g.as_of for g in OnlineWriter(served.url).generations(VIEW)]
-    assert max(as_ofs) == to_microseconds(START) + 12 * DAY
+    writer = OnlineWriter(served.url)
+    assert max(g.as_of for g in writer.generations(VIEW)) == to_microseconds(START) + 12 * DAY
     assert states(served.run([ONLINE], "2024-01-11")) == {"2024-01-11": "superseded"}
+    writer.restore(VIEW)
+    assert states(served.run([ONLINE], "2024-01-12")) == {"2024-01-12": "rejected"}
+    assert max(g.as_of for g in writer.generations(VIEW)) == to_microseconds(START) + 11 * DAY
 
 
 def test_a_view_without_partitions_says_what_to_do(served):
