@@ -27,7 +27,9 @@ class Settings:
         state: folder of everything that is kept between runs (``FEATURES_STATE``; ``.state``).
         offline_root: root of the offline store, a folder or ``s3://bucket/prefix`` (``FEATURES_OFFLINE_ROOT``).
         storage_options: as deltalake takes them (``FEATURES_STORAGE_OPTIONS``, a JSON object of strings).
-        online_url: Redis or Valkey URL (``FEATURES_ONLINE_URL``); empty: an embedded Valkey in ``online_folder``.
+        online_url: Redis or Valkey URL (``FEATURES_ONLINE_URL``); empty: an embedded Valkey in ``online_folder``. A
+            server whose ``maxmemory-policy`` evicts keys that never expire (``allkeys-...``) is refused: a row that is
+            gone reads as an entity without events. Its user needs ``INFO``, also for the feature server's readiness.
         plans: folder of the compiled service plans (``FEATURES_PLANS``).
         http_port: port of the feature server (``FEATURES_HTTP_PORT``; 8080).
         slack_base_url: where Slack's API answers (``FEATURES_SLACK_BASE_URL``).

@@ -21,5 +21,5 @@ class LeaseLostError(StoreError):
     """This loader stopped for longer than its lease; what it was loading is never served."""
 
 
-class StreamTakenUpError(StoreError):
+class StreamTakenOverError(StoreError):
     """Another stream writer took over the view of this one, which writes nothing any more."""

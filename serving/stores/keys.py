@@ -52,8 +52,13 @@ def stream_key(view: str) -> bytes:
 
 
 def stream_fence_key(view: str) -> bytes:
-    """Holds the token of the last stream writer that took the view up: an older one writes nothing any more."""
+    """Holds the token of the last stream writer that took the view over: an older one writes nothing any more."""
     return _control_key(view, "stream-fence")
+
+
+def stream_until_key(view: str, stream: int) -> bytes:
+    """Holds the instant before which every event of a stream was written, microseconds UTC."""
+    return _control_key(view, f"stream-until:{stream}")
 
 
 def stream_entities_key(view: str, stream: int) -> bytes:

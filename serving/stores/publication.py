@@ -9,6 +9,7 @@ from typing import Any, Final
 import redis
 
 from serving.stores.bulk import drop_rows
+from serving.stores.clock import store_time
 from serving.stores.errors import StoreError
 from serving.stores.generations import Generation, decode_generations, encode_generations, select
 from serving.stores.keys import (
@@ -109,13 +110,6 @@ class Publication:
             return ()
         vouchers = self._client.mget([row_prefix(each.id) for each in generations])
         return tuple(each for each, voucher in zip(generations, vouchers, strict=True) if voucher == each.voucher)
-
-
-def store_time(client: redis.Redis) -> int:
-    """Return the store's clock, microseconds UTC."""
-    untyped: Any = client
-    seconds, microseconds = untyped.time()
-    return seconds * 1_000_000 + microseconds
 
 
 def _listed(pointer: bytes | None) -> tuple[Generation, ...]:

@@ -1,21 +1,22 @@
-"""The rows of a view's stream in the store, as its writer reads and writes them: in one step, and fenced.
+"""The rows of a view's stream in the store, as its writer reads and writes them: in fenced transactions.
 
-Whoever takes the stream up last is its writer: the fence holds its token, and every write is a script that first looks
-whether the token still stands there. So a writer that slept, or that somebody replaced, writes nothing any more.
+The last process to take over the stream is its writer: the fence holds its token, and a transaction of any other writer
+changes nothing. So a writer that slept, or that somebody replaced, writes nothing any more.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import redis
 
 from feature_store.ragged import Ragged, from_list
 from feature_store.streams.packed import TileLayout
-from serving.stores.errors import StreamTakenUpError
+from serving.stores.clock import store_time
+from serving.stores.errors import StreamTakenOverError
+from serving.stores.fenced import FencedTransactions
 from serving.stores.generations import decode_generations
 from serving.stores.keys import (
     GENERATION_COUNTER,
@@ -26,69 +27,90 @@ from serving.stores.keys import (
     stream_entities_key,
     stream_fence_key,
     stream_key,
+    stream_until_key,
 )
+from serving.stores.resp import pack
 from serving.stores.streams import Stream, decode_stream, encode_stream
 
-_ENTITIES_PER_STEP: Final = 1024
+ENTITIES_PER_TRANSACTION: Final = 512
+"""Few enough that other clients wait no more than some milliseconds."""
 
-_WRITE: Final = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-local last = 2 + 2 * ARGV[2]
-for place = 3, last, 2 do
-    local value = ARGV[place + 1]
-    if value == '' then redis.call('DEL', ARGV[place]) else redis.call('SET', ARGV[place], value) end
-end
-for place = last + 1, #ARGV do redis.call('SADD', KEYS[2], ARGV[place]) end
-return 1
-"""
-"""Set (or, to an empty value, delete) keys, and add the entities that have a row since; all of it or nothing."""
+_KEYS_PER_READ: Final = 4096
+_ENTITIES_PER_STEP: Final = 1024
 
 
 class StreamRows:
-    """The rows of one view's stream, taken up for writing.
+    """The rows of one view's stream, taken over for writing.
 
     Args:
         client: to the store.
         view: full name of the view.
         layout: of its tiles.
-        since: if no stream of that layout is there yet: it will be given every event from this instant on
-            (microseconds UTC).
+        since: every event from this instant on will be written, microseconds UTC. A stream of that layout which is
+            complete up to there is continued.
+        whole_from: where a new stream begins otherwise, not before ``since``, microseconds UTC.
+
+    Attributes:
+        stream: the stream.
+        until: every event of it before this instant was written, microseconds UTC.
     """
 
-    def __init__(self, client: redis.Redis, view: str, layout: TileLayout, since: int) -> None:
-        self._client = client
+    def __init__(self, client: redis.Redis, view: str, layout: TileLayout, since: int, whole_from: int) -> None:
+        self._client: Any = client
         self._view = view
         # From the counter of generations, since no other writer may ever have the same one.
         self._token = _next_id(client)
-        client.set(stream_fence_key(view), self._token)
-        self.stream = self._take_up(layout, since)
+        self._client.set(stream_fence_key(view), self._token)
+        former = decode_stream(self._client.get(stream_key(view)))
+        until = None if former is None or former.layout != layout else self._complete_until(former)
+        if former is not None and until is not None and since <= until:
+            self.stream, self.until = former, until
+        else:
+            self.stream, self.until = Stream(_next_id(client), whole_from, store_time(client), layout), whole_from
+            self._replace(former)
 
     def read(self, entities: Ragged) -> list[bytes | None]:
         """Return the row, or None, of encoded entities."""
-        return self._mget(row_keys(self.stream.id, entities))
+        return self._mget(row_keys(self.stream.id, entities).to_list())
 
     def read_events(self, entities: Ragged) -> list[bytes | None]:
         """Return the ids of the events of encoded entities, packed; None: there are none."""
-        return self._mget(event_keys(self.stream.id, entities))
+        return self._mget(event_keys(self.stream.id, entities).to_list())
 
     def write(
-        self, entities: Ragged, rows: Sequence[bytes], events: Sequence[bytes] | None, new: Sequence[bytes]
+        self, entities: Ragged, rows: Sequence[bytes], events: Sequence[bytes] | None, new: Collection[bytes]
     ) -> None:
-        """Write the rows of entities, all of them or none.
+        """Write the rows of entities; of each ``ENTITIES_PER_TRANSACTION`` in turn all of them or none.
 
         Args:
             entities: encoded, each once.
             rows: one per entity; empty: it has none any more.
             events: the packed ids of their events; None: the source declares no ids.
-            new: those of the entities that had no row before.
+            new: those of the entities that had no row before, and have one now.
 
         Raises:
-            StreamTakenUpError: another writer took the stream up.
+            StreamTakenOverError: another writer took the stream over.
         """
-        pairs = list(zip(row_keys(self.stream.id, entities).to_list(), rows, strict=True))
-        if events is not None:
-            pairs += zip(event_keys(self.stream.id, entities).to_list(), events, strict=True)
-        self._write(pairs, new)
+        with self._transactions() as transactions:
+            for start in range(0, len(entities), ENTITIES_PER_TRANSACTION):
+                stop = min(start + ENTITIES_PER_TRANSACTION, len(entities))
+                piece = entities.take(start, stop)
+                pairs = list(zip(row_keys(self.stream.id, piece).to_list(), rows[start:stop], strict=True))
+                if events is not None:
+                    pairs += zip(event_keys(self.stream.id, piece).to_list(), events[start:stop], strict=True)
+                added = [name for name in piece.to_list() if name in new]
+                listed = (b"SADD", stream_entities_key(self._view, self.stream.id), *added)
+                _send(transactions, pairs, [listed] if added else [])
+            transactions.settle()
+
+    def complete(self, until: int) -> None:
+        """Note down that every event before an instant, microseconds UTC, was written."""
+        if until <= self.until:
+            return
+        with self._transactions() as transactions:
+            _send(transactions, [(stream_until_key(self._view, self.stream.id), b"%d" % until)])
+            transactions.settle()
+        self.until = until
 
     def oldest_live(self) -> int | None:
         """Return the earliest as-of of a live generation, microseconds; None: no batch tiles are loaded."""
@@ -104,36 +126,36 @@ class StreamRows:
         if entities:
             self._client.srem(stream_entities_key(self._view, self.stream.id), *entities)
 
-    def _take_up(self, layout: TileLayout, since: int) -> Stream:
-        value: Any = self._client.get(stream_key(self._view))
-        former = decode_stream(value)
-        if former is not None and former.layout == layout and self._vouched(former):
-            return former
-        stream = Stream(_next_id(self._client), since, time.time_ns() // 1000, layout)
+    def _complete_until(self, stream: Stream) -> int | None:
+        """Return the instant before which a stream holds every event; None: its rows are gone."""
+        voucher, until = self._client.mget(row_prefix(stream.id), stream_until_key(self._view, stream.id))
+        return int(until) if voucher == stream.voucher and until is not None else None
+
+    def _replace(self, former: Stream | None) -> None:
+        """Put the stream in the place of a former one, whose rows go."""
         gone = [] if former is None else [(row_prefix(former.id), b"")]
-        record = (stream_key(self._view), encode_stream(stream))
-        self._write([*gone, (row_prefix(stream.id), stream.voucher), record], [])
+        until = (stream_until_key(self._view, self.stream.id), b"%d" % self.until)
+        record = (stream_key(self._view), encode_stream(self.stream))
+        with self._transactions() as transactions:
+            _send(transactions, [*gone, (row_prefix(self.stream.id), self.stream.voucher), until, record])
+            transactions.settle()
         if former is not None:
             _drop_rows(self._client, self._view, former.id)
-        return stream
 
-    def _vouched(self, stream: Stream) -> bool:
-        return self._client.get(row_prefix(stream.id)) == stream.voucher
-
-    def _mget(self, keys: Ragged) -> list[bytes | None]:
-        found: Any = self._client.mget(keys.to_list()) if len(keys) else []
+    def _mget(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        found: list[bytes | None] = []
+        for start in range(0, len(keys), _KEYS_PER_READ):
+            found += self._client.mget(keys[start : start + _KEYS_PER_READ])
         return found
 
-    def _write(self, pairs: Sequence[tuple[bytes, bytes]], new: Sequence[bytes]) -> None:
-        flat = chain.from_iterable(pairs)
-        # A stream that is being taken up has no entities yet, nor an id.
-        listed = stream_entities_key(self._view, self.stream.id) if new else b""
-        keys = (stream_fence_key(self._view), listed)
-        if not self._client.eval(_WRITE, len(keys), *keys, self._token, len(pairs), *flat, *new):
-            raise StreamTakenUpError(
-                f"{self._view}: another stream writer took this view up; this one was stopped and wrote nothing. "
-                "Run one writer per view"
-            )
+    def _transactions(self) -> FencedTransactions:
+        fence = stream_fence_key(self._view)
+        return FencedTransactions(self._client, fence, fence, self._token, self._taken_over)
+
+    def _taken_over(self) -> StreamTakenOverError:
+        return StreamTakenOverError(
+            f"{self._view}: another stream writer took this view over, so this one was stopped: run one writer per view"
+        )
 
 
 def drop_stream(client: redis.Redis, view: str) -> None:
@@ -148,6 +170,18 @@ def drop_stream(client: redis.Redis, view: str) -> None:
     _drop_rows(client, view, stream.id)
 
 
+def _send(
+    transactions: FencedTransactions, pairs: Sequence[tuple[bytes, bytes]], more: Sequence[tuple[bytes, ...]] = ()
+) -> None:
+    """Send a transaction that sets (or, to an empty value, deletes) keys, and does more."""
+    kept = [word for key, value in pairs if value for word in (key, value)]
+    gone = [key for key, value in pairs if not value]
+    commands = [pack((b"MSET", *kept))] if kept else []
+    commands += [pack((b"UNLINK", *gone))] if gone else []
+    commands += [pack(command) for command in more]
+    transactions.send(len(commands), commands)
+
+
 def _next_id(client: redis.Redis) -> int:
     fresh: Any = client.incr(GENERATION_COUNTER)
     return int(fresh)
@@ -157,7 +191,7 @@ def _drop_rows(client: redis.Redis, view: str, stream: int) -> None:
     for members in _members(client, view, stream):
         listed = from_list(members)
         client.unlink(*row_keys(stream, listed).to_list(), *event_keys(stream, listed).to_list())
-    client.unlink(stream_entities_key(view, stream))
+    client.unlink(stream_entities_key(view, stream), stream_until_key(view, stream))
 
 
 def _members(client: redis.Redis, view: str, stream: int) -> Iterator[list[bytes]]:

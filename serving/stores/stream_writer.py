@@ -1,9 +1,9 @@
 """The stream side of a stream view, in this process: events in, absolute tiles of their entities out.
 
 Every append reads the rows of the entities it touches, adds the events' tiles to theirs by the merge of batch tiles,
-and writes the rows back in one step. So tiles hold absolute values, a writer that dies between two appends loses
-nothing, and one that dies within an append has written all of it or nothing; its successor goes on from the rows in the
-store.
+and writes the rows back, some hundred entities at a time. So tiles hold absolute values, a writer that dies between two
+appends loses nothing, and one that dies within an append has written all of an entity's events or none; its successor
+continues from the rows in the store.
 
 A row keeps the tiles from two days before the oldest as-of of a live generation on: batch tiles own what is older. Of
 those it keeps every level for two days back from the newest event (``exact_for``), so that a late event finds all its
@@ -15,11 +15,10 @@ It needs Polars and the offline engines: readers, and the server above all, do w
 
 from __future__ import annotations
 
-import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -37,7 +36,9 @@ from feature_store.streams.packed import TileLayout
 from feature_store.streams.plan import StreamPlan
 from feature_store.streams.tiles import StreamTiles
 from feature_store.views import FeatureView
+from serving.stores.clock import store_time
 from serving.stores.connection import WRITE_TIMEOUT, connect, told_plainly
+from serving.stores.eviction import POLICY, refuse_eviction
 from serving.stores.stream_events import Events, event_tiles, read_events, source_of
 from serving.stores.stream_ids import KnownEvents
 from serving.stores.stream_retention import is_kept
@@ -76,9 +77,10 @@ class StreamWriter:
     Args:
         url: of a Redis or Valkey server.
         view: a stream view.
-        since: every event from this instant on will be appended; where the store holds a stream of the view as it is
-            declared now, that one is gone on with, and its own beginning stands. Requests are answered from the first
-            batch tiles whose as-of is not before it.
+        since: every event from this instant on will be appended. If the store already holds a stream of this definition
+            that is complete up to there, the writer continues it and keeps its original ``since``. Otherwise a new
+            stream begins: its predecessor missed events, and no window that reaches them can be known. Requests are
+            answered from the first batch tiles whose as-of is not before the stream's own ``since``.
         offline: where a copy of every tile is kept for the point-in-time join; None: nowhere.
         exact_for: how far back from the newest event every level of tiles is kept. The rows of entities with many
             events per hour are the smaller the shorter it is.
@@ -86,6 +88,7 @@ class StreamWriter:
     Raises:
         InputError: the view is no stream view, or ``since`` has no zone.
         StoreUnavailableError: the store does not answer.
+        StoreError: it would evict rows.
     """
 
     def __init__(
@@ -109,11 +112,12 @@ class StreamWriter:
         self._name, self._writes = uuid.uuid4().hex, 0
         self._newest = 0
         self._url = url
-        self._client = connect(url, WRITE_TIMEOUT)
+        self._client: Any = connect(url, WRITE_TIMEOUT)
         with told_plainly(url):
-            # Tiles from there on are whole.
-            first = -(-to_microseconds(since) // self._plan.levels[-1]) * self._plan.levels[-1]
-            self._rows = StreamRows(self._client, view.full_name, self._layout, first)
+            refuse_eviction(url, self._client.info("memory")[POLICY])
+            first = to_microseconds(since)
+            whole_from = -(-first // self._plan.levels[-1]) * self._plan.levels[-1]
+            self._rows = StreamRows(self._client, view.full_name, self._layout, first, whole_from)
 
     @property
     def since(self) -> datetime:
@@ -125,19 +129,23 @@ class StreamWriter:
         self._client.close()
 
     def append(self, rows: pl.DataFrame, *, until: datetime | None = None) -> AppendReport:
-        """Make events count: all of them or, should this raise, none.
+        """Make events count.
 
-        They may come in any order and any portions, best of seconds or minutes: an append is one transaction. Where the
-        source declares an ``event_id``, an event may be appended again; elsewhere it would count again.
+        They may come in any order and any portions, best of seconds or minutes. Where the source declares an
+        ``event_id``, an event may be appended again; elsewhere it would count again. Should this raise, some entities
+        may have all their events and others none: append the same rows again, which without ids makes sense only for
+        fewer than ``stream_rows.ENTITIES_PER_TRANSACTION`` entities at once, as these are written together or not at
+        all.
 
         Args:
             rows: rows of the view's source.
             until: with these rows, every event before this instant has been appended; without it, those before the
-                newest event. The point-in-time join relies on it, where a copy is kept.
+                newest event. A writer that begins later than this begins a new stream; the point-in-time join relies
+                on it too, where a copy is kept.
 
         Raises:
             InputError: a column is missing or of another type, or a sum of integers does not fit Int64.
-            StreamTakenUpError: another writer took the stream up.
+            StreamTakenOverError: another writer took the stream over.
             StoreUnavailableError: the store does not answer; append the rows again.
         """
         given, null_keys, null_times = read_events(self._view, rows)
@@ -146,9 +154,13 @@ class StreamWriter:
             timely = given.take(given.time >= held.from_when[given.entity])
             fresh = timely if held.known is None else timely.take(held.known.unknown(timely))
             if len(fresh.time):
-                self._add(held, given, fresh, until)
+                # An event from the future, by a clock that runs ahead, says nothing about the present.
+                self._newest = max(min(int(fresh.time.max()), store_time(self._client)), self._newest)
+                self._add(held, given, fresh, self._complete_until(until))
             elif until is not None:
-                self._copy_tiles(held.tiles.take(np.zeros(len(held.tiles), np.bool_)), given.keys, until)
+                nothing = held.tiles.take(np.zeros(len(held.tiles), np.bool_))
+                self._copy_tiles(nothing, given.keys, self._complete_until(until))
+            self._rows.complete(self._complete_until(until))
         return AppendReport(
             events=len(fresh.time),
             null_keys=null_keys,
@@ -189,13 +201,16 @@ class StreamWriter:
         oldest = self._rows.oldest_live()
         return None if oldest is None else (oldest - KEPT_PAST) // self._plan.levels[-1] * self._plan.levels[-1]
 
-    def _add(self, held: _Held, given: Events, fresh: Events, until: datetime | None) -> None:
+    def _complete_until(self, told: datetime | None) -> int:
+        """Return the instant before which every event has been appended, microseconds, by what was told and seen."""
+        until = max(self._rows.until, self._newest // SECOND * SECOND)
+        return until if told is None else max(until, to_microseconds(told))
+
+    def _add(self, held: _Held, given: Events, fresh: Events, until: int) -> None:
         """Add events that are new to the tiles of their entities, in the offline copy and then in the store."""
         new = event_tiles(self._view, self._plan.states, fresh)
         tiles, changed = merge_stream_tiles(self._view, self._plan.states, held.tiles, new)
-        # An event from the future, by a clock that runs ahead, says nothing about the present.
-        self._newest = max(min(int(fresh.time.max()), time.time_ns() // 1000), self._newest)
-        # The copy comes first: what it has too much after a failure, the same events appended again make right.
+        # The copy comes first: anything extra it holds after a failure is corrected when the same events come again.
         self._copy_tiles(tiles.take(changed), given.keys, until)
         complete_since = np.maximum(held.complete_since, self._newest // SECOND * SECOND - self._exact_for)
         kept = tiles.take(is_kept(self._plan, tiles, complete_since, held.kept_from))
@@ -203,9 +218,8 @@ class StreamWriter:
         has_row = held.present | (np.bincount(fresh.entity, minlength=len(held.present)) > 0)
         rows = self._encode(kept, complete_since, has_row)
         known = None if held.known is None else held.known.with_events(fresh).since(held.kept_from).encode()
-        names = given.encoded.to_list()
-        added = [name for name, row, old in zip(names, rows, held.present.tolist(), strict=True) if row and not old]
-        self._rows.write(given.encoded, rows, known, added)
+        names, new = given.encoded.to_list(), (has_row & ~held.present).tolist()
+        self._rows.write(given.encoded, rows, known, {name for name, is_new in zip(names, new, strict=True) if is_new})
 
     def _encode(self, tiles: StreamTiles, complete_since: Instants, has_row: Mask) -> list[bytes]:
         """Return one value per entity; empty: it has no row."""
@@ -222,23 +236,21 @@ class StreamWriter:
         is_needed |= True if kept_from is None else complete_since > kept_from
         rows = self._encode(tiles, complete_since, decoded.present & is_needed)
         known = self._known(entities)
-        self._rows.write(entities, rows, None if known is None else known.since(kept_from).encode(), [])
+        self._rows.write(entities, rows, None if known is None else known.since(kept_from).encode(), ())
         self._rows.forget([name for name, row in zip(entities.to_list(), rows, strict=True) if not row])
         return int(np.count_nonzero(~kept))
 
-    def _copy_tiles(self, tiles: StreamTiles, keys: pl.DataFrame, until: datetime | None) -> None:
+    def _copy_tiles(self, tiles: StreamTiles, keys: pl.DataFrame, until: int) -> None:
         if self._copy is None:
             return
-        since = self._rows.stream.since
-        end = max(since, self._newest // SECOND * SECOND, since if until is None else to_microseconds(until))
         self._writes += 1
         self._copy.append(
             pl.concat([keys[tiles.row], tile_frame(tiles, self._plan.states).drop("row")], how="horizontal"),
             self._plan,
             writer=self._name,
             sequence=self._writes,
-            start=from_microseconds(since),
-            end=from_microseconds(end),
+            start=from_microseconds(self._rows.stream.since),
+            end=from_microseconds(until),
         )
 
 

@@ -16,8 +16,8 @@ class Stream:
 
     Attributes:
         id: what the keys of its rows start with, unique in the store like the id of a generation.
-        since: it holds every event from this instant on, but for those that batch tiles have long owned.
-        started_at: when its writer first took it up.
+        since: it holds every event from this instant on, except events that batch tiles already own.
+        started_at: when it was begun.
         layout: of its tiles.
     """
 

@@ -241,6 +241,18 @@ def test_new_plans_are_served_and_broken_ones_concern_themselves_alone(tmp_path:
         stop_server(process, http)
 
 
+def test_a_store_that_evicts_rows_is_not_ready(http: httpx.Client, valkey: str) -> None:
+    assert http.get("/ready").status_code == 200
+    with redis.Redis.from_url(valkey) as client:
+        client.config_set("maxmemory-policy", "allkeys-lfu")
+        try:
+            ready = http.get("/ready")
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+    assert (ready.status_code, ready.json()["error"]["field"]) == (503, "store")
+    assert "maxmemory-policy is allkeys-lfu" in ready.json()["error"]["message"]
+
+
 def test_values_are_those_of_the_newest_generation_within_a_second_or_so(http: httpx.Client, valkey: str) -> None:
     load_spend(valkey, [3], now() - 2 * DAY)
     body = {"keys": keys_of([3, 4])}

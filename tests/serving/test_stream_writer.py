@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,8 +20,10 @@ from feature_store.columns import Column
 from feature_store.entity_keys import encode_keys
 from feature_store.errors import InputError
 from feature_store.rows import RowError
-from serving.stores.errors import StoreUnavailableError, StreamTakenUpError
-from serving.stores.stream_rows import StreamRows
+from serving.stores import stream_rows
+from serving.stores.errors import StoreError, StoreUnavailableError, StreamTakenOverError
+from serving.stores.fenced import FencedTransactions
+from serving.stores.stream_rows import ENTITIES_PER_TRANSACTION, StreamRows
 from serving.stores.stream_writer import AppendReport, StreamWriter
 from serving.stores.writer import OnlineWriter
 from tests.engine.frames import at
@@ -55,7 +58,7 @@ def test_an_event_with_an_id_counts_once_however_often_it_is_delivered(world: On
     time = hour + timedelta(minutes=5)
     assert world.value("amount_2d", time, (1,)) == (19.0, "PRESENT")
     assert world.value("amount_2d", time, (2,)) == (5.0, "PRESENT")
-    restarted = world.writer(at(days=9))
+    restarted = world.writer(hour)
     assert world.append(restarted, first).duplicates == 4, "ids are known to its successor"
     assert rows_1h(world, time) == 4
 
@@ -164,14 +167,102 @@ def test_a_writer_that_another_took_over_from_writes_nothing(world: OnlineWorld)
     hour = at(days=5, hours=4)
     first = world.writer(at(days=5))
     world.append(first, [told(hour, "a")])
-    second = world.writer(at(days=7))
+    second = world.writer(hour)
     assert second.since == at(days=5), "the stream that is there goes on"
-    with pytest.raises(StreamTakenUpError, match="another stream writer took this view up"):
+    with pytest.raises(StreamTakenOverError, match="another stream writer took this view over"):
         world.append(first, [told(hour, "b"), told(hour, "c", 2)])
     assert rows_1h(world, hour + timedelta(minutes=1)) == 1
     world.append(second, [told(hour, "b"), told(hour, "c", 2)])
     assert rows_1h(world, hour + timedelta(minutes=1)) == 2
     assert rows_1h(world, hour + timedelta(minutes=1), 2) == 1
+
+
+def test_a_writer_that_begins_after_a_gap_begins_a_stream_of_its_own(world: OnlineWorld) -> None:
+    """What happened between 04:00 and 10:00 nobody was told: windows that reach it cannot be known."""
+    first = world.writer(at(days=5), copy=True)
+    world.append(first, [told(at(days=5, hours=4), "a")])
+    first.close()
+    lost = told(at(days=5, hours=9), "b")
+    second = world.writer(at(days=5, hours=10), copy=True)
+    assert second.since == at(days=6), "tiles of a day are whole from the next day on"
+    after = [told(at(days=6, hours=1), "c"), told(at(days=6, hours=2), "d")]
+    world.append(second, after)
+    time = at(days=6, hours=2.01)
+    assert world.value("amount_2d", time, (1,)) == (None, "NOT_COMPUTED")
+    world.check_equals_join([(1,), (2,)], time)
+    with redis.Redis.from_url(world.url) as client:
+        assert len(list(client.scan_iter(b"\x02*"))) == 1, "the rows of the former stream are gone"
+    world.land(5, 6, [told(at(days=5, hours=4), "a"), lost])
+    world.sync(at(days=6, hours=3))
+    world.rows = [told(at(days=5, hours=4), "a"), lost, *after]
+    world.check([(1,), (2,)], at(days=6, hours=2.01))
+
+
+def test_how_far_a_stream_is_complete_is_told_by_events_or_by_until(world: OnlineWorld) -> None:
+    hour = at(days=5, hours=4)
+    for since, until in ((at(days=5), hour), (hour, hour), (hour, hour + timedelta(hours=6))):
+        writer = world.writer(since)
+        assert writer.since == at(days=5), "there is no gap"
+        if until == hour:
+            world.append(writer, [told(hour + timedelta(milliseconds=1), "a")])
+        else:
+            writer.append(events([], world.columns), until=until)
+        writer.close()
+    assert world.writer(hour + timedelta(hours=6)).since == at(days=5)
+    assert world.writer(hour + timedelta(hours=6, microseconds=1)).since == at(days=6)
+
+
+def test_an_append_of_many_entities_lets_others_in_between(world: OnlineWorld) -> None:
+    writer, hour = world.writer(at(days=5)), at(days=5, hours=4)
+    count = 2 * ENTITIES_PER_TRANSACTION + 1
+    with redis.Redis.from_url(world.url) as client:
+        client.config_resetstat()
+        report = world.append(writer, [told(hour, f"{user}", user, user) for user in range(count)])
+        stats = client.info("commandstats")
+    assert report.entities == count
+    assert (stats["cmdstat_mset"]["calls"], "cmdstat_eval" in stats) == (4, False), (
+        "three with rows, and how far the stream is complete"
+    )
+    read = world.read([(user,) for user in range(count)], hour + timedelta(minutes=1), ["told__amount_2d"])
+    assert read.to_dict()["told__amount_2d"] == [float(user) for user in range(count)]
+
+
+def test_an_append_that_failed_half_way_is_made_whole_by_the_same_events(
+    world: OnlineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_rows, "ENTITIES_PER_TRANSACTION", 2)
+    writer, hour = world.writer(at(days=5), copy=True), at(days=5, hours=4)
+    rows = [told(hour, f"{user}", user) for user in range(6)]
+    send, sent = FencedTransactions.send, 0
+
+    def fail_late(self: FencedTransactions, *transaction: Any) -> list[Any]:
+        nonlocal sent
+        sent += 1
+        if sent == 3:
+            raise redis.ConnectionError("gone")
+        return send(self, *transaction)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FencedTransactions, "send", fail_late)
+        with pytest.raises(StoreUnavailableError):
+            world.append(writer, rows)
+    time = hour + timedelta(minutes=1)
+    seen = world.read([(user,) for user in range(6)], time, ["told__rows_1h"]).to_dict()["told__rows_1h"]
+    assert sum(seen) in (2, 4)
+    assert world.append(writer, rows).duplicates == sum(seen)
+    assert [rows_1h(world, time, user) for user in range(6)] == [1] * 6
+    writer.append(events([], world.columns), until=at(days=6))
+    world.check_equals_join([(user,) for user in range(7)], time)
+
+
+def test_a_server_that_evicts_rows_is_refused(world: OnlineWorld) -> None:
+    with redis.Redis.from_url(world.url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            with pytest.raises(StoreError, match="maxmemory-policy is allkeys-lru"):
+                world.writer(at(days=5))
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
 
 
 def test_what_a_killed_writer_acknowledged_is_there_and_its_successor_goes_on(world: OnlineWorld) -> None:
@@ -268,7 +359,7 @@ def test_dropping_a_view_drops_its_stream_and_stops_its_writer(world: OnlineWorl
     online.close()
     with redis.Redis.from_url(world.url) as client:
         assert list(client.scan_iter(b"*")) == [b"fs:generation"]
-    with pytest.raises(StreamTakenUpError):
+    with pytest.raises(StreamTakenOverError):
         world.append(writer, [told(at(days=5, hours=5), "b")])
 
 
