@@ -46,6 +46,10 @@ class Assembly:
     Args:
         plan: the service, with the features that are wanted.
 
+    Attributes:
+        plan: the same.
+        width: how many values it gives per entity, at least 1; a vector has as many as elements.
+
     Raises:
         FingerprintError: an output of the plan reads nothing, or what is not there.
     """
@@ -56,6 +60,7 @@ class Assembly:
         self._only: dict[tuple[str, ...], Assembly] = {}
         self._views = [_PlannedView(plan, index) for index in sorted({output.view for output in plan.outputs})]
         self._dtypes = plan.keys | {output.name: dtype_from_name(output.dtype) for output in plan.outputs}
+        self.width = max(1, sum(dtype_from_name(output.dtype).length for output in plan.outputs))
 
     def only(self, features: tuple[str, ...]) -> Assembly:
         """Return what answers with some of the features, in the order given; one object for the same ones.

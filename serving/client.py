@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from serving.plan_folder import PLAN_SECONDS, PlanFolder
-from serving.requests import read_keys, read_time
+from serving.requests import read_features, read_keys, read_time
 from serving.stores.reader import OnlineReader
 from serving.vectors import FeatureVectors
 
@@ -52,7 +52,7 @@ class FeatureClient:
         if clock.monotonic() - self._looked >= PLAN_SECONDS:
             self._plans.refresh()
             self._looked = clock.monotonic()
-        assembly = self._plans.find(service, None if features is None else tuple(features))
+        assembly = self._plans.find(service, read_features(features))
         question = assembly.ask(read_keys(assembly.plan, keys))
         instant = read_time(time)
         return assembly.answer(question, self._reader.read(question.wanted, instant), instant)

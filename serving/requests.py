@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
@@ -17,6 +17,7 @@ from feature_store.plans import ServicePlan
 KeyValue = int | str | None
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNORDERED: Final[tuple[type, ...]] = (str, bytes, Mapping, Set)
 _LEAST: Final = -(2**63)
 _MOST: Final = 2**63 - 1
 
@@ -81,6 +82,23 @@ def read_keys(plan: ServicePlan, keys: object) -> RequestKeys:
     return RequestKeys(counts.pop(), values)
 
 
+def read_features(features: object) -> tuple[str, ...] | None:
+    """Check the names of the features wanted; None: all of the service's.
+
+    Raises:
+        RequestError: it is no list, or holds something else than names.
+    """
+    if features is None:
+        return None
+    if isinstance(features, str) or not isinstance(features, Sequence):
+        raise RequestError("features", f"{features!r} is not a list of feature names")
+    names = tuple(cast("Sequence[object]", features))
+    for place, name in enumerate(names):
+        if not isinstance(name, str):
+            raise RequestError(f"features[{place}]", f"{name!r} is not a feature name")
+    return cast("tuple[str, ...]", names)
+
+
 def key_column(values: list[KeyValue], dtype: DType) -> Column:
     """Return checked key values as a typed column."""
     valid = np.ones(len(values), np.bool_)
@@ -117,10 +135,12 @@ def read_time(time: datetime | None) -> int:
     """Return T in microseconds UTC; None: now.
 
     Raises:
-        RequestError: the time has no zone.
+        RequestError: it is no time, or has no zone.
     """
     if time is None:
         return (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1)
+    if not isinstance(time, datetime):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
+        raise RequestError("time", f"{time!r} is not a datetime: write e.g. datetime(..., tzinfo=timezone.utc)")
     if time.tzinfo is None:
         raise RequestError(
             "time", f"{time.isoformat()} has no time zone: write e.g. datetime(..., tzinfo=timezone.utc)"
@@ -147,29 +167,34 @@ def _key_values(name: str, given: object, dtype: DType) -> list[KeyValue]:
 
 def _is_integer_array(given: object) -> bool:
     """Whether numpy vouches for every value."""
-    return isinstance(given, np.ndarray) and cast("Array", given).dtype.kind == "i" and given.ndim == 1
+    return isinstance(given, np.ndarray) and cast("Array", given).dtype.kind == "i"
 
 
 def _python_type(dtype: DType) -> type[int] | type[str]:
     return int if dtype.is_integer else str
 
 
-def _listed(name: str, given: object) -> list[KeyValue]:
+def _listed(name: str, given: Any) -> list[KeyValue]:
+    """Return the values of a list, an array or whatever else has an order."""
     if type(given) is list:
-        # Checking makes numpy's integers plain in place: the caller's list stays as it is.
+        # Checking makes numpy's scalars plain in place: the caller's list stays as it is.
         return cast("list[KeyValue]", given).copy()
-    if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
-        raise RequestError(f"keys.{name}", f"{given!r} is not a list: give one value per entity, e.g. [{given!r}]")
-    if isinstance(given, np.ndarray):
-        return given.tolist()
-    return list(cast("Sequence[Any]", given))
+    has_order = hasattr(given, "__iter__") and not issubclass(type(given), _UNORDERED)
+    if not has_order or getattr(given, "ndim", 1) != 1:
+        raise RequestError(f"keys.{name}", f"{given!r} is not a list: give one value per entity, e.g. [900, 901]")
+    # Arrow's arrays give scalars of its own when they are iterated over; numpy's, plain values when asked for a list.
+    to_list = getattr(given, "to_pylist", None) or getattr(given, "tolist", None)
+    return list(given) if to_list is None else to_list()
 
 
 def _refuse_types(field: str, values: list[KeyValue], wanted: type, dtype: DType) -> None:
-    """Raise for the first value of a wrong type; numpy's own integers are made plain where whole numbers are wanted."""
+    """Raise for the first value of a wrong type; numpy's own scalars are made plain where their type is wanted."""
     for place, value in enumerate(values):
-        if wanted is int and isinstance(value, np.integer):
-            values[place] = int(value)
+        if isinstance(value, np.integer if wanted is int else np.str_):
+            values[place] = wanted(value)
+        elif isinstance(value, float) and wanted is int and value.is_integer() and abs(value) >= -_LEAST:
+            # As which readers of JSON give whole numbers that they have no room for.
+            raise RequestError(f"{field}[{place}]", f"{value:.0f} does not fit into 64 bits")
         elif type(value) is not wanted and value is not None:
             kind = type(value).__name__
             raise RequestError(f"{field}[{place}]", f"{value!r} is of type {kind}, the key is {dtype.name}")

@@ -10,16 +10,30 @@ import numpy as np
 
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import Boolean, DType, Timestamp
+from feature_store.errors import InputError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 def python_values(column: Column, dtype: DType) -> list[Any]:
-    """Return a column as Python values, None where null; timestamps are ``datetime`` in UTC, arrays are lists."""
+    """Return a column as Python values, None where null; timestamps are ``datetime`` in UTC, arrays are lists.
+
+    Raises:
+        InputError: an instant lies outside the years that ``datetime`` knows.
+    """
     if dtype.is_array:
         return _array_values(column, dtype, python_values)
     if dtype == Timestamp:
-        instants: list[Any] = _filled(column).view("datetime64[us]").tolist()
+        filled = _filled(column)
+        strange = filled[(filled < _FIRST) | (filled > _LAST)]
+        if len(strange):
+            raise InputError(
+                f"{strange[0]} microseconds since 1970 is an instant outside the years 1 to 9999, which Python cannot "
+                "hold: use to_arrow(), to_polars() or to_numpy()"
+            )
+        instants: list[Any] = filled.view("datetime64[us]").tolist()
         return _listed([instant.replace(tzinfo=UTC) for instant in instants], column)
     return json_values(column, dtype)
 

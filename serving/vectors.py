@@ -63,9 +63,18 @@ class FeatureVectors:
         return _STATUS_NAMES[self.status[name]].tolist()
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """Return keys and features as lists by name; timestamps are ``datetime`` in UTC, null is None."""
-        features = {name: python_values(column, self.dtypes[name]) for name, column in self.columns.items()}
-        return {**self.keys, **features}
+        """Return keys and features as lists by name; timestamps are ``datetime`` in UTC, null is None.
+
+        Raises:
+            InputError: an instant lies outside the years that ``datetime`` knows.
+        """
+        return {**self.keys, **{name: self._python_values(name) for name in self.columns}}
+
+    def _python_values(self, name: str) -> list[Any]:
+        try:
+            return python_values(self.columns[name], self.dtypes[name])
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dictionary of keys and features per entity."""

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from granian import Granian
 from granian.constants import Interfaces, Loops
 
+from feature_store.errors import InputError
 from serving.server.app import build
+from serving.stores.resp_client import Address
+
+STOP_SECONDS: Final = 10
+"""How long a worker may finish what it is at."""
 
 
 def main() -> None:
@@ -24,11 +32,19 @@ def main() -> None:
         "keeps a password out of the list of processes)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
-    parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--workers", type=int, default=1, help="processes; one per core is a good start")
+    parser.add_argument("--port", type=_number(1, 65535), default=8080)
+    parser.add_argument("--workers", type=_number(1, 1024), default=1, help="processes; one per core is a good start")
     given = parser.parse_args()
     if not given.url:
         parser.error("--url: give the online store's URL, or set FEATURES_ONLINE_URL")
+    try:
+        Address.from_url(given.url)
+    except (InputError, ValueError, OSError) as error:
+        parser.error(f"--url: {error}")
+    try:
+        _try_to_listen(given.host, given.port)
+    except OSError as error:
+        parser.error(f"--host {given.host} --port {given.port}: {error.strerror}")
     server = Granian(
         "serving.server.app",
         address=given.host,
@@ -37,8 +53,25 @@ def main() -> None:
         interface=Interfaces.RSGI,
         loop=Loops.uvloop,
         websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS,
     )
     server.serve(target_loader=partial(build, given.plans, given.url), wrap_loader=False)
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _try_to_listen(host: str, port: int) -> None:
+    """Raise OSError where that is impossible: the server itself would say so in a traceback."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    socket.create_server((host, port), family=family).close()
 
 
 if __name__ == "__main__":

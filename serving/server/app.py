@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections.abc import AsyncIterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
@@ -12,8 +13,9 @@ from typing import Any, Final, Protocol, cast
 import orjson
 
 from feature_store.errors import FeatureStoreError
+from serving.assembly import Assembly
 from serving.plan_folder import PLAN_SECONDS, PlanFolder
-from serving.requests import RequestError, read_keys
+from serving.requests import RequestError, read_features, read_keys
 from serving.server.batching import MicroBatcher
 from serving.server.responses import (
     ARROW,
@@ -29,11 +31,17 @@ from serving.server.responses import (
 from serving.stores.async_reader import AsyncOnlineReader
 
 MOST_ENTITIES: Final = 10_000
-"""Entities in one request: more would keep the requests of others waiting."""
+"""Entities in one request."""
+
+MOST_VALUES: Final = 100_000
+"""Values in one answer: making more would keep the requests of others waiting."""
+
+MOST_BYTES: Final = 4 * 2**20
+"""Bytes of one request's body."""
 
 _FEATURES: Final = re.compile(r"/v1/services/([^/]+(?:/v[1-9][0-9]*)?)/features")
-_INTERNAL_ERROR: Final = 500
 _PATHS_KEPT: Final = 1024
+_INTERNAL_ERROR: Final = 500
 _BODY_FIELDS: Final = ("keys", "features")
 _logger: Final = logging.getLogger("serving.server")
 
@@ -55,6 +63,10 @@ class Transport(Protocol):
 
     async def __call__(self) -> bytes:
         """Return the request's body."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return the request's body in pieces, as they arrive."""
         ...
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
@@ -102,36 +114,42 @@ class FeatureServer:
             response = json_response(
                 {"error": {"field": "server", "message": "internal error; see the server's log"}}, 500
             )
-        transport.response_bytes(response.status, [("content-type", response.content_type)], response.body)
+        headers = [("content-type", response.content_type), *response.headers]
+        transport.response_bytes(response.status, headers, response.body)
 
     async def _respond(self, scope: Scope, transport: Transport) -> Response:
         service = _service_of(scope.path)
-        if service is not None and scope.method == "POST":
+        if service is not None:
+            if scope.method != "POST":
+                raise _wrong_method(scope.method, "POST")
             return await self._features(service, scope.headers, transport)
-        match (scope.method, scope.path):
-            case ("GET", "/health"):
-                return json_response({"status": "alive"})
-            case ("GET", "/ready"):
-                return await self._ready()
-            case ("GET", "/v1/services"):
-                return services_json(self._plans.plans)
-            case _:
-                raise HttpError(
-                    404,
-                    "path",
-                    f"no {scope.method} {scope.path}; there are POST /v1/services/NAME[/vN]/features, "
-                    f"GET /v1/services, GET /health and GET /ready",
-                )
+        if scope.path not in ("/health", "/ready", "/v1/services"):
+            raise HttpError(
+                404,
+                "path",
+                f"no {scope.path}; there are POST /v1/services/NAME[/vN]/features, GET /v1/services, GET /health and "
+                f"GET /ready",
+            )
+        if scope.method not in ("GET", "HEAD"):
+            raise _wrong_method(scope.method, "GET, HEAD")
+        if scope.path == "/ready":
+            return await self._ready()
+        return services_json(self._plans.plans) if scope.path == "/v1/services" else json_response({"status": "alive"})
 
     async def _features(self, service: str, headers: Any, transport: Transport) -> Response:
         content_type = headers.get("content-type", JSON)
         if content_type != JSON and content_type.partition(";")[0].strip().lower() != JSON:
-            raise HttpError(415, "content-type", f"{content_type} is not understood: send {JSON}")
-        body = _read_body(await transport())
-        assembly = self._plans.find(service, _features_wanted(body.get("features")))
+            raise HttpError(415, "content-type", f"unsupported content type {content_type!r}: send {JSON}")
+        length = headers.get("content-length")
+        if length is not None and int(length) > MOST_BYTES:
+            raise _too_long()
+        raw = await (_pieces(transport) if length is None else transport())
+        body = _read_body(raw)
+        assembly = self._plans.find(service, read_features(body.get("features")))
+        # Entities take a byte each at least: a short body cannot hold too many.
+        if len(raw) > MOST_ENTITIES or len(raw) * assembly.width > MOST_VALUES:
+            _refuse_many(assembly, body.get("keys"))
         keys = read_keys(assembly.plan, body.get("keys"))
-        if keys.count > MOST_ENTITIES:
-            raise RequestError("keys", f"{keys.count} entities; send at most {MOST_ENTITIES} with one request")
         answer = await self._batcher.get(assembly, keys)
         if ARROW in headers.get("accept", ""):
             return features_arrow(answer)
@@ -182,13 +200,32 @@ def _read_body(body: bytes) -> dict[str, Any]:
     return fields
 
 
-def _features_wanted(features: object) -> tuple[str, ...] | None:
-    if features is None:
-        return None
-    if not isinstance(features, list):
-        raise RequestError("features", f"{features!r} is not a list of feature names")
-    names = cast("list[object]", features)
-    for place, name in enumerate(names):
-        if not isinstance(name, str):
-            raise RequestError(f"features[{place}]", f"{name!r} is not a feature name")
-    return tuple(cast("list[str]", names))
+def _wrong_method(method: str, allowed: str) -> HttpError:
+    return HttpError(405, "method", f"{method} is not allowed here: use {allowed}", (("allow", allowed),))
+
+
+async def _pieces(transport: Transport) -> bytes:
+    """Return a body of unknown length; one that is too long is given up as soon as that is known."""
+    body = bytearray()
+    async for piece in transport:
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise _too_long()
+    return bytes(body)
+
+
+def _too_long() -> HttpError:
+    return HttpError(413, "body", f"longer than {MOST_BYTES} bytes: send fewer entities with one request")
+
+
+def _refuse_many(assembly: Assembly, keys: object) -> None:
+    """Count what would be answered before anything is done for it."""
+    columns = cast("dict[str, object]", keys).values() if isinstance(keys, dict) else ()
+    count = max((len(cast("list[object]", each)) for each in columns if isinstance(each, list)), default=0)
+    most = min(MOST_ENTITIES, MOST_VALUES // assembly.width)
+    if count > most:
+        raise RequestError(
+            "keys",
+            f"{count} entities x {assembly.width} values: send at most {MOST_ENTITIES} entities and {MOST_VALUES} "
+            f"values, here {most} entities, with one request",
+        )

@@ -20,8 +20,8 @@ from serving.vectors import FeatureVectors
 MOST_WAITING: Final = 4096
 """Requests that wait for the store at once; those beyond are refused, since they would be answered too late."""
 
-MOST_ENTITIES_AT_ONCE: Final = 20_000
-"""Entities in one batch, but for a single request of more: a longer MGET keeps the store's other clients waiting."""
+MOST_VALUES_AT_ONCE: Final = 200_000
+"""Values in one batch, but for a single request of more: while they are made, no other request is read."""
 
 _TURNS_TO_SEND: Final = 2
 """Turns of the event loop until a read that was begun has left: one makes its command, one writes it."""
@@ -98,7 +98,7 @@ class MicroBatcher:
             StoreUnavailableError: too many requests wait for the store.
         """
         if len(self._waiting) >= MOST_WAITING:
-            raise StoreUnavailableError(f"{MOST_WAITING} requests wait for the online store already: try again later")
+            raise StoreUnavailableError(f"the server is overloaded ({MOST_WAITING} requests waiting): retry later")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append(_Waiting(assembly, keys, future))
@@ -164,10 +164,10 @@ def _answer(group: _Group) -> None:
 
 def _fitting(waiting: Sequence[_Waiting]) -> int:
     """Return how many of those who wait, at least one, make a batch."""
-    entities = 0
+    values = 0
     for count, each in enumerate(waiting):
-        entities += each.keys.count
-        if entities > MOST_ENTITIES_AT_ONCE:
+        values += each.keys.count * each.assembly.width
+        if values > MOST_VALUES_AT_ONCE:
             return max(1, count)
     return len(waiting)
 

@@ -1,18 +1,28 @@
-"""Columnar JSON, made for all requests of a batch at once: what they share is encoded once, the rest by slices."""
+"""Columnar JSON, made for all requests of a batch at once: what they share is encoded once, the rest by slices.
+
+A Float32 is written with as many digits as tell it from other Float32s: 0.1, not 0.10000000149011612.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Final
+from functools import cached_property, lru_cache, partial
+from typing import Any, Final
 
+import numpy as np
 import orjson
 
+from feature_store.columns import Array, Column
+from feature_store.dtypes import Boolean, DType, Int64
 from feature_store.status import Status
 from serving.requests import KeyValue
-from serving.values import iso_instant, json_values
+from serving.values import all_true, iso_instant, json_values
 from serving.vectors import FeatureVectors
 
+FEW_ENTITIES: Final = 16
+"""Up to so many, slices of lists are written faster than those of arrays."""
+
+_dumps: Final = partial(orjson.dumps, option=orjson.OPT_SERIALIZE_NUMPY)
 _STATUS_JSON: Final = [orjson.dumps(status.name) for status in Status]
 _LISTS_KEPT: Final = 64
 
@@ -32,7 +42,7 @@ class ColumnarJson:
             "as_of": vectors.as_of_text(),
         }
         self._head = orjson.dumps(described)[:-1]
-        self._values = [(name, json_values(column, vectors.dtypes[name])) for name, column in vectors.columns.items()]
+        self._vectors, self._count = vectors, len(vectors)
         # The features of a view share one array of codes, whose JSON is made once.
         shared = {id(codes): codes.tobytes() for codes in vectors.status.values()}
         self._codes = [(_field(name), shared[id(codes)]) for name, codes in vectors.status.items()]
@@ -47,13 +57,27 @@ class ColumnarJson:
             start: place of its first entity in the batch.
             stop: place after its last.
         """
-        features = orjson.dumps({name: values[start:stop] for name, values in self._values})
+        is_small_part = stop - start <= FEW_ENTITIES and stop - start < self._count
+        columns = self._lists if is_small_part else self._arrays
+        features = _dumps({name: values[start:stop] for name, values in columns})
         return b'%b,"keys":%b,"features":%b,"status":%b}' % (
             self._head,
             orjson.dumps(keys),
             features,
             self._status(start, stop),
         )
+
+    @cached_property
+    def _arrays(self) -> list[tuple[str, list[Any] | Array]]:
+        """The values by feature, as arrays where they can be written as such."""
+        dtypes = self._vectors.dtypes
+        return [(name, writable(column, dtypes[name])) for name, column in self._vectors.columns.items()]
+
+    @cached_property
+    def _lists(self) -> list[tuple[str, list[Any]]]:
+        """The same values as lists, floats with the digits that are written of them in arrays."""
+        lists = orjson.loads(_dumps([values for _, values in self._arrays]))
+        return [(name, values) for (name, _), values in zip(self._arrays, lists, strict=True)]
 
     def _status(self, start: int, stop: int) -> bytes:
         if not self._uniform:
@@ -73,6 +97,22 @@ class ColumnarJson:
                 text = made[id(codes)] = _status_list(codes[start:stop])
             parts.append(name + text)
         return b"{%b}" % b",".join(parts)
+
+
+def writable(column: Column, dtype: DType) -> list[Any] | Array:
+    """Return a column as JSON can be written of it: an array, or a list of values or of arrays, None where null."""
+    values, is_whole = column.values, all_true(column.valid)
+    if dtype.element.is_float:
+        if is_whole:
+            return values
+        if not dtype.is_vector:
+            values = np.where(column.valid, values, values.dtype.type(np.nan))  # which is written as null
+        if values.ndim == 1:
+            return values
+        return [row if has else None for row, has in zip(values, column.has_value.tolist(), strict=True)]
+    if is_whole and dtype in (Int64, Boolean):
+        return values.astype(np.bool_) if dtype == Boolean else values
+    return json_values(column, dtype)
 
 
 def _status_list(codes: bytes) -> bytes:

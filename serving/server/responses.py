@@ -23,6 +23,7 @@ class Response(NamedTuple):
     status: int
     content_type: str
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class HttpError(Exception):
@@ -32,13 +33,15 @@ class HttpError(Exception):
         status: HTTP status.
         field: what is wrong.
         message: why, and what to do instead.
+        headers: of the response.
     """
 
-    def __init__(self, status: int, field: str, message: str) -> None:
+    def __init__(self, status: int, field: str, message: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(message)
         self.status = status
         self.field = field
         self.message = message
+        self.headers = headers
 
 
 def json_response(value: Any, status: int = 200) -> Response:
@@ -48,9 +51,10 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 def error_response(error: HttpError | FeatureStoreError) -> Response:
     """Return an error as JSON: 400 or 404 if the request is to blame, 503 if the store is, 500 if a feature is."""
+    headers: tuple[tuple[str, str], ...] = ()
     match error:
         case HttpError():
-            status, field, message = error.status, error.field, error.message
+            status, field, message, headers = error.status, error.field, error.message, error.headers
         case UnknownServiceError():
             status, field, message = 404, error.field, error.message
         case RequestError():
@@ -60,7 +64,7 @@ def error_response(error: HttpError | FeatureStoreError) -> Response:
         case _:
             status, field = 500, "features"
             message = "they cannot be computed for these entities; see the server's log"
-    return json_response({"error": {"field": field, "message": message}}, status)
+    return json_response({"error": {"field": field, "message": message}}, status)._replace(headers=headers)
 
 
 def features_json(keys: RequestKeys, answer: Answer) -> Response:

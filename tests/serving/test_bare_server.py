@@ -40,7 +40,7 @@ import serving.server.__main__
 from serving.server.app import build
 
 class Scope:
-    method, path, headers = "POST", "/v1/services/churn/features", {}
+    method, path, headers = "POST", "/v1/services/churn/features", {"content-length": str(len(sys.argv[3]))}
 
 class Transport:
     async def __call__(self):

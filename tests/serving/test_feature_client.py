@@ -328,6 +328,14 @@ def test_other_forms_of_the_answer(client: FeatureClient, valkey: str) -> None:
     assert frame["household_spend__segment"].to_list() == ["s3é", None, "none"]
 
 
+def test_an_instant_beyond_the_year_9999_is_no_datetime_but_a_number(client: FeatureClient, valkey: str) -> None:
+    load_spend(valkey, [-1 - 10**7])
+    vectors = client.get_features("churn", keys_of([-1 - 10**7]), features=["household_spend__last_seen"])
+    assert vectors.to_numpy()[0, 0] > 10**17
+    with pytest.raises(InputError, match=r"household_spend__last_seen: .* outside the years 1 to 9999.*to_arrow"):
+        vectors.to_dict()
+
+
 def test_no_entities_at_all(client: FeatureClient, valkey: str) -> None:
     load_spend(valkey, [3])
     for features in (None, ["household_spend__baskets"]):
@@ -344,10 +352,32 @@ def test_only_null_keys(client: FeatureClient, valkey: str) -> None:
     assert vectors.to_arrow().schema.field("household_id").type == pa.int64()
 
 
-def test_numpy_keys_are_read(client: FeatureClient, valkey: str) -> None:
+@pytest.mark.parametrize(
+    "households",
+    [
+        np.array([4, 3], np.int32),
+        np.array([4, 3], np.uint64),
+        np.array([4, 3], object),
+        [np.int64(4), 3],
+        (4, 3),
+        range(4, 2, -1),
+        pl.Series([4, 3]),
+        pa.array([4, 3]),
+        pa.chunked_array([[4], [3]]),
+    ],
+    ids=lambda given: type(given).__name__,
+)
+@pytest.mark.parametrize(
+    "chains", [np.array(["a", "b"]), [np.str_("a"), "b"], pa.array(["a", "b"]), pl.Series(["a", "b"])]
+)
+def test_keys_may_be_any_list_or_array(client: FeatureClient, valkey: str, households: Any, chains: Any) -> None:
     load_spend(valkey, [3, 4])
-    keys = keys_of([3, 4]) | {"household_id": np.array([4, 3], np.int32), "home_store": [np.int64(1), None]}
-    assert client.get_features("churn", keys).to_dict()["household_spend__baskets"] == [4, 3]
+    keys = keys_of([3, 4]) | {"household_id": households, "home_store": [np.int64(1), None], "chain": chains}
+    values = client.get_features("churn", keys).to_dict()
+    assert values["household_spend__baskets"] == [4, 3]
+    assert (values["household_id"], values["chain"]) == ([4, 3], ["a", "b"])
+    assert {type(each) for each in values["household_id"]} == {int}
+    assert {type(each) for each in values["chain"]} == {str}
 
 
 @pytest.mark.parametrize(
@@ -359,6 +389,11 @@ def test_numpy_keys_are_read(client: FeatureClient, valkey: str) -> None:
         ({"household_id": [1, 2**63]}, "keys.household_id[1]", "64 bits"),
         ({"household_id": [-(2**63) - 1, 2]}, "keys.household_id[0]", "64 bits"),
         ({"household_id": 7}, "keys.household_id", "not a list"),
+        ({"household_id": {1: 1, 2: 2}}, "keys.household_id", "not a list"),
+        ({"household_id": {1, 2}}, "keys.household_id", "not a list"),
+        ({"household_id": np.array(1)}, "keys.household_id", "not a list"),
+        ({"household_id": np.array([[1, 2]])}, "keys.household_id", "not a list"),
+        ({"household_id": [1, 2e30]}, "keys.household_id[1]", "64 bits"),
         ({"chain": "north"}, "keys.chain", "not a list"),
         ({"chain": ["a", 5]}, "keys.chain[1]", "String"),
         ({"chain": ["a", "\ud800"]}, "keys.chain[1]", "Unicode"),
@@ -389,6 +424,11 @@ def test_other_wrong_requests_are_named(client: FeatureClient, tmp_path: Path, v
         client.get_features("churn", keys_of([1]), features=["weekday_now", "weekday_now"])
     with pytest.raises(RequestError, match="no time zone"):
         client.get_features("churn", keys_of([1]), time=datetime(2026, 1, 1))
+    for wrong in ("2026-01-01", 0):
+        with pytest.raises(RequestError, match=r"time: .* is not a datetime"):
+            client.get_features("churn", keys_of([1]), time=wrong)  # type: ignore[arg-type]
+    with pytest.raises(RequestError, match="features: 'weekday_now' is not a list"):
+        client.get_features("churn", keys_of([1]), features="weekday_now")
     with pytest.raises(RequestError, match="keys"):
         client.get_features("churn", [1])  # type: ignore[arg-type]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -183,7 +185,10 @@ def test_requests_in_flight_share_one_mget(http: httpx.Client, valkey: str) -> N
         (PATH, {"keys": keys_of([1]), "features": "nope"}, 400, "features"),
         (PATH, {"keys": keys_of([1]), "features": [5]}, 400, "features[0]"),
         (PATH, {"entities": keys_of([1])}, 400, "entities"),
-        (PATH, {"keys": keys_of([1] * 10_001)}, 400, "keys"),
+        (PATH, {"keys": keys_of([1]) | {"household_id": {"1": 1}}}, 400, "keys.household_id"),
+        (PATH, {"keys": keys_of([1]) | {"chain": {"north": 1}}}, 400, "keys.chain"),
+        (PATH, {"keys": keys_of([1] * 10_001), "features": ["weekday_now"]}, 400, "keys"),
+        (PATH, {"keys": keys_of([1] * 7_200)}, 400, "keys"),
     ],
 )
 def test_errors_name_the_field(http: httpx.Client, path: str, body: Any, status: int, field: str) -> None:
@@ -198,7 +203,106 @@ def test_bodies_that_are_not_json(http: httpx.Client) -> None:
     assert (broken.status_code, broken.json()["error"]["field"]) == (400, "body")
     form = http.post(PATH, data={"keys": "1"})
     assert (form.status_code, form.json()["error"]["field"]) == (415, "content-type")
-    assert http.get(PATH).status_code == 404
+    assert form.json()["error"]["message"].startswith("unsupported content type 'application/x-www-form-urlencoded'")
+
+
+def test_a_whole_number_beyond_64_bits_is_called_so(http: httpx.Client) -> None:
+    for number in (b"18446744073709551615", b"118446744073709551615", b"-118446744073709551615"):
+        body = (
+            json.dumps({"keys": keys_of([1])})
+            .encode()
+            .replace(b'"household_id": [1]', b'"household_id": [%b]' % number)
+        )
+        error = http.post(PATH, content=body, headers={"content-type": "application/json"}).json()["error"]
+        assert error["field"] == "keys.household_id[0]"
+        assert "does not fit into 64 bits" in error["message"]
+
+
+def test_more_values_than_others_should_wait_for_are_refused(http: httpx.Client, valkey: str) -> None:
+    refused = post(http, {"keys": keys_of([1] * 7_200)}).json()["error"]["message"]
+    assert refused.startswith("7200 entities x 14 values: send at most 10000 entities and 100000 values, here 7142 ent")
+    assert post(http, {"keys": keys_of([1] * 7_100)}).status_code == 200
+    assert post(http, {"keys": keys_of([1] * 10_000), "features": ["weekday_now"]}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", PATH, "POST"),
+        ("HEAD", PATH, "POST"),
+        ("POST", "/health", "GET, HEAD"),
+        ("DELETE", "/v1/services", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_one(http: httpx.Client, method: str, path: str, allow: str) -> None:
+    response = http.request(method, path)
+    assert (response.status_code, response.headers["allow"]) == (405, allow)
+
+
+def test_probes_may_ask_for_the_head_alone(http: httpx.Client) -> None:
+    for path in ("/health", "/ready", "/v1/services"):
+        head = http.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+
+
+def test_bodies_that_are_too_long_are_refused_before_they_are_read(http: httpx.Client) -> None:
+    host, port = http.base_url.host, http.base_url.port or 80
+    start = f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+    piece = b'{"keys": {"household_id": [' + b"1," * 500_000
+    for head, sent in (
+        ("Content-Length: 100000000\r\n\r\n", b""),
+        ("Transfer-Encoding: chunked\r\n\r\n", b"%x\r\n%b\r\n" % (len(piece), piece) * 5),
+    ):
+        with socket.create_connection((host, port), timeout=20) as connection:
+            connection.sendall((start + head).encode())
+            with suppress(ConnectionError):  # it need not listen to the end
+                connection.sendall(sent)
+            assert connection.recv(12) == b"HTTP/1.1 413"
+    whole = json.dumps({"keys": keys_of([1])}).encode()
+    pieces = http.post(PATH, content=iter([whole[:9], whole[9:]]), headers={"content-type": "application/json"})
+    assert pieces.status_code == 200, "a body in pieces is as good as any other"
+
+
+def test_a_worker_that_dies_is_replaced(plans: Path, valkey: str) -> None:
+    load_spend(valkey, [3])
+    process, http = start_server(plans, valkey, workers=2)
+    try:
+        workers = children(process.pid)
+        os.kill(max(workers), signal.SIGKILL)
+        wait_until(lambda: len(children(process.pid)) == len(workers) and children(process.pid) != workers)
+        assert process.poll() is None
+        wait_until(lambda: answers(http) and post(http, {"keys": keys_of([3])}).status_code == 200)
+    finally:
+        stop_server(process, http)
+
+
+def children(process: int) -> set[int]:
+    found = map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
+    return {each for each in found if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--url", "http://x"], "--url"),
+        (["--url", "redis://user:secret@h/0?socket_timeout=5"], "socket_timeout"),
+        (["--url", "redis://h", "--port", "99999"], "--port"),
+        (["--url", "redis://h", "--port", "x"], "--port"),
+        (["--url", "redis://h", "--workers", "0"], "--workers"),
+        (["--url", "redis://h", "--port", "{taken}"], "--port"),
+    ],
+)
+def test_wrong_arguments_are_one_clear_line(
+    http: httpx.Client, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    given = [each.format(taken=http.base_url.port) for each in arguments]
+    command = [sys.executable, "-m", "serving.server", "--plans", str(tmp_path), *given]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 2
+    assert words in last
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
 
 
 def test_services_are_listed(http: httpx.Client) -> None:

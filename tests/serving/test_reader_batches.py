@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,8 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_store.dtypes import Int64
+from feature_store.columns import Column
+from feature_store.dtypes import Array, Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
 from feature_store.entity_keys import encode_keys
 from feature_store.ragged import from_lengths
 from feature_store.rows import RowError
@@ -23,12 +25,15 @@ from serving.assembly import Assembly
 from serving.requests import read_keys, select_features
 from serving.server import batching
 from serving.server.batching import MicroBatcher
+from serving.server.columnar import FEW_ENTITIES, ColumnarJson
 from serving.stores import multi_get
 from serving.stores.async_reader import AsyncOnlineReader
 from serving.stores.errors import StoreError, StoreUnavailableError
 from serving.stores.generations import decode_generations
 from serving.stores.keys import pointer_key, row_key_words, row_prefix
 from serving.stores.reader import OnlineReader
+from serving.values import json_values
+from serving.vectors import FeatureVectors
 from tests.serving.sample import HOUR, column, now
 from tests.serving.services import SPEND, STORE, keys_of, load_spend, load_stores, service_plan
 
@@ -84,7 +89,7 @@ def test_each_request_of_a_batch_gets_its_part(valkey: str) -> None:
 
 
 def test_large_batches_are_split(valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "MOST_ENTITIES_AT_ONCE", 3)
+    monkeypatch.setattr(batching, "MOST_VALUES_AT_ONCE", 3 * Assembly(service_plan()).width)
     load_spend(valkey, list(range(1, 40)))
     requests = [keys_of(list(range(1, 1 + count))) for count in (2, 2, 1, 9, 3, 1)]
     bodies = answers(valkey, requests, Assembly(service_plan()))
@@ -99,7 +104,10 @@ def test_requests_beyond_the_bound_are_refused_at_once(valkey: str, monkeypatch:
     load_spend(valkey, [1])
     bodies = answers(valkey, [keys_of([1])] * 4, Assembly(service_plan()))
     assert [body["features"]["household_spend__baskets"] for body in bodies[:2]] == [[1], [1]]
-    assert all(isinstance(each, StoreUnavailableError) and "2 requests wait" in str(each) for each in bodies[2:])
+    assert all(
+        isinstance(each, StoreUnavailableError) and "overloaded (2 requests waiting)" in str(each)
+        for each in bodies[2:]
+    )
 
 
 SPEND_ONLY = select_features(service_plan(), ["household_spend__baskets", "household_spend__segment"])
@@ -210,6 +218,55 @@ def test_the_parts_of_a_long_read_are_of_one_generation(valkey: str, monkeypatch
     assert len(factors) == 1
     assert commands > 5
     reader.close()
+
+
+@st.composite
+def columns(draw: st.DrawFn) -> tuple[Column, DType]:
+    dtype = draw(st.sampled_from([Int64, Float64, Float32, Boolean, String, Timestamp]))
+    dtype = draw(st.sampled_from([dtype, dtype, Array(dtype, 2), Vector(2)]))
+    floats = {"Float32": st.floats(width=32, allow_nan=False, allow_infinity=False)}
+    plain: dict[str, st.SearchStrategy[Any]] = {
+        **floats,
+        "Float64": st.floats(allow_nan=False, allow_infinity=False),
+        "Int64": st.integers(-(2**63), 2**63 - 1),
+        "Boolean": st.integers(0, 1),
+        "String": st.text(st.characters(exclude_categories=["Cs"]), max_size=3),
+        "Timestamp": st.integers(-(2**50), 2**50),
+    }
+    count = draw(st.integers(0, 2 * FEW_ENTITIES))
+    shape = (count, *dtype.shape)
+    valid = np.array(draw(st.lists(st.booleans(), min_size=count * dtype.slots, max_size=count * dtype.slots)), bool)
+    values = np.empty(int(np.prod(shape)), dtype.numpy)
+    element = plain[dtype.element.name if not dtype.is_vector else "Float32"]
+    values[:] = draw(st.lists(element, min_size=len(values), max_size=len(values)))
+    return Column(values.reshape(shape), valid.reshape(shape if dtype.is_array else count)), dtype
+
+
+@given(columns(), st.data())
+def test_json_holds_the_values_and_float32_with_its_own_digits(made: tuple[Column, DType], data: st.DataObject) -> None:
+    column, dtype = made
+    start = data.draw(st.integers(0, len(column)))
+    stop = data.draw(st.integers(start, len(column)))
+    status = {"f": np.zeros(len(column), np.uint8)}
+    vectors = FeatureVectors("s", 1, 0, {"k": list(range(len(column)))}, {"f": column}, status, {}, {"f": dtype})
+    made_json = ColumnarJson(vectors)
+    found = json.loads(made_json.answer({"k": []}, start, stop))["features"]["f"]
+    wanted = json_values(column, dtype)[start:stop]
+    if dtype.element == Float32 or dtype.is_vector:
+        found, wanted = (json.loads(json.dumps(each), parse_float=np.float32) for each in (found, wanted))
+    assert found == wanted
+    few, many = (
+        orjson.dumps(each, option=orjson.OPT_SERIALIZE_NUMPY) for each in (made_json._lists, made_json._arrays)
+    )
+    assert few == many, "the number of entities changes no digit"
+
+
+def test_a_float32_has_its_own_digits_in_json() -> None:
+    column = Column(np.array([0.1, 16777216, 0.1], np.float32), np.array([True, True, False]))
+    vectors = FeatureVectors(
+        "s", 1, 0, {"k": [1, 2, 3]}, {"f": column}, {"f": np.zeros(3, np.uint8)}, {}, {"f": Float32}
+    )
+    assert b'"features":{"f":[0.1,16777216.0,null]}' in ColumnarJson(vectors).answer({}, 0, 3)
 
 
 def test_statuses_that_differ_between_views_and_entities(valkey: str) -> None:
