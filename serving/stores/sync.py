@@ -23,7 +23,7 @@ from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
 from feature_store.rows import LayoutField, RowLayout
 from feature_store.views import FeatureView
-from serving.stores.snapshot import Chunk, Snapshot
+from serving.stores.snapshot import ROWS_PER_STEP, Chunk, Snapshot
 from serving.stores.stream_sync import BatchTiles
 from serving.stores.writer import LoadReport, OnlineWriter
 
@@ -152,15 +152,17 @@ def _chunks(view: FeatureView, opened: OpenTable, row: pl.DataFrame) -> Iterator
         return
     held = _held(view, partition)
     columns = dict.fromkeys(column for _, column in held)
-    frame = opened.scan(row).select(*view.keys, *columns).collect()
-    keys = [to_column(frame[key], dtype) for key, dtype in view.entity.keys.items()]
-    yield keys, {feature.name: to_column(frame[column], feature.dtype) for feature, column in held}
+    # Piece by piece: a partition may be larger than the memory of this process.
+    rows = opened.scan(row).select(*view.keys, *columns)
+    for frame in rows.collect_batches(chunk_size=ROWS_PER_STEP, maintain_order=False):
+        keys = [stored_values(frame[key], dtype) for key, dtype in view.entity.keys.items()]
+        yield keys, {feature.name: stored_values(frame[column], feature.dtype) for feature, column in held}
 
 
-def to_column(series: pl.Series, dtype: DType) -> Column:
+def stored_values(series: pl.Series, dtype: DType) -> Column:
     """Return a stored column, vectors and arrays as lists, in the shape in which the core hands values around."""
     if dtype.is_array:
-        slots = [to_column(series.list.get(place), dtype.element) for place in range(dtype.length)]
+        slots = [stored_values(series.list.get(place), dtype.element) for place in range(dtype.length)]
         return Column(np.column_stack([slot.values for slot in slots]), np.column_stack([s.valid for s in slots]))
     valid = series.is_not_null().to_numpy()
     if dtype.is_vector:

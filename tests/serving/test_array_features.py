@@ -16,7 +16,7 @@ from feature_store.plans import PlanFeature, PlanKey, PlanOutput, PlanView, Serv
 from feature_store.rows import LayoutField, RowLayout
 from serving.client import FeatureClient
 from serving.stores.snapshot import Snapshot
-from serving.stores.sync import to_column
+from serving.stores.sync import stored_values
 from serving.stores.writer import OnlineWriter
 from tests.serving.sample import DAY, HOUR, VIEW, column, now
 
@@ -115,7 +115,7 @@ def test_a_part_of_an_answer_keeps_its_slots(client: FeatureClient) -> None:
 def test_stored_lists_are_columns_of_slots() -> None:
     for name, (dtype, _) in FIELDS.items():
         rows = [None if all(slot is None for slot in row) else row for row in STORED[name]]
-        read = to_column(pl.Series(rows), dtype)
+        read = stored_values(pl.Series(rows), dtype)
         expected = slots(STORED[name], dtype)
         assert read.values.dtype == expected.values.dtype or dtype.element == Float32
         assert read.valid.tolist() == expected.valid.tolist()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,8 +17,9 @@ from feature_store.offline.store import OfflineStore
 from feature_store.plans import ServicePlan, write_plan
 from feature_store.services import compile_plan
 from serving.client import FeatureClient
+from serving.stores.snapshot import ROWS_PER_STEP, Chunk, Snapshot
 from serving.stores.sync import is_synced, sync_view
-from serving.stores.writer import OnlineWriter
+from serving.stores.writer import LoadReport, OnlineWriter
 from tests.offline.definitions import INSTANT, day, purchases, shopper
 
 NOW = day(9)
@@ -103,6 +105,31 @@ def test_a_feature_renamed_and_changed_at_once_is_neither_loaded_nor_served(
         pytest.raises(FingerprintError, match=r"pieces is renamed_from='pieces_3d'"),
     ):
         client.get_features("counts", {"shopper_id": [1]}, time=NOW)
+
+
+def test_a_partition_is_loaded_piece_by_piece(
+    store: OfflineStore, writer: OnlineWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, count = view_of(pieces_3d=pieces()), 3 * ROWS_PER_STEP
+    frame = pl.DataFrame({"partition_start": [day(5)], "pieces_3d": [7]}).join(
+        pl.DataFrame({"shopper_id": range(count)}), how="cross"
+    )
+    store.values(view).write(frame.cast({"partition_start": INSTANT}), day(5), day(6), run_id="r")
+    lengths: list[int] = []
+    load = writer.load
+
+    def watched(name: str, snapshot: Snapshot, chunks: Iterator[Chunk], *rest: Any) -> LoadReport:
+        def counted() -> Iterator[Chunk]:
+            for keys, features in chunks:
+                lengths.append(len(keys[0]))
+                yield keys, features
+
+        return load(name, snapshot, counted(), *rest)
+
+    monkeypatch.setattr(writer, "load", watched)
+    (report,) = sync_view(store, view, writer, NOW).loads.values()
+    assert report.rows == sum(lengths) == count
+    assert max(lengths) <= ROWS_PER_STEP
 
 
 def test_a_feature_newer_than_the_partition_is_not_computed(
