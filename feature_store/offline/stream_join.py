@@ -110,7 +110,7 @@ class _Found:
         first = np.zeros((len(entity), len(plan.levels)), np.int64)
         last = first.copy()
         if len(tiles):
-            tiles = tiles.in_order()
+            tiles = tiles.in_order(plan.levels)
             origin = int(tiles.start.min())
             seconds = (int(tiles.start.max()) - origin) // SECOND + 1
 

@@ -17,7 +17,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from feature_store.columns import Mask
 from feature_store.durations import SECOND
 from feature_store.windows import Window
 
@@ -38,6 +37,18 @@ def floor_to(instants: Instants, span: int) -> Instants:
     return instants // span * span
 
 
+def level_of(levels: Sequence[int], span: Instants) -> Instants:
+    """Return which of the levels, ascending, each span is; there are few, so that comparing beats searching.
+
+    >>> level_of([1, 10, 60], np.array([60, 1, 10])).tolist()
+    [2, 0, 1]
+    """
+    place = np.zeros(len(span), np.int64)
+    for level in levels[:-1]:
+        place += span > level
+    return place
+
+
 def bounds(levels: Sequence[int], window: Window, as_of: Instants) -> list[tuple[Instants, Instants]]:
     """Return from where (inclusive) to where (exclusive) tiles start that a window counts, per level up to its hop.
 
@@ -55,25 +66,36 @@ def bounds(levels: Sequence[int], window: Window, as_of: Instants) -> list[tuple
     return list(zip(tails, heads, strict=True))
 
 
-def counted(
-    levels: Sequence[int], window: Window, as_of: Instants, row: Instants, span: Instants, start: Instants
-) -> Mask:
-    """Return which tiles a window counts.
+class Counting:
+    """Which tiles windows count. What all windows need is worked out once.
 
     Args:
         levels: of the view, ascending.
-        window: the window.
         as_of: A per row.
         row: per tile, the row that it belongs to.
-        span: per tile.
+        span: per tile, one of the levels.
         start: per tile.
     """
-    mask = np.zeros(len(row), np.bool_)
-    for level, (low, high) in zip(levels, bounds(levels, window, as_of), strict=False):
-        of_level = np.flatnonzero(span == level)
-        rows, starts = row[of_level], start[of_level]
-        mask[of_level] = (starts >= low[rows]) & (starts < high[rows])
-    return mask
+
+    def __init__(self, levels: Sequence[int], as_of: Instants, row: Instants, span: Instants, start: Instants) -> None:
+        self._levels = levels
+        self._start = start
+        self._place = level_of(levels, span)
+        # Where all rows share one A, as in every answer to a request, the bounds are a handful of numbers.
+        is_shared = len(as_of) > 0 and bool((as_of == as_of[0]).all())
+        self._as_of = as_of[:1] if is_shared else as_of
+        if not is_shared:
+            self._place = self._place * len(as_of) + row
+
+    def places(self, window: Window) -> Instants:
+        """Return the places of the tiles that a window counts, ascending."""
+        low = np.zeros((len(self._levels), len(self._as_of)), np.int64)
+        high = np.zeros_like(low)
+        for level, (first, last) in enumerate(bounds(self._levels, window, self._as_of)):
+            low[level], high[level] = first, last
+        counted = self._start >= low.reshape(-1)[self._place]
+        counted &= self._start < high.reshape(-1)[self._place]
+        return np.flatnonzero(counted)
 
 
 def oldest_start(levels: Sequence[int], windows: Iterable[Window], span: int, as_of: int) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from feature_store.columns import Column, Mask
 from feature_store.dtypes import DType, dtype_from_name
-from feature_store.streams.levels import Instants, counted
+from feature_store.streams.levels import Counting, Instants
 from feature_store.streams.parts import WindowTiles, merge_part
 from feature_store.streams.plan import RowCount, StreamAggregate, StreamPlan
 from feature_store.streams.tiles import StreamTiles
@@ -46,7 +47,7 @@ def merge(plan: StreamPlan, tiles: StreamTiles, as_of: Instants) -> Merged:
     Raises:
         InputError: a sum of integers does not fit Int64.
     """
-    merging = _Merging(plan, tiles.in_order(), as_of)
+    merging = _Merging(plan, tiles.in_order(plan.levels), as_of)
     columns: dict[str, Column] = {}
     dtypes: dict[str, DType] = {}
     for aggregate in plan.aggregates:
@@ -64,6 +65,10 @@ class _Merging:
     as_of: Instants
     windows: dict[Window, WindowTiles] = field(default_factory=dict[Window, WindowTiles])
     merged: dict[tuple[str, Window], Column] = field(default_factory=dict[tuple[str, Window], Column])
+
+    @cached_property
+    def counting(self) -> Counting:
+        return Counting(self.plan.levels, self.as_of, self.tiles.row, self.tiles.span, self.tiles.start)
 
     def aggregate(self, aggregate: StreamAggregate, dtype: DType) -> Column:
         slots = [finish_slot(aggregate, dtype.element, self._parts(aggregate, columns)) for columns in aggregate.slots]
@@ -83,7 +88,5 @@ class _Merging:
 
     def _window(self, window: Window) -> WindowTiles:
         if window not in self.windows:
-            tiles = self.tiles
-            mask = counted(self.plan.levels, window, self.as_of, tiles.row, tiles.span, tiles.start)
-            self.windows[window] = WindowTiles(self.plan, tiles, np.flatnonzero(mask), self.as_of)
+            self.windows[window] = WindowTiles(self.plan, self.tiles, self.counting.places(window), self.as_of)
         return self.windows[window]

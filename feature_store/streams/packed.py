@@ -111,7 +111,7 @@ class TileLayout:
             InputError: a state lacks, a tile is of no level of the layout, or the tiles of an entity lie 136 years
                 apart.
         """
-        ordered = tiles.in_order()
+        ordered = tiles.in_order(self.levels)
         count = len(complete_since)
         per_entity = np.bincount(ordered.row, minlength=count).astype(np.int64)
         header = np.zeros(count, _HEADER)
@@ -251,11 +251,14 @@ class TileLayout:
             raise RowError(f"the strings of a value are no text ({error}): {_AGAIN}") from error
 
     def _states(self, fixed: Array, texts: Mapping[str, Array], only: Collection[str] | None) -> dict[str, Column]:
-        valid = np.unpackbits(fixed["nulls"], axis=1, count=len(self.fields), bitorder="little").T == 0
+        nulls = fixed["nulls"]
+        if np.count_nonzero(nulls):
+            valid = np.ascontiguousarray(np.unpackbits(nulls, axis=1, count=len(self.fields), bitorder="little").T == 0)
+        else:
+            valid = np.broadcast_to(np.ones(len(fixed), np.bool_), (len(self.fields), len(fixed)))
         return {
             name: Column(
-                texts[f"{place}"] if dtype in _VARIABLE else np.ascontiguousarray(fixed[f"{place}"]),
-                np.ascontiguousarray(valid[place]),
+                texts[f"{place}"] if dtype in _VARIABLE else np.ascontiguousarray(fixed[f"{place}"]), valid[place]
             )
             for place, (name, dtype) in enumerate(self.fields)
             if only is None or name in only

@@ -7,7 +7,7 @@ up in the order of the tiles, so that equal tiles give equal floats to the last 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -39,6 +39,7 @@ class WindowTiles:
     tiles: StreamTiles
     chosen: npt.NDArray[np.int64]
     as_of: Instants
+    _fields: dict[str, Column] = field(default_factory=dict[str, Column])
 
     @cached_property
     def row(self) -> Instants:
@@ -47,12 +48,18 @@ class WindowTiles:
 
     def field(self, name: str) -> Column:
         """Return a field of a state, per tile."""
-        column = self.tiles.states[name]
-        return Column(column.values[self.chosen], column.valid[self.chosen])
+        if name not in self._fields:
+            column = self.tiles.states[name]
+            self._fields[name] = Column(column.values[self.chosen], column.valid[self.chosen])
+        return self._fields[name]
 
     def segments(self, present: Mask) -> Segments:
         """Return the segments of the tiles for which ``present`` is true."""
-        return Segments.of(self.row[present], len(self.as_of))
+        return self._segments_of_all if present.all() else Segments.of(self.row[present], len(self.as_of))
+
+    @cached_property
+    def _segments_of_all(self) -> Segments:
+        return Segments.of(self.row, len(self.as_of))
 
     def counted(self, state: StreamState) -> tuple[npt.NDArray[np.int64], Mask]:
         """Return how many inputs of a state each tile holds, and whether any."""

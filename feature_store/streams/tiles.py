@@ -10,7 +10,7 @@ import numpy as np
 from feature_store.columns import Array, Column
 from feature_store.dtypes import dtype_from_name
 from feature_store.durations import SECOND
-from feature_store.streams.levels import Instants
+from feature_store.streams.levels import Instants, level_of
 from feature_store.streams.plan import StreamState
 
 
@@ -38,19 +38,22 @@ class StreamTiles:
         states = {name: Column(state.values[chosen], state.valid[chosen]) for name, state in self.states.items()}
         return StreamTiles(self.row[chosen], self.span[chosen], self.start[chosen], states)
 
-    def in_order(self) -> StreamTiles:
-        """Return the tiles sorted by row, span and start: the order in which they are merged, whoever gives them."""
-        order = self._order()
+    def in_order(self, levels: Sequence[int]) -> StreamTiles:
+        """Return the tiles sorted by row, span and start: the order in which they are merged, whoever gives them.
+
+        Args:
+            levels: of the view, ascending.
+        """
+        order = self._order(levels)
         return self if order is None else self.take(order)
 
-    def _order(self) -> Array | None:
+    def _order(self, levels: Sequence[int]) -> Array | None:
         if len(self) < 2:
             return None
         # One integer per tile sorts faster than three; every start is a whole second.
-        spans = np.unique(self.span)
         second = self.start // SECOND
-        seconds = int(second.max() - second.min()) + 1
-        key = (self.row * len(spans) + np.searchsorted(spans, self.span)) * seconds + (second - second.min())
+        second -= second.min()
+        key = (self.row * len(levels) + level_of(levels, self.span)) * (int(second.max()) + 1) + second
         return None if bool((key[1:] > key[:-1]).all()) else np.argsort(key, kind="stable")
 
 

@@ -137,6 +137,18 @@ def test_sums_of_integers_that_do_not_fit_name_the_feature() -> None:
         merged(Live, tiles, as_of)
 
 
+@pytest.mark.parametrize("view", STREAM_VIEWS, ids=lambda view: view.name)
+@given(data=st.data())
+def test_rows_of_several_instants_are_what_each_instant_alone_gives(view: FeatureView, data: st.DataObject) -> None:
+    rows, asked = data.draw(cases(view))
+    entities = entities_of(view, rows) or [("nobody",) * len(view.keys)]
+    together = stream_tiles(view, rows, [each for each in entities for _ in asked], END)
+    every = values_of(view, merged(view, together, [to_microseconds(as_of) for _ in entities for as_of in asked]))
+    for place, as_of in enumerate(asked):
+        alone = merged(view, stream_tiles(view, rows, entities, END), [to_microseconds(as_of)] * len(entities))
+        assert every[place :: len(asked)] == values_of(view, alone)
+
+
 def test_plans_come_back_from_json() -> None:
     plan = plan_of(Live)
     assert StreamPlan.from_record(json.loads(json.dumps(asdict(plan)))) == plan
