@@ -11,7 +11,7 @@ from feature_store import EventSource, Feature, FeatureView
 from feature_store.expressions.nodes import column_names
 from feature_store.expressions.text import to_text
 from feature_store.oracle.expressions import evaluate
-from feature_store.oracle.snapshots import input_value, told_apart
+from feature_store.oracle.snapshots import events_of, input_value
 
 Row = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ def listed_events(
         most: events of each listing that are shown.
     """
     own = list(rows)
-    once = {id(row) for row in told_apart(view, own)}
+    once = {id(row) for row in events_of(view, own)}
     events = [_event(view, feature, row, window, repeats=id(row) not in once) for row in own]
     counted = sorted((e for e in events if not e.reason), key=lambda event: event.time, reverse=True)
     missed: dict[str, list[Event]] = {}

@@ -10,7 +10,7 @@ from feature_assets.explain.explanation import Listing, TableRow, iso
 from feature_store import FeatureView, TableSource
 from feature_store.durations import format_duration
 from feature_store.oracle.expressions import as_type
-from feature_store.oracle.tables import order
+from feature_store.oracle.rows import rank
 
 Row = dict[str, Any]
 
@@ -28,7 +28,7 @@ def listed_rows(view: FeatureView, rows: Sequence[Row], as_of: datetime, availab
     source = view.source
     assert isinstance(source, TableSource)
     clean = [{name: as_type(row[name], dtype) for name, dtype in source.columns.items()} for row in rows]
-    ranked = sorted(clean, key=lambda row: order(view, row), reverse=True)
+    ranked = sorted(clean, key=lambda row: rank(source, row), reverse=True)
     unknown = [_unknown(source, row, as_of, available_at) for row in ranked]
     winner = next((place for place, reason in enumerate(unknown) if not reason), None)
     verdicts = [

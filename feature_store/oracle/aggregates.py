@@ -20,8 +20,13 @@ class Event(NamedTuple):
 
 
 def exact_sum(values: Sequence[Any]) -> Any:
-    """Sum of integers: an integer. Sum of floats: the float nearest to the exact sum; null beyond the largest float."""
-    return to_float(sum(map(Fraction, values))) if isinstance(values[0], float) else sum(values)
+    """Sum of integers: exact, an error beyond Int64. Of floats: the float nearest to the exact sum; null beyond all."""
+    if isinstance(values[0], float):
+        return to_float(sum(map(Fraction, values)))
+    total = sum(values)
+    if not -(2**63) <= total < 2**63:
+        raise OverflowError("a sum of integers does not fit Int64")
+    return total
 
 
 def mean(values: Sequence[Any]) -> float | None:
@@ -86,8 +91,8 @@ def count_ratio(pairs: Sequence[tuple[bool, bool]]) -> float | None:
 
 
 def padded(values: Sequence[Any], k: int) -> list[Any]:
-    """The first k values, and null where there are fewer."""
-    return [*values[:k], *[None] * (k - len(values))]
+    """Up to k values, and null where there are fewer."""
+    return [*values, *[None] * (k - len(values))]
 
 
 OF_VALUES: Final[Mapping[str, Callable[[Sequence[Any]], Any]]] = {
@@ -99,22 +104,20 @@ OF_VALUES: Final[Mapping[str, Callable[[Sequence[Any]], Any]]] = {
     "variance": variance,
     "std": std,
     "skew": skew,
-    "min": min,
-    "max": max,
     "count_ratio": count_ratio,
 }
 """Aggregations of the values alone; there is at least one."""
 
-OF_EVENTS: Final[Mapping[str, Callable[[Sequence[Event], Aggregation, datetime], Any]]] = {
-    "first": lambda events, _by, _as_of: min(events).value,
-    "last": lambda events, _by, _as_of: max(events).value,
-    "first_k": lambda events, by, _as_of: padded([event.value for event in sorted(events)], by.k or 0),
-    "last_k": lambda events, by, _as_of: padded([event.value for event in sorted(events, reverse=True)], by.k or 0),
-    "top_k": lambda events, by, _as_of: padded(sorted((event.value for event in events), reverse=True), by.k or 0),
-    "approx_percentile": lambda events, by, _as_of: percentile([event.value for event in events], by.q or 0.0),
-    "decayed_sum": lambda events, by, as_of: decayed_sum(events, by.half_life or 0, as_of),
+CHOSEN: Final[Mapping[str, Callable[[Sequence[Event], int | None], list[Event]]]] = {
+    "min": lambda events, _k: [min(events, key=lambda event: event.value)],
+    "max": lambda events, _k: [max(events, key=lambda event: event.value)],
+    "first": lambda events, _k: [min(events)],
+    "last": lambda events, _k: [max(events)],
+    "first_k": lambda events, k: sorted(events)[:k],
+    "last_k": lambda events, k: sorted(events, reverse=True)[:k],
+    "top_k": lambda events, k: sorted(events, key=lambda event: event.value, reverse=True)[:k],
 }
-"""Aggregations that look at the order of events or have a parameter; the smaller event wins a tie for the first."""
+"""Aggregations that choose events, whose values are the result; of a tie the first takes the smaller event."""
 
 EMPTY: Final[Mapping[str, Any]] = {"count": 0, "n_unique": 0, "approx_n_unique": 0, "sum": 0, "decayed_sum": 0.0}
 """What aggregations give where nothing was counted; the others give null."""
@@ -122,8 +125,14 @@ EMPTY: Final[Mapping[str, Any]] = {"count": 0, "n_unique": 0, "approx_n_unique":
 
 def aggregate(aggregation: Aggregation, events: Sequence[Event], as_of: datetime) -> Any:
     """Return the value of an aggregation over the events that it counts."""
+    kind, values = aggregation.kind, [event.value for event in events]
     if not events:
-        return EMPTY.get(aggregation.kind)
-    if aggregation.kind in OF_EVENTS:
-        return OF_EVENTS[aggregation.kind](events, aggregation, as_of)
-    return OF_VALUES[aggregation.kind]([event.value for event in events])
+        return EMPTY.get(kind)
+    if kind in CHOSEN:
+        chosen = [event.value for event in CHOSEN[kind](events, aggregation.k)]
+        return chosen[0] if aggregation.k is None else padded(chosen, aggregation.k)
+    if kind == "approx_percentile":
+        return percentile(values, aggregation.q or 0.0)
+    if kind == "decayed_sum":
+        return decayed_sum(events, aggregation.half_life or 0, as_of)
+    return OF_VALUES[kind](values)

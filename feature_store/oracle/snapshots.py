@@ -11,11 +11,11 @@ from feature_store.aggregations import Aggregation
 from feature_store.features import Feature
 from feature_store.oracle.aggregates import Event, aggregate, moment, percentile, skew
 from feature_store.oracle.expressions import EPOCH, Row, as_type, evaluate, microseconds
+from feature_store.oracle.rows import Keys, keys_of, rank
 from feature_store.oracle.windows import in_window
 from feature_store.sources import EventSource
 from feature_store.views import FeatureView
 
-Keys = tuple[Any, ...]
 Values = dict[str, Any]
 Snapshot = dict[Keys, Values]
 
@@ -34,19 +34,16 @@ def is_present(
     view: FeatureView, rows: Sequence[Row], as_of: datetime, features: Sequence[Feature] | None = None
 ) -> bool:
     """Whether any feature (of those given, if any are) counts a row of an entity; an entity without one is EMPTY."""
+    events = events_of(view, rows)
     aggregations = [each.aggregation for each in (view.features if features is None else features)]
-    return any(counted(view, aggregation, rows, as_of) for aggregation in aggregations if aggregation is not None)
-
-
-def keys_of(view: FeatureView, row: Row) -> Keys:
-    """Return the entity of a row: its keys as typed values, never joined as text."""
-    return tuple(row[key] for key in view.keys)
+    return any(counted(view, aggregation, events, as_of) for aggregation in aggregations if aggregation is not None)
 
 
 def entity_values(view: FeatureView, rows: Sequence[Row], as_of: datetime) -> Values:
     """Return the values of one entity, whose rows are given: aggregates, cast and defaulted, then derived features."""
+    events = events_of(view, rows)
     aggregates = [feature for feature in view.features if feature.aggregation is not None]
-    return with_derived(view, {f.name: aggregate_value(view, f, rows, as_of) for f in aggregates})
+    return with_derived(view, {f.name: aggregate_value(view, f, events, as_of) for f in aggregates})
 
 
 def empty_values(view: FeatureView) -> Values:
@@ -56,33 +53,74 @@ def empty_values(view: FeatureView) -> Values:
     return entity_values(view, [], EPOCH)
 
 
-def aggregate_value(view: FeatureView, feature: Feature, rows: Sequence[Row], as_of: datetime) -> Any:
+def events_of(view: FeatureView, rows: Sequence[Row]) -> list[Row]:
+    """Return the events of an entity: rows with a time, of those of one ``event_id`` in one partition the first.
+
+    The first in ``rank``; a partition of the view, since its tiles are made of its own rows alone.
+    """
+    source = event_source(view)
+    timed = [row for row in rows if row[source.event_time] is not None]
+    if source.event_id is None:
+        return timed
+    found: dict[Any, Row] = {}
+    for place, row in enumerate(sorted(timed, key=lambda row: rank(source, row))):
+        event, partition = row[source.event_id], microseconds(row[source.event_time]) // view.cadence
+        found.setdefault(place if event is None else (event, partition), row)
+    return list(found.values())
+
+
+def aggregate_value(view: FeatureView, feature: Feature, events: Sequence[Row], as_of: datetime) -> Any:
     """Return an aggregate in the feature's dtype: one value, or with ``by=`` one per bucket; all null is null."""
     aggregation = feature.aggregation
     assert aggregation is not None
+    rows = counted(view, aggregation, events, as_of)
     if aggregation.by is None:
         return slot_value(view, feature, rows, as_of)
-    slots = [slot_value(view, feature, in_bucket(view, aggregation, rows, b), as_of) for b in aggregation.buckets]
+    slots = [
+        slot_value(view, feature, [row for row in rows if in_bucket(view, aggregation, row, bucket)], as_of)
+        for bucket in aggregation.buckets
+    ]
     return None if all(slot is None for slot in slots) else slots
 
 
 def slot_value(view: FeatureView, feature: Feature, rows: Sequence[Row], as_of: datetime) -> Any:
-    """Return the aggregate of some rows, cast; where no value was counted, the default or empty value."""
+    """Return the aggregate of counted rows, cast; where no value was counted, the default or empty value."""
     assert feature.aggregation is not None
-    events = inputs(view, feature.aggregation, rows, as_of)
-    if not events and feature.default is not None:
+    inputs = inputs_of(view, feature.aggregation, rows)
+    if not inputs and feature.default is not None:
         return as_default(feature)
     dtype = feature.dtype if feature.aggregation.by is None else feature.dtype.element
-    return as_type(aggregate(feature.aggregation, events, as_of), dtype)
+    return as_type(aggregate(feature.aggregation, inputs, as_of), dtype)
 
 
-def inputs(view: FeatureView, aggregation: Aggregation, rows: Sequence[Row], as_of: datetime) -> list[Event]:
-    """Return the counted rows whose value is not null; ``count()``, which has no value, takes them all."""
+def counted(view: FeatureView, aggregation: Aggregation, events: Sequence[Row], as_of: datetime) -> list[Row]:
+    """Return the events in the window that pass the filter and, with ``by=``, are in one of its buckets."""
+    time = event_source(view).event_time
+    inside = [row for row in events if in_window(aggregation.window, row[time], as_of)]
+    passing = [row for row in inside if passes(view, aggregation, row)]
+    if aggregation.by is None:
+        return passing
+    return [row for row in passing if any(in_bucket(view, aggregation, row, each) for each in aggregation.buckets)]
+
+
+def passes(view: FeatureView, aggregation: Aggregation, row: Row) -> bool:
+    """Whether the filter is true of a row: not false, not null."""
+    return aggregation.where is None or evaluate(aggregation.where, row, view.source.columns) is True
+
+
+def in_bucket(view: FeatureView, aggregation: Aggregation, row: Row, bucket: Any) -> bool:
+    """Whether ``by`` of a row equals a bucket; null equals none."""
+    assert aggregation.by is not None
+    return evaluate(aggregation.by == bucket, row, view.source.columns) is True
+
+
+def inputs_of(view: FeatureView, aggregation: Aggregation, rows: Sequence[Row]) -> list[Event]:
+    """Return the rows whose value is not null, as what is aggregated; ``count()``, which has no value, takes all."""
     source = event_source(view)
     found: list[Event] = []
-    for row in counted(view, aggregation, rows, as_of):
+    for row in rows:
         value = input_value(view, aggregation, row)
-        sequence = None if source.sequence is None else as_type(row[source.sequence], source.columns[source.sequence])
+        sequence = None if source.sequence is None else row[source.sequence]
         if value is not None:
             found.append(Event(row[source.event_time], (sequence is not None, sequence), value))
     return found
@@ -94,45 +132,6 @@ def input_value(view: FeatureView, aggregation: Aggregation, row: Row) -> Any:
     if aggregation.denominator is not None and aggregation.value is not None:
         return tuple(evaluate(part, row, columns) is True for part in (aggregation.value, aggregation.denominator))
     return True if aggregation.value is None else evaluate(aggregation.value, row, columns)
-
-
-def counted(view: FeatureView, aggregation: Aggregation, rows: Sequence[Row], as_of: datetime) -> list[Row]:
-    """Return the rows in the window for which the filter is true (not false, not null), and in one of its buckets."""
-    source = event_source(view)
-    passing = [
-        row
-        for row in told_apart(view, rows)
-        if in_window(aggregation.window, row[source.event_time], as_of)
-        and (aggregation.where is None or evaluate(aggregation.where, row, source.columns) is True)
-    ]
-    if aggregation.by is None:
-        return passing
-    return [row for bucket in aggregation.buckets for row in in_bucket(view, aggregation, passing, bucket)]
-
-
-def told_apart(view: FeatureView, rows: Sequence[Row]) -> list[Row]:
-    """Return an entity's rows but for those that repeat the ``event_id`` of an earlier one in their partition."""
-    source = event_source(view)
-    if source.event_id is None:
-        return list(rows)
-    found: dict[Any, Row] = {}
-    for place, row in enumerate(sorted(rows, key=lambda row: time_order(source, row))):
-        partition = microseconds(row[source.event_time]) // view.cadence
-        name = row[source.event_id]
-        found.setdefault((partition, name) if name is not None else place, row)
-    return list(found.values())
-
-
-def time_order(source: EventSource, row: Row) -> tuple[Any, ...]:
-    """Return what orders events: their time, then their sequence, where there is one, null before all others."""
-    sequence = None if source.sequence is None else row[source.sequence]
-    return (row[source.event_time], *((False,) if sequence is None else (True, sequence)))
-
-
-def in_bucket(view: FeatureView, aggregation: Aggregation, rows: Sequence[Row], bucket: Any) -> list[Row]:
-    """Return the rows for which ``by`` equals a bucket; null equals none."""
-    assert aggregation.by is not None
-    return [row for row in rows if evaluate(aggregation.by == bucket, row, view.source.columns) is True]
 
 
 def event_source(view: FeatureView) -> EventSource:
@@ -147,16 +146,12 @@ def as_default(feature: Feature) -> Any:
 
 
 def with_derived(view: FeatureView, values: Mapping[str, Any]) -> Values:
-    """Return the values of all stored features: derived ones read the finished values of others."""
-    by_name = {feature.name: feature for feature in view.stored_features}
+    """Add the derived features: each reads the finished values of others; one of which these lack is left out."""
     done = dict(values)
-
-    def value_of(name: str) -> Any:
-        if name not in done:
-            done[name] = derived_value(view, by_name[name], {read: value_of(read) for read in by_name[name].reads})
-        return done[name]
-
-    return {name: value_of(name) for name in by_name}
+    derived = [feature for feature in view.features if feature.kind == "derived"]
+    while ready := [each for each in derived if each.name not in done and done.keys() >= set(each.reads)]:
+        done |= {each.name: derived_value(view, each, {name: done[name] for name in each.reads}) for each in ready}
+    return {feature.name: done[feature.name] for feature in view.stored_features if feature.name in done}
 
 
 def derived_value(view: FeatureView, feature: Feature, reads: Mapping[str, Any]) -> Any:
@@ -175,7 +170,8 @@ def float_scale(view: FeatureView, feature: Feature, rows: Sequence[Row], as_of:
     aggregation = feature.aggregation
     if aggregation is None or not feature.dtype.element.is_float:
         return 0.0
-    values = [event.value for event in inputs(view, aggregation, rows, as_of)]
+    inputs = inputs_of(view, aggregation, counted(view, aggregation, events_of(view, rows), as_of))
+    values = [event.value for event in inputs]
     numbers = [abs(float(value)) for value in values if isinstance(value, int | float)]
     if aggregation.kind == "variance":
         return math.fsum(number**2 for number in numbers)

@@ -6,26 +6,26 @@ time from E on to the stream, or to batch tiles that landed later: the same even
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from feature_store.features import Feature
 from feature_store.oracle.expressions import EPOCH, Row
+from feature_store.oracle.rows import Keys, keys_of
 from feature_store.oracle.snapshots import (
-    Keys,
     Values,
-    empty_values,
-    entity_values,
+    aggregate_value,
     event_source,
+    events_of,
     is_present,
-    keys_of,
+    with_derived,
 )
 from feature_store.oracle.windows import tail
 from feature_store.status import Status
 from feature_store.views import FeatureView
-from feature_store.windows import Window
 
 Span = tuple[datetime, datetime]
 """From (inclusive), to (exclusive)."""
@@ -40,9 +40,16 @@ def stream_as_of(view: FeatureView, time: datetime) -> datetime:
 def stream_values(view: FeatureView, rows: Sequence[Row], time: datetime) -> Values:
     """Return the values of one entity, whose rows are given, at T: those of a snapshot at A.
 
-    Nothing need arrive for them to change: events leave the window as T goes on.
+    Nothing need arrive for them to change: events leave the window as T goes on. A sum that does not fit Int64 is left
+    out, and so is what is derived from it: a snapshot fails, but no request must fail for one entity of many.
     """
-    return entity_values(view, rows, stream_as_of(view, time))
+    events, as_of = events_of(view, rows), stream_as_of(view, time)
+    values: Values = {}
+    for feature in view.features:
+        if feature.aggregation is not None:
+            with suppress(OverflowError):
+                values[feature.name] = aggregate_value(view, feature, events, as_of)
+    return with_derived(view, values)
 
 
 @dataclass(frozen=True)
@@ -51,13 +58,13 @@ class StreamHistory:
 
     Attributes:
         rows: every event, of all entities.
-        landed: starts of the partitions of which batch tiles landed.
-        told: spans of event time of which the stream told everything.
+        landed: by the start of each partition whose batch tiles landed, the features that they know.
+        covered: spans of event time of which the stream has every event.
     """
 
     rows: Sequence[Row]
-    landed: Sequence[datetime]
-    told: Sequence[Span] = ()
+    landed: Mapping[datetime, Collection[str]]
+    covered: Sequence[Span] = ()
 
 
 def batch_end(view: FeatureView, history: StreamHistory, time: datetime) -> datetime | None:
@@ -67,21 +74,26 @@ def batch_end(view: FeatureView, history: StreamHistory, time: datetime) -> date
     return max((end for end in ends if end + delay < time), default=None)
 
 
-def is_known(view: FeatureView, history: StreamHistory, window: Window, time: datetime) -> bool:
-    """Whether everything from the window's tail to A was told of, partition by partition, by who owns it."""
-    end, as_of = batch_end(view, history, time), stream_as_of(view, time)
-    if end is None:
-        return False
-    first, step = tail(window, as_of), timedelta(microseconds=view.cadence)
-    if not event_source(view).truncated:
-        first = max(first, event_source(view).start)  # there was nothing before
+def lacking(view: FeatureView, feature: Feature, history: StreamHistory, time: datetime) -> list[datetime]:
+    """Return the starts of the partitions of which an aggregate's owner lacks events that its window counts at T.
+
+    What is before E the batch owns; from E on the stream, or batch tiles that landed later.
+    """
+    assert feature.aggregation is not None
+    assert feature.aggregation.window is not None
+    as_of, source = stream_as_of(view, time), event_source(view)
+    first = tail(feature.aggregation.window, as_of)
+    if not source.truncated:
+        first = max(first, source.start)  # there was nothing before
+    end, step = batch_end(view, history, time), timedelta(microseconds=view.cadence)
     start = EPOCH + (first - EPOCH) // step * step
+    found: list[datetime] = []
     while start < as_of:
-        is_told = start >= end and is_covered((start, min(start + step, as_of)), history.told)
-        if start not in history.landed and not is_told:
-            return False
+        by_stream = end is not None and start >= end and is_covered((start, min(start + step, as_of)), history.covered)
+        if feature.name not in history.landed.get(start, ()) and not by_stream:
+            found.append(start)
         start += step
-    return True
+    return found
 
 
 def is_covered(span: Span, spans: Sequence[Span]) -> bool:
@@ -93,33 +105,23 @@ def is_covered(span: Span, spans: Sequence[Span]) -> bool:
     return reached >= end
 
 
-def stream_status(
-    view: FeatureView, feature: Feature, history: StreamHistory, rows: Sequence[Row], time: datetime
-) -> Status:
-    """Return the status at T of a stored feature of an entity, whose rows are given.
-
-    The entity is PRESENT if an event counts in any window of which everything is known.
-    """
-    if batch_end(view, history, time) is None or not all_known(view, feature, history, time):
-        return Status.NOT_COMPUTED
-    known = [each for each in view.features if each.aggregation and all_known(view, each, history, time)]
-    return Status.PRESENT if is_present(view, rows, stream_as_of(view, time), known) else Status.EMPTY
-
-
-def all_known(view: FeatureView, feature: Feature, history: StreamHistory, time: datetime) -> bool:
-    """Whether everything is known that a feature, or any it is derived from, counts."""
-    if feature.aggregation is not None and feature.aggregation.window is not None:
-        return is_known(view, history, feature.aggregation.window, time)
-    return all(all_known(view, view.feature(read), history, time) for read in feature.reads)
+def is_complete(view: FeatureView, feature: Feature, history: StreamHistory, time: datetime) -> bool:
+    """Whether nothing is lacking that a stored feature, or any it is derived from, counts at T."""
+    if batch_end(view, history, time) is None:
+        return False  # a stream alone answers nothing
+    if feature.aggregation is not None:
+        return not lacking(view, feature, history, time)
+    return all(is_complete(view, view.feature(read), history, time) for read in feature.reads)
 
 
 def read_stream(view: FeatureView, history: StreamHistory, keys: Keys, time: datetime) -> dict[str, tuple[Any, Status]]:
-    """Return every stored feature of an entity at T with its status; null where not computed."""
+    """Return every stored feature of an entity at T with its status; null where not computed.
+
+    The entity is PRESENT if an event counts for any feature of which nothing is lacking.
+    """
     own = [] if None in keys else [row for row in history.rows if keys_of(view, row) == keys]
-    values, empty = stream_values(view, own, time), empty_values(view)
-    found: dict[str, tuple[Any, Status]] = {}
-    for feature in view.stored_features:
-        status = stream_status(view, feature, history, own, time)
-        value = {Status.PRESENT: values[feature.name], Status.EMPTY: empty[feature.name]}.get(status)
-        found[feature.name] = value, status
-    return found
+    complete = [feature for feature in view.stored_features if is_complete(view, feature, history, time)]
+    known = Status.PRESENT if is_present(view, own, stream_as_of(view, time), complete) else Status.EMPTY
+    values = stream_values(view, own, time)
+    found: dict[str, tuple[Any, Status]] = dict.fromkeys(view.fingerprints, (None, Status.NOT_COMPUTED))
+    return found | {feature.name: (values[feature.name], known) for feature in complete if feature.name in values}

@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from feature_store.oracle import aggregates, expressions, on_read, point_in_time, snapshots, streams, tables, windows
+from feature_store.oracle import (
+    aggregates,
+    expressions,
+    on_read,
+    point_in_time,
+    rows,
+    snapshots,
+    streams,
+    tables,
+    windows,
+)
 from tests.spec.paths_of_rules import PATH_NAMES, SNAPSHOT_PATHS
 
 
@@ -30,9 +40,9 @@ RULES: Final = [
     Rule("window.as_of", "An event exactly at the as-of does not count; nor does a table's row.", [windows.in_window]),
     Rule("window.hop", "The tail moves in hops that are aligned to the Unix epoch.", [windows.tail]),
     Rule("window.all_history", "Without a window, everything before the as-of counts.", [windows.in_window]),
-    Rule("input.null", "A null input is skipped; `count()` counts rows.", [snapshots.inputs, snapshots.input_value]),
+    Rule("input.null", "A null input is skipped; `count()` counts rows.", [snapshots.inputs_of, snapshots.input_value]),
     Rule("input.not_finite", "NaN and infinities are null, and -0.0 is 0.0.", [expressions.as_type]),
-    Rule("input.filter", "A row counts where its filter is true: not false, not null.", [snapshots.counted]),
+    Rule("input.filter", "A row counts where its filter is true: not false, not null.", [snapshots.passes]),
     Rule("input.null_key", "Rows with a null key are left out (and counted).", [snapshots.snapshot]),
     Rule(
         "input.duplicates",
@@ -41,10 +51,10 @@ RULES: Final = [
     ),
     Rule(
         "input.event_id",
-        "Where a source declares `event_id=`, an event that is told twice counts once.",
-        [snapshots.told_apart],
+        "Where a source declares `event_id=`, of an entity's rows of one id in one partition the first counts.",
+        [snapshots.events_of],
     ),
-    Rule("keys.typed", 'Keys are compared as typed columns: ("1", "12") is not ("11", "2").', [snapshots.keys_of]),
+    Rule("keys.typed", 'Keys are compared as typed columns: ("1", "12") is not ("11", "2").', [rows.keys_of]),
     Rule("value.sum", "Sums of integers are exact; one that does not fit Int64 is an error.", [aggregates.exact_sum]),
     Rule(
         "value.rounding",
@@ -91,12 +101,12 @@ RULES: Final = [
     Rule(
         "table.latest",
         "Of a key the row of the latest own time counts; ties: larger sequence, then larger values.",
-        [tables.table_snapshot, tables.order],
+        [tables.table_snapshot, rows.rank],
     ),
     Rule("table.deleted", "A deleted row ends its key, and brings back no older one.", [tables.holds]),
     Rule("table.valid_to", "A row holds up to and including its `valid_to`.", [tables.holds]),
     Rule("table.row_ttl", "A row older than `row_ttl` does not hold; one exactly as old does.", [tables.holds]),
-    Rule("table.landed", "A row that landed after the available-at is not known.", [tables.is_known]),
+    Rule("table.landed", "A row that landed after the available-at is not known.", [tables.has_landed]),
     Rule(
         "stream.second",
         "The value at T is that of T rounded down to a second, less the stream's lag.",
@@ -106,7 +116,7 @@ RULES: Final = [
     Rule(
         "stream.ownership",
         "Batch owns the time before its newest available end, the stream the time after.",
-        [streams.batch_end, streams.is_known, streams.stream_status],
+        [streams.batch_end, streams.lacking, streams.read_stream],
     ),
     Rule(
         "status.empty",

@@ -36,7 +36,7 @@ def service_of(view: FeatureView) -> FeatureService:
 def at_first(view: FeatureView) -> FeatureView:
     """Return a view as it was before its last two aggregates or fields that nothing reads were added."""
     read = {name for feature in view.features for name in feature.reads}
-    newer = [feature.name for feature in view.features if feature.kind != "on-read" and feature.name not in read][-2:]
+    newer = [f.name for f in view.features if f.kind in ("aggregate", "field") and f.name not in read][-2:]
     return replace(view, features=tuple(feature for feature in view.features if feature.name not in newer))
 
 

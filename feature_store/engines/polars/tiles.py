@@ -63,7 +63,7 @@ def build_tiles(
     prepared = _prepare(view, states, rows, (start, end), view.tile if span is None else span)
     null_key = pl.any_horizontal(pl.col(key).is_null() for key in view.keys)
     excluded = _count_by_partition(view, prepared.filter(null_key))
-    events = _once(view, prepared.filter(~null_key)).filter(_passes_any(states))
+    events = prepared.filter(~null_key, _passes_any(states))
     order = [*view.keys, "__time", *_ties(view), *_summed(events, states)]
     events = number_groups(events.sort(order), [*view.keys, "__tile"])
     return Tiles(_finish(view, _aggregate(view, events, states)), excluded)
@@ -72,37 +72,60 @@ def build_tiles(
 def _prepare(
     view: FeatureView, states: tuple[State, ...], rows: pl.LazyFrame, within: tuple[datetime, datetime], span: int
 ) -> pl.DataFrame:
-    """Return keys, ``__time``, ``__sequence``, ``__id``, ``__tile`` and the inputs, null where the filter fails."""
-    source = view.source
-    assert isinstance(source, EventSource)
+    """Return keys, ``__time``, ``__sequence``, ``__tile`` and the inputs, null where the filter fails."""
+    source = _source(view)
     inputs = {_input(state): _masked(view, state) for state in states}
     parts = [part for state in states for part in (state.value, state.where) if part is not None]
     used = [name for part in parts for name in column_names(part)]
-    order = [name for name in (source.event_time, source.sequence, source.event_id) if name is not None]
+    if source.event_id is not None:
+        used = _deciding(source, [*view.keys, source.event_id, *used])
     time = pl.col(source.event_time)
-    typed = read_rows(source, rows, [*view.keys, *order, *used]).filter(time >= within[0], time < within[1])
+    names = [*view.keys, source.event_time, *([] if source.sequence is None else [source.sequence]), *used]
+    typed = _once(view, read_rows(source, rows, names).filter(time >= within[0], time < within[1]))
     # No name of a key starts with an underscore, so these cannot hide one.
     added = {"__time": time, "__tile": floor_time(time, span), **inputs}
     if source.sequence is not None:
-        added["__sequence"] = compile_expression(ColumnRef(source.sequence), source.columns)
-    if source.event_id is not None:
-        added["__id"] = pl.col(source.event_id)
+        added["__sequence"] = _column(source, source.sequence)
     return typed.with_columns(**added).select(*view.keys, *added).collect()
 
 
-def _once(view: FeatureView, events: pl.DataFrame) -> pl.DataFrame:
-    """Return events without those that repeat the id of an earlier one of their entity in the same partition.
+def _once(view: FeatureView, rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return rows of which each event counts: of those of one entity, id and partition the first in their order.
 
-    A partition's tiles are made of its own rows alone, whichever partitions are built with it.
+    That is by time, sequence, and every other column as it is declared. A partition's tiles are made of its own rows
+    alone, whichever partitions are built with it; and which row counts does not depend on what a feature reads.
     """
-    if "__id" not in events.columns:
-        return events
-    told_apart = events.filter(pl.col("__id").is_not_null()).sort("__time", *_ties(view), maintain_order=True)
-    partition = floor_time(pl.col("__time"), view.cadence).alias("__partition")
-    first = told_apart.with_columns(partition).unique(
-        [*view.keys, "__id", "__partition"], keep="first", maintain_order=True
+    source = _source(view)
+    if source.event_id is None:
+        return rows
+    partition = floor_time(pl.col(source.event_time), view.cadence).alias("__partition")
+    held = rows.with_columns(partition).collect()
+    identity = [*view.keys, source.event_id, "__partition"]
+    told_apart = pl.all_horizontal(pl.col(name).is_not_null() for name in identity)
+    # Few rows repeat an id: only those are sorted.
+    repeats = held.select(told_apart & pl.struct(identity).is_duplicated()).to_series()
+    order = [source.event_time, *([] if source.sequence is None else [source.sequence]), *held.columns[:-1]]
+    first = (
+        held.filter(repeats)
+        .sort([_column(source, name) for name in dict.fromkeys(order)], nulls_last=False)
+        .unique(identity, keep="first", maintain_order=True)
     )
-    return pl.concat([events.filter(pl.col("__id").is_null()), first.drop("__partition")])
+    return pl.concat([held.filter(~repeats), first]).lazy()
+
+
+def _deciding(source: EventSource, used: list[str]) -> list[str]:
+    """Return the columns up to the last one used: rows that are equal in these are alike, whichever counts."""
+    names = list(source.columns)
+    return names[: max(map(names.index, used)) + 1]
+
+
+def _column(source: EventSource, name: str) -> pl.Expr:
+    return compile_expression(ColumnRef(name), source.columns)
+
+
+def _source(view: FeatureView) -> EventSource:
+    assert isinstance(view.source, EventSource)
+    return view.source
 
 
 def floor_time(time: pl.Expr, span: int) -> pl.Expr:
@@ -166,8 +189,7 @@ def _summed(events: pl.DataFrame, states: tuple[State, ...]) -> list[str]:
 
 
 def _ties(view: FeatureView) -> list[str]:
-    assert isinstance(view.source, EventSource)
-    return [] if view.source.sequence is None else ["__sequence"]
+    return [] if _source(view).sequence is None else ["__sequence"]
 
 
 def _finish(view: FeatureView, frame: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from feature_store.offline.store import OfflineStore
 from feature_store.oracle.streams import Span, StreamHistory
 from feature_store.streams.compiler import compile_stream_plan
 from tests.spec.paths.point_in_time import assert_joined
+from tests.spec.services import at_first
 from tests.spec.stores import RUN, all_partitions, folder, land
 from tests.spec.worlds import MICROSECOND, Range, Row, World, frame_of, rows_of
 
@@ -27,28 +28,36 @@ def check(span: Range, worlds: Sequence[World], rng: Random) -> None:
         landed = land_tiles(store, span, worlds, rng)
         # Sometimes the stream missed events that the batch has, and is asked once the batch owns their time.
         owned = max(landed) + span.cadence if landed and rng.choice([True, True, False]) else None
-        told = stream_spans(store, span, worlds, owned, rng)
+        covered = stream_spans(store, span, worlds, owned, rng)
         asked = [(world, rng.choice(instants(span, world, owned))) for world in worlds for _ in range(ROWS_PER_WORLD)]
         rng.shuffle(asked)
         assert_joined(
             store,
             span,
             asked,
-            lambda world: {span.view.full_name: StreamHistory(world.rows, landed, told)},
+            lambda world: {span.view.full_name: StreamHistory(world.rows, landed, covered)},
             rng,
         )
 
 
-def land_tiles(store: OfflineStore, span: Range, worlds: Sequence[World], rng: Random) -> list[datetime]:
-    """Build batch tiles up to some day, maybe with a hole; return the starts of the partitions."""
+def land_tiles(
+    store: OfflineStore, span: Range, worlds: Sequence[World], rng: Random
+) -> dict[datetime, frozenset[str]]:
+    """Build batch tiles up to some day, maybe with a hole, the earlier ones maybe before some features were declared.
+
+    Returns:
+        The features that they know, by the start of the partition.
+    """
     land(store, span, rows_of(worlds), rng)
     starts = all_partitions(span, span.start)
     starts = starts[: rng.choice([0, 3, 4, 5, len(starts)])]
     if starts and rng.choice([True, False, False]):
         starts.remove(rng.choice(starts))
+    newer_from = rng.choice([span.start, span.start, *starts, span.end])
+    built = {start: span.view if start >= newer_from else at_first(span.view) for start in starts}
     for start in rng.sample(starts, len(starts)):
-        compute_tiles(store, span.view, start, start + span.cadence, RUN)
-    return starts
+        compute_tiles(store, built[start], start, start + span.cadence, RUN)
+    return {start: frozenset(view.fingerprints) for start, view in built.items()}
 
 
 def stream_spans(
@@ -58,21 +67,22 @@ def stream_spans(
 
     It missed some events before ``owned``.
     """
-    told: list[Span] = []
-    rows = [row for row in rows_of(worlds) if owned is None or row["time"] >= owned or rng.choice([True, False])]
+    covered: list[Span] = []
+    rows = [row for row in rows_of(worlds) if row["time"] is not None]
+    rows = [row for row in rows if owned is None or row["time"] >= owned or rng.choice([True, False])]
     for sequence in range(rng.choice([0, 1, 2]) if owned is None else 1):
         start = span.start + rng.choice([timedelta(days=2), timedelta(days=4), timedelta(days=3, hours=5)])
         end = rng.choice([span.end, start + timedelta(days=1), start + timedelta(hours=2, minutes=30)])
         if owned is not None:
             start, end = owned - 2 * span.cadence, span.end
         append_tiles(store, span, rows, (start, min(end, span.end)), sequence)
-        told.append((start, min(end, span.end)))
-    return told
+        covered.append((start, min(end, span.end)))
+    return covered
 
 
-def append_tiles(store: OfflineStore, span: Range, rows: Sequence[Row], told: Span, sequence: int) -> None:
+def append_tiles(store: OfflineStore, span: Range, rows: Sequence[Row], covered: Span, sequence: int) -> None:
     """Append, of a span of time, every tile that overlaps it, with what happened in it before the span's end."""
-    start, end = told
+    start, end = covered
     seen = [row for row in rows if row["time"] < end]
     tiles = build_stream_tiles(span.view, frame_of(span.view, seen).lazy(), span.start, span.end).frame
     overlapping = tiles.filter(pl.col("tile_start") + pl.duration(microseconds=pl.col("span")) > start)
@@ -93,7 +103,7 @@ def instants(span: Range, world: World, owned: datetime | None = None) -> list[d
     batch_after = timedelta(microseconds=span.view.batch_after or 0)
     second = timedelta(seconds=1)
     near = [world.as_of + lag, world.as_of + lag + second, world.as_of + batch_after, span.start + batch_after]
-    near += [row["time"] + lag + second for row in world.rows[:2]]
+    near += [row["time"] + lag + second for row in world.rows[:2] if row["time"] is not None]
     near += [world.as_of.replace(hour=0, minute=0, second=0, microsecond=0) + batch_after]
     found = [max(instant + tick, span.start) for instant in near for tick in (timedelta(0), MICROSECOND, -MICROSECOND)]
     if owned is None:

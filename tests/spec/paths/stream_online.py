@@ -48,7 +48,7 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
         stream(url, store, span, worlds, rng)
         write_plan(root / "plans", compile_plan(service, empty_values))
         near = sorted({T for world in worlds for T in instants(span, world) if available_at < T})
-        landed = [start for start in _days(span) if start < end]
+        landed = {start: view.fingerprints for start in _days(span) if start < end}
         with FeatureClient(root / "plans", url) as client:
             for time in rng.sample(near, min(INSTANTS, len(near))):
                 requests = [some_keys(world, rng) for world in worlds]

@@ -1,0 +1,25 @@
+"""What is read of a row: its entity, and its rank among other rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from feature_store.oracle.expressions import Row, as_type
+from feature_store.sources import EventSource, Source
+from feature_store.views import FeatureView
+
+Keys = tuple[Any, ...]
+
+
+def keys_of(view: FeatureView, row: Row) -> Keys:
+    """Return the entity of a row: its keys as typed values, never joined as text."""
+    return tuple(row[key] for key in view.keys)
+
+
+def rank(source: Source, row: Row) -> list[tuple[bool, Any]]:
+    """Return what rows are ordered by: time, sequence, every other column as declared; null is before everything."""
+    time = source.event_time if isinstance(source, EventSource) else source.time
+    first = [time] if source.sequence is None else [time, source.sequence]
+    names = [*first, *(name for name in source.columns if name not in first)]
+    values = [as_type(row[name], source.columns[name]) for name in names]
+    return [(value is not None, value) for value in values]
