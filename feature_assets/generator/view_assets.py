@@ -40,7 +40,7 @@ def tiles_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefi
         for partition, start in _partitions(context).items():
             numbers = {"dagster/partition_row_count": rows[start], "rows_without_key": report.excluded.get(start, 0)}
             context.add_asset_metadata(numbers, asset_key=key, partition_key=partition)
-        return dg.MaterializeResult(asset_key=key)
+        return dg.MaterializeResult(asset_key=key, metadata={"rows_without_time_in_run": report.without_time})
 
     return build_tiles
 

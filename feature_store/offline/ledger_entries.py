@@ -70,7 +70,7 @@ class LandedPartition:
         content_hash: hash of the rows.
         inputs_hash: hash of what they were computed from; None: they were not.
         fingerprints: fingerprint by column of everything that was computed.
-        excluded: rows of the source that were left out for want of a key.
+        excluded: rows that were left out: of tiles for want of a key, of a source for want of a time.
     """
 
     partition_start: datetime

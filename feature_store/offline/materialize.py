@@ -36,11 +36,13 @@ class TileReport:
         rows: tiles written.
         partitions: partitions written.
         excluded: source rows without a key, by partition start.
+        without_time: source rows without a time, which are of no partition; some may never have landed.
     """
 
     rows: int
     partitions: int
     excluded: Mapping[datetime, int]
+    without_time: int
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def compute_tiles(store: OfflineStore, view: FeatureView, start: datetime, end: 
     inputs.require(needed, to_microseconds(end), f"{view.full_name}: building tiles")
     # A source partition may be longer than one of the view, and begin before the range.
     whole = from_microseconds(inputs.begin(to_microseconds(start)))
-    rows = source.scan(source.between(whole, end))
+    read = source.between(whole, end)
+    rows = source.scan(read)
     tiles = build_stream_tiles(view, rows, start, end) if view.is_stream else build_tiles(view, rows, start, end)
     written = store.tiles(view).write(
         tiles.frame,
@@ -92,7 +95,7 @@ def compute_tiles(store: OfflineStore, view: FeatureView, start: datetime, end: 
         inputs_hash={at: _tile_inputs_hash(view, inputs, at) for at in starts},
         excluded=tiles.excluded,
     )
-    return TileReport(written, len(starts), tiles.excluded)
+    return TileReport(written, len(starts), tiles.excluded, tiles.without_time + int(read["excluded"].sum()))
 
 
 def compute_values(

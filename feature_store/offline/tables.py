@@ -32,7 +32,8 @@ class SourceTable(PartitionedTable):
         """Replace the rows of ``[start, end)``; return their number.
 
         Args:
-            frame: the source's columns. Rows without a time have no partition: count and drop them before.
+            frame: the source's columns. Rows without a time have no partition: they are left out, and counted with the
+                first one of the range (``excluded`` in the ledger).
             start: start of the first partition.
             end: end of the last.
             time_column: the Timestamp column that says to which partition a row belongs.
@@ -40,16 +41,19 @@ class SourceTable(PartitionedTable):
             cadence: span of a partition, microseconds.
 
         Raises:
-            InputError: rows outside the range or without a time, or times without a zone.
+            InputError: rows outside the range, or times without a zone.
         """
         time = frame.schema[time_column]
         if not isinstance(time, pl.Datetime) or time.time_zone is None:
             raise InputError(f"{self.uri}: {time_column} is a {time}: give it a zone, pl.Datetime('us', 'UTC')")
         microseconds = pl.col(time_column).cast(INSTANT).cast(pl.Int64)
-        rows = frame.with_columns((microseconds // cadence * cadence).cast(INSTANT).alias("partition_start"))
+        timed = frame.filter(pl.col(time_column).is_not_null())
+        rows = timed.with_columns((microseconds // cadence * cadence).cast(INSTANT).alias("partition_start"))
+        without_time = {start: frame.height - timed.height}
         plain = [name for name, dtype in frame.schema.items() if name != time_column and not dtype.is_nested()]
         order = [time_column, *sorted(plain)]
-        return self.write_range(rows, Write(start=start, end=end, cadence=cadence, run_id=run_id, order=order))
+        write = Write(start=start, end=end, cadence=cadence, run_id=run_id, order=order, excluded=without_time)
+        return self.write_range(rows, write)
 
 
 class TileTable(PartitionedTable):

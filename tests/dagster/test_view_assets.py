@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import polars as pl
@@ -12,6 +12,7 @@ from feature_assets.generator import view_assets
 from feature_store.errors import MissingTilesError, OwnershipError
 from feature_store.offline.materialize import compute_tiles, compute_values
 from tests.dagster.conftest import Location, logged, materialised
+from tests.dagster.sample import project
 from tests.dagster.sample.declarations import HouseholdProfile, HouseholdSpend
 
 VIEW = "retail/household_spend/v1"
@@ -152,6 +153,21 @@ def test_missing_tiles_are_named(location):
     location.tiles("2024-01-01", "2024-01-05")
     with pytest.raises(MissingTilesError, match="2024-01-06"):
         location.run([TABLE], "2024-01-08")
+
+
+def test_source_rows_without_a_key_or_a_time_are_counted_by_the_tiles(location):
+    rows = project.receipts(JAN_8, JAN_8 + timedelta(days=2))
+    lost = rows.head(3).with_columns(household_id=pl.lit(None, pl.Int64))
+    untimed = rows.head(2).with_columns(purchased_at=pl.lit(None, project.INSTANT))
+    source, end = location.store.source("raw/transactions"), JAN_8 + timedelta(days=2)
+    source.write(pl.concat([rows, lost, untimed]), JAN_8, end, time_column="purchased_at", run_id="landing")
+    events = materialised(location.run([f"{VIEW}/_tiles"], "2024-01-08", "2024-01-09"))
+    numbers = {day: event.materialization.metadata for (_, day), event in events.items()}
+    assert {day: found["rows_without_key"].value for day, found in numbers.items()} == {
+        "2024-01-08": 3,
+        "2024-01-09": 0,
+    }
+    assert {found["rows_without_time_in_run"].value for found in numbers.values()} == {2}
 
 
 def test_a_table_view_reads_its_source_and_has_no_tiles(ready):

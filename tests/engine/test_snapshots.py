@@ -149,6 +149,7 @@ def test_no_tile_without_a_counted_row_and_null_keys_are_counted(case):
     assert tiles.frame.filter(pl.max_horizontal(counts) == 0).is_empty()
     assert not tiles.frame.select("tile_start", *view.keys).is_duplicated().any()
     wanted: dict[datetime, int] = {}
+    assert tiles.without_time == sum(row["time"] is None for row in rows)
     for row in landed(rows):
         if None in oracle.keys_of(view, row):
             step = timedelta(microseconds=view.cadence)

@@ -116,6 +116,13 @@ def test_rows_without_a_key_are_counted(store: OfflineStore) -> None:
     assert ledger["rows"].sum() == report.rows
 
 
+def test_rows_without_a_time_are_counted(store: OfflineStore) -> None:
+    rows = [(1, day(1), "x", 1.0, 1), (None, day(1), "x", 1.0, 1), (1, None, "x", 1.0, 1), (None, None, "y", 1.0, 1)]
+    store.source(purchases.asset).write(purchase_rows(rows), START, END, time_column="bought_at", run_id="land")
+    report = compute_tiles(store, ShopperSpend, START, day(4), "tiles")
+    assert (report.without_time, report.excluded) == (2, {day(1): 1})
+
+
 @pytest.mark.parametrize("view", [ShopperSpend, ShopperEver])
 def test_a_range_equals_its_partitions_in_any_order(landed: OfflineStore, tmp_path, view: FeatureView) -> None:
     singly = OfflineStore(str(tmp_path / "singly"))

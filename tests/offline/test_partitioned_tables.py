@@ -211,6 +211,18 @@ def test_times_are_stored_in_utc_microseconds_and_unsigned_numbers_signed(store:
     assert DeltaTable(source.uri).protocol().min_reader_version == 1
 
 
+def test_rows_of_a_source_without_a_time_are_left_out_and_counted(store: OfflineStore) -> None:
+    source = store.source(purchases.asset)
+    rows = purchase_rows([(1, None, "a", 1.0, 1), (None, None, "b", 1.0, 1), (1, day(2), "c", 1.0, 1)])
+    assert source.write(rows, day(1), day(3), time_column="bought_at", run_id="r") == 1
+    assert source.scan().collect()["basket"].to_list() == ["c"]
+    # They have no partition: the first of the write counts them.
+    assert source.ledger.partitions().select("partition_start", "rows", "excluded").rows() == [
+        (day(1), 0, 2),
+        (day(2), 1, 0),
+    ]
+
+
 def test_rows_of_a_source_belong_to_the_partition_of_their_time(store: OfflineStore) -> None:
     source = store.source(purchases.asset)
     rows = purchase_rows([(1, day(0), "a", 1.0, 1), (None, day(1, 23.9), "b", 1.0, 1), (1, day(0), "a", 1.0, 1)])
@@ -219,8 +231,6 @@ def test_rows_of_a_source_belong_to_the_partition_of_their_time(store: OfflineSt
     assert source.scan(day(1), day(2)).collect()["basket"].to_list() == ["b"]
     with pytest.raises(InputError, match="in no partition"):
         source.write(rows, day(0), day(1), time_column="bought_at", run_id="r")
-    with pytest.raises(InputError, match="in no partition"):
-        source.write(purchase_rows([(1, None, "a", 1.0, 1)]), day(0), day(1), time_column="bought_at", run_id="r")
     naive = rows.with_columns(pl.col("bought_at").dt.replace_time_zone(None))
     with pytest.raises(InputError, match="give it a zone"):
         source.write(naive, day(0), day(2), time_column="bought_at", run_id="r")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
@@ -42,7 +43,7 @@ def build_stream_tiles(view: FeatureView, rows: pl.LazyFrame, start: datetime, e
         tiles.frame.select(pl.lit(span, pl.Int64).alias("span"), pl.all())
         for span, tiles in zip(view.levels, levels, strict=True)
     ]
-    return Tiles(pl.concat(frames), levels[0].excluded)
+    return replace(levels[0], frame=pl.concat(frames))
 
 
 def state_dtype(state: StreamState) -> pl.DataType:

@@ -32,10 +32,12 @@ class Tiles:
         frame: ``partition_start``, ``tile_start``, the keys, and the state columns of ``states.tile_schema``; one row
             per tile and entity with a counted row; sorted by tile and keys.
         excluded: rows left out for a null key, by partition start (UTC); partitions without any are not listed.
+        without_time: rows left out for a null time.
     """
 
     frame: pl.DataFrame
     excluded: dict[datetime, int]
+    without_time: int
 
 
 def build_tiles(
@@ -47,7 +49,7 @@ def build_tiles(
 
     Args:
         view: a view of an event source.
-        rows: rows of its source; those outside [start, end) are left out.
+        rows: rows of its source; those outside [start, end) are left out, those without a key or a time also counted.
         start: start of the first partition, with a zone.
         end: end of the last.
         span: of a tile, microseconds, if another than the view's.
@@ -61,12 +63,13 @@ def build_tiles(
             raise InputError(f"{view.full_name}: {bound} is not a bound of its partitions. Give a partition's start.")
     states = view_states(view)
     prepared = _prepare(view, states, rows, (start, end), view.tile if span is None else span)
+    timed = prepared.filter(pl.col("__time").is_not_null())
     null_key = pl.any_horizontal(pl.col(key).is_null() for key in view.keys)
-    excluded = _count_by_partition(view, prepared.filter(null_key))
-    events = prepared.filter(~null_key, _passes_any(states))
+    excluded = _count_by_partition(view, timed.filter(null_key))
+    events = timed.filter(~null_key, _passes_any(states))
     order = [*view.keys, "__time", *_ties(view), *_summed(events, states)]
     events = number_groups(events.sort(order), [*view.keys, "__tile"])
-    return Tiles(_finish(view, _aggregate(view, events, states)), excluded)
+    return Tiles(_finish(view, _aggregate(view, events, states)), excluded, prepared.height - timed.height)
 
 
 def _prepare(
@@ -80,8 +83,9 @@ def _prepare(
     if source.event_id is not None:
         used = _deciding(source, [*view.keys, source.event_id, *used])
     time = pl.col(source.event_time)
+    inside = time.is_null() | ((time >= within[0]) & (time < within[1]))
     names = [*view.keys, source.event_time, *([] if source.sequence is None else [source.sequence]), *used]
-    typed = _once(view, read_rows(source, rows, names).filter(time >= within[0], time < within[1]))
+    typed = _once(view, read_rows(source, rows, names).filter(inside))
     # No name of a key starts with an underscore, so these cannot hide one.
     added = {"__time": time, "__tile": floor_time(time, span), **inputs}
     if source.sequence is not None:
