@@ -52,8 +52,10 @@ class EventSource:
         sequence: a column that orders rows of one instant: Int64, String or Timestamp.
         truncated: whether there were rows before ``start`` that are not kept; windows must not reach there.
         stream: the same events, live.
-        event_id: a column that tells events apart, Int64 or String: of rows of one entity with the same id one counts,
-            as when a stream delivers an event twice; a row without an id always counts.
+        event_id: a column that tells events apart, Int64 or String: one that is delivered twice counts once. Of an
+            entity's rows with one id in one partition of a view the first counts, by time, sequence, then the other
+            columns as declared. A stream, which cannot take an event back, counts the first delivered until batch tiles
+            own its time. A row without an id always counts.
         lateness: ``allowed_lateness`` in microseconds (computed).
 
     Raises:

@@ -25,18 +25,20 @@ class KnownEvents:
 
     Attributes:
         dtype: of the ids.
+        cadence: span of a partition, microseconds: in another one an id is another event's.
         ids: the state ``id`` at the second of each event, by place of the entity.
         count: the number of entities.
     """
 
     dtype: DType
+    cadence: int
     ids: StreamTiles
     count: int
 
     @staticmethod
-    def decode(dtype: DType, values: Sequence[bytes | None]) -> KnownEvents:
+    def decode(dtype: DType, cadence: int, values: Sequence[bytes | None]) -> KnownEvents:
         """Read what ``encode`` returned, one value per entity."""
-        return KnownEvents(dtype, _layout(dtype).decode(values).tiles, len(values))
+        return KnownEvents(dtype, cadence, _layout(dtype).decode(values).tiles, len(values))
 
     def encode(self) -> list[bytes]:
         """Return one value per entity; empty: none of its events is known."""
@@ -45,12 +47,12 @@ class KnownEvents:
         return [value if has else b"" for value, has in zip(values, some.tolist(), strict=True)]
 
     def unknown(self, events: Events) -> Mask:
-        """Return which events are none that are known, nor repeat one before them; those without an id never are."""
+        """Return which events count: of those of one id in a partition the first delivered; those without an id all."""
         assert events.id is not None
         valid = events.id.valid
-        new = self._frame(events.entity[valid], Column(events.id.values[valid], valid[valid]))
-        first = new.with_columns(index=pl.Series(np.flatnonzero(valid))).unique(["row", "id"], keep="first")
-        fresh = first.join(self._frame(self.ids.row, self.ids.states["id"]), on=["row", "id"], how="anti")
+        new = self._frame(events.entity[valid], events.time[valid], Column(events.id.values[valid], valid[valid]))
+        first = new.with_columns(index=pl.Series(np.flatnonzero(valid))).unique(new.columns, keep="first")
+        fresh = first.join(self._frame(self.ids.row, self.ids.start, self.ids.states["id"]), on=new.columns, how="anti")
         chosen = ~valid
         chosen[fresh["index"].to_numpy()] = True
         return chosen
@@ -68,8 +70,11 @@ class KnownEvents:
         """Return the ids of events from an instant on; None: all."""
         return self if kept_from is None else replace(self, ids=self.ids.take(self.ids.start >= kept_from))
 
-    def _frame(self, row: Instants, ids: Column) -> pl.DataFrame:
-        return pl.DataFrame({"row": pl.Series(row, dtype=pl.Int64), "id": to_series(ids, self.dtype)})
+    def _frame(self, row: Instants, time: Instants, ids: Column) -> pl.DataFrame:
+        partition = pl.Series(time // self.cadence, dtype=pl.Int64)
+        return pl.DataFrame(
+            {"row": pl.Series(row, dtype=pl.Int64), "partition": partition, "id": to_series(ids, self.dtype)}
+        )
 
 
 def _layout(dtype: DType) -> TileLayout:

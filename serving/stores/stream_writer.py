@@ -194,7 +194,7 @@ class StreamWriter:
         """Read which events of entities are known; None: the source declares no ids."""
         if self._id_dtype is None:
             return None
-        return KnownEvents.decode(self._id_dtype, self._rows.read_events(entities))
+        return KnownEvents.decode(self._id_dtype, self._view.cadence, self._rows.read_events(entities))
 
     def _kept_from(self) -> int | None:
         """Return the start of the first tiles that are kept; None: no batch tiles own any time yet."""

@@ -75,6 +75,26 @@ def test_ids_that_are_whole_numbers_tell_events_apart_too(tmp_path: Path, valkey
     assert rows_1h(world, hour + timedelta(minutes=1)) == 6
 
 
+def test_an_id_is_one_of_its_partition(world: OnlineWorld) -> None:
+    writer, midnight = world.writer(at(days=5)), at(days=6)
+    days = [told(midnight - timedelta(microseconds=1), "a", 1, 2.0), told(midnight, "a", 1, 3.0)]
+    assert world.append(writer, days).events == 2
+    assert world.append(writer, days).duplicates == 2
+    assert world.value("amount_2d", midnight + timedelta(seconds=1), (1,)) == (5.0, "PRESENT")
+
+
+def test_the_first_delivered_of_one_id_counts_until_batch_owns_its_time(world: OnlineWorld) -> None:
+    writer, hour = world.writer(at(days=5)), at(days=5, hours=4)
+    later, earlier = told(hour + timedelta(minutes=1), "a", 1, 2.0), told(hour, "a", 1, 3.0)
+    assert world.append(writer, [later]).events == 1
+    # A batch counts the earlier of the two, but a stream cannot take back what it has counted.
+    assert world.append(writer, [earlier]).duplicates == 1
+    assert world.value("amount_2d", at(days=6, hours=3), (1,)) == (2.0, "PRESENT")
+    world.land(5, 6, [later, earlier])
+    world.sync(at(days=6, hours=3))
+    assert world.value("amount_2d", at(days=6, hours=3), (1,)) == (3.0, "PRESENT")
+
+
 def test_rows_without_a_key_or_a_time_are_left_out_and_counted(world: OnlineWorld) -> None:
     writer = world.writer(at(days=5))
     hour = at(days=5, hours=4)

@@ -90,6 +90,15 @@ EVENTS = EventSource(
 UNSEQUENCED = EventSource(
     "spec_unsequenced", asset="raw/spec_events", event_time="time", columns=COLUMNS, start=START, description="d"
 )
+DELIVERED = EventSource(
+    "spec_delivered",
+    asset="raw/spec_events",
+    event_time="time",
+    event_id="event",
+    columns=COLUMNS,
+    start=START,
+    description="Events that are told apart by their ids alone",
+)
 OPTIONS: Final[dict[str, Any]] = {"entity": SUBJECT, "namespace": "spec", "version": 1, "owner": "spec"}
 
 POSITIVE = col("value") > 0
@@ -202,6 +211,16 @@ class Hourly:
     last_1d = last(col("text"), over="1d", hop="12h", description="d")
     first_15m = first(col("value"), over="15m", description="d")
     unique_1h = n_unique(col("text"), over="1h", description="d")
+
+
+@feature_view(source=DELIVERED, cadence="1d", freshness="3d", **OPTIONS)
+class Filtered:
+    """Each feature with a filter: of events delivered twice, the one that counts may pass none of them."""
+
+    positive_7d = count(where=POSITIVE, over="7d", hop="1d", description="d")
+    last_text = last(col("text"), where=POSITIVE, over="36h", hop="12h", description="d")
+    number_7d = sum_(col("number"), where=col("flag"), over="7d", hop="1d", description="d")
+    by_text = count(where=col("flag"), by=col("text"), buckets=["a", "b"], over="7d", hop="1d", description="d")
 
 
 @feature_view(source=EVENTS, cadence="7d", freshness="14d", **OPTIONS)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tests.spec.declarations import START, BareTable, Daily, Hourly, Live, More, Table, Weekly, at
+from tests.spec.declarations import START, BareTable, Daily, Filtered, Hourly, Live, More, Table, Weekly, at
 from tests.spec.worlds import Range
 
 DAILY = Range(Daily, START, START, at(9))
 """Over the end of a week, at which the tail of 14 days moves."""
 MORE = Range(More, START, at(5), at(9))
+FILTERED = Range(Filtered, START, at(7), at(9))
 HOURLY = Range(Hourly, START, at(hours=20), at(hours=27))
 """Over midnight, at which the tail of one day moves."""
 WEEKLY = Range(Weekly, START, START, at(42))
@@ -24,5 +25,5 @@ LIVE = Range(
 )
 """At bounds of days, hours and five minutes, and at odd seconds."""
 
-EVENT_RANGES = [DAILY, MORE, HOURLY, WEEKLY]
+EVENT_RANGES = [DAILY, MORE, FILTERED, HOURLY, WEEKLY]
 TABLE_RANGES = [TABLE, BARE]

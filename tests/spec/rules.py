@@ -51,7 +51,9 @@ RULES: Final = [
     ),
     Rule(
         "input.event_id",
-        "Where a source declares `event_id=`, of an entity's rows of one id in one partition the first counts.",
+        "Where a source declares `event_id=`, an event delivered twice counts once: of the rows with one id, of an "
+        "entity in a partition, the first. A stream, which cannot take an event back, counts the first delivered until "
+        "batch tiles own its time.",
         [snapshots.events_of],
     ),
     Rule("keys.typed", 'Keys are compared as typed columns: ("1", "12") is not ("11", "2").', [rows.keys_of]),

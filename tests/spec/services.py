@@ -86,10 +86,10 @@ class Written:
     is_early: bool = False
     replaced: bool = False
 
-    def of(self, span: Range, world: World) -> Partition:
+    def of(self, world: World) -> Partition:
         """Return what it holds of one world."""
         known = without_late_rows(world) if self.is_early else world
-        values = LazySnapshot(span.view, known, self.as_of, self.available_at)
+        values = LazySnapshot(self.view, known, self.as_of, self.available_at)
         names = frozenset(self.view.fingerprints)
         return Partition(self.as_of, self.available_at, values, names, self.published_at, self.replaced)
 
@@ -155,6 +155,13 @@ def instants(span: Range, written: Sequence[Written]) -> list[datetime]:
         found |= {partition.as_of, partition.available_at, partition.published_at or partition.as_of}
         found |= set() if ttl is None else {partition.as_of + ttl}
     return sorted({instant + tick for instant in found for tick in TICKS})
+
+
+def in_some_order(worlds: Sequence[World], rng: Random) -> list[World]:
+    """Return all worlds that one request asks about: in any order, some of them again."""
+    asked = [*worlds, *(rng.choice(worlds) for _ in range(rng.choice([0, 1, 5])))]
+    rng.shuffle(asked)
+    return asked
 
 
 def some_keys(world: World, rng: Random) -> dict[str, Any]:

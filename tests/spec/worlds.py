@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, Final
 
 import polars as pl
+import polars.selectors as cs
 from hypothesis import strategies as st
 
 from feature_store import FeatureView
@@ -91,7 +92,14 @@ VALUES: Final = [
     [3e38, -3e38, 1e-38, 5e-324, 3.4028236e38],  # about the largest Float32, and the smallest floats
     [1e9, 1e9 + 1, 1e9 + 2],  # far from zero
 ]
-NUMBERS: Final = [[0, 1, 2, -3], [2**53 + 1, 2**53, -(2**53) - 1], [7]]
+NUMBERS: Final = [
+    [0, 1, 2, -3],
+    [2**53 + 1, 2**53, -(2**53) - 1],  # more digits than a float has
+    [2**58, 2**58 - 1, -(2**58)],  # all of a world's add up to almost what fits
+    [7],
+]
+ZONES: Final = ["UTC", "UTC", "Europe/Berlin", "America/New_York"]
+"""Of the instants of a source; some put their clocks forward."""
 OFFSETS: Final = [
     timedelta(0),
     -MICROSECOND,
@@ -130,7 +138,7 @@ def event_world(span: Range, number: int, rng: Random) -> World:
             "world": number,
             "left": left,
             "right": right,
-            "time": min(max(time, span.start), span.end - MICROSECOND),
+            "time": rng.choice([min(max(time, span.start), span.end - MICROSECOND)] * 20 + [None]),
             "sequence": rng.choice([None, 0, 1, -1]),
             "number": rng.choice([None, *numbers]),
             "value": rng.choice([None, *values, *values]),
@@ -138,7 +146,7 @@ def event_world(span: Range, number: int, rng: Random) -> World:
             "flag": rng.choice([None, True, False, True]),
             "text": rng.choice([None, "a", "A", "b", "", "é"]),
             "moment": rng.choice([None, at(), at(1), at(1, microseconds=1)]),
-            "event": rng.choice([None, None, place]),
+            "event": rng.choice([None, None, place, 0]),
         }
 
     rows = [row(place) for place in range(rng.choice(range(16)))]
@@ -205,7 +213,7 @@ def rows_of(worlds: Sequence[World]) -> list[Row]:
 
 
 def frame_of(view: FeatureView, rows: Sequence[Row], rng: Random | None = None) -> pl.DataFrame:
-    """Return rows of a view's source; given a generator, shuffled and in several Arrow chunks, some maybe empty."""
+    """Return rows of a view's source; given a generator shuffled, in several Arrow chunks, maybe in a local zone."""
     rows = list(rows)
     schema = {name: polars_dtype(dtype) for name, dtype in view.source.columns.items()}
     if rng is None:
@@ -213,4 +221,10 @@ def frame_of(view: FeatureView, rows: Sequence[Row], rng: Random | None = None) 
     rng.shuffle(rows)
     cuts = sorted(rng.choice(range(len(rows) + 1)) for _ in range(rng.choice([0, 1, 3])))
     parts = [rows[a:b] for a, b in zip([0, *cuts], [*cuts, len(rows)], strict=True)]
-    return pl.concat([pl.DataFrame(part, schema=schema, strict=False) for part in parts], rechunk=False)
+    chunks = pl.concat([pl.DataFrame(part, schema=schema, strict=False) for part in parts], rechunk=False)
+    return in_some_zone(chunks, rng)
+
+
+def in_some_zone(frame: pl.DataFrame, rng: Random) -> pl.DataFrame:
+    """Return rows with the same instants, told maybe in a local zone."""
+    return frame.with_columns(cs.datetime().dt.convert_time_zone(rng.choice(ZONES)))

@@ -19,7 +19,7 @@ from feature_store.oracle.point_in_time import History, service_row
 from feature_store.services import compile_plan
 from tests.spec.services import assert_service_row, instants, service_of, some_keys, world_known_to, write_with_holes
 from tests.spec.stores import folder
-from tests.spec.worlds import Range, World
+from tests.spec.worlds import Range, World, in_some_zone
 
 ROWS_PER_WORLD = 3
 
@@ -36,7 +36,7 @@ def check(span: Range, worlds: Sequence[World], rng: Random) -> None:
             store,
             span,
             asked,
-            lambda world: {span.view.full_name: [partition.of(span, world) for partition in written]},
+            lambda world: {span.view.full_name: [partition.of(world) for partition in written]},
             rng,
             availability=rng.choice(["promised", "promised", "actual"]),
         )
@@ -78,5 +78,4 @@ def _spine(span: Range, requests: list[dict], rng: Random) -> pl.DataFrame:
     schema = {**keys, "time": INSTANT, "label": pl.Int64}
     cut = rng.choice(range(len(requests) + 1))
     spine = pl.concat([pl.DataFrame(part, schema=schema) for part in (requests[:cut], requests[cut:])], rechunk=False)
-    zone = rng.choice(["UTC", "Europe/Berlin", "America/New_York"])
-    return spine.with_columns(pl.col("time").dt.convert_time_zone(zone))
+    return in_some_zone(spine, rng)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from random import Random
 from unittest.mock import patch
@@ -16,6 +17,7 @@ from feature_store.offline.materialize import compute_tiles
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
 from feature_store.oracle.point_in_time import service_row
+from feature_store.oracle.rows import rank
 from feature_store.oracle.streams import StreamHistory
 from feature_store.plans import write_plan
 from feature_store.services import compile_plan
@@ -25,9 +27,9 @@ from serving.stores.sync import sync_view
 from serving.stores.writer import OnlineWriter
 from tests.spec.paths.online import read, train
 from tests.spec.paths.stream_offline import instants
-from tests.spec.services import assert_service_row, service_of, some_keys
+from tests.spec.services import assert_service_row, in_some_order, service_of, some_keys
 from tests.spec.stores import RUN, folder, land
-from tests.spec.worlds import MICROSECOND, Range, World, frame_of, rows_of
+from tests.spec.worlds import MICROSECOND, Range, World, frame_of, in_some_zone, rows_of
 
 INSTANTS = 6
 """How many T a batch is read at."""
@@ -51,9 +53,10 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
         landed = {start: view.fingerprints for start in _days(span) if start < end}
         with FeatureClient(root / "plans", url) as client:
             for time in rng.sample(near, min(INSTANTS, len(near))):
-                requests = [some_keys(world, rng) for world in worlds]
+                asked = in_some_order(worlds, rng)
+                requests = [some_keys(world, rng) for world in asked]
                 answer = read(client, service.name, requests, time)
-                for world, request, row in zip(worlds, requests, answer.iter_rows(named=True), strict=True):
+                for world, request, row in zip(asked, requests, answer.iter_rows(named=True), strict=True):
                     history = StreamHistory(world.rows, landed, [(span.start, span.end + timedelta(days=1))])
                     wanted = service_row(service, {view.full_name: history}, request, time)
                     assert_service_row(service, world, request, row, wanted)
@@ -70,13 +73,18 @@ def load(url: str, store: OfflineStore, span: Range, available_at: datetime) -> 
 
 
 def stream(url: str, store: OfflineStore, span: Range, worlds: Sequence[World], rng: Random) -> None:
-    """Append all events in portions of any order, and keep the copy that the point-in-time join reads."""
+    """Append all events in portions of any order, and keep the copy that the point-in-time join reads.
+
+    Of those with an id the first comes first: a stream counts the one that it is given first.
+    """
     rows = rows_of(worlds)
     rng.shuffle(rows)
+    in_order = iter(sorted((row for row in rows if row["event"] is not None), key=partial(rank, span.view.source)))
+    rows = [row if row["event"] is None else next(in_order) for row in rows]
     cuts = sorted({0, len(rows), *(rng.choice(range(len(rows) + 1)) for _ in range(2))})
     writer = StreamWriter(url, span.view, since=span.start, offline=store, exact_for=timedelta(days=9))
     for first, last in pairwise(cuts):
-        writer.append(frame_of(span.view, rows[first:last], rng))
+        writer.append(in_some_zone(frame_of(span.view, rows[first:last]), rng))
     writer.append(frame_of(span.view, []), until=span.end + timedelta(days=1))
     writer.close()
 
