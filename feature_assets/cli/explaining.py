@@ -13,7 +13,8 @@ from feature_assets.cli.output import print_fields, print_json, print_line, prin
 from feature_assets.cli.times import parse_time
 from feature_assets.declarations import load_declarations
 from feature_assets.explain import Explanation, explain
-from feature_assets.explain.explanation import Event, Listing, PartitionFacts, Read, Sides, Tile, WindowContents, iso
+from feature_assets.explain.explanation import Event, Listing, PartitionFacts, Read, Sides, Tile, WindowContents
+from feature_assets.parity.text import iso, plain_text
 from feature_assets.raw.clock import now
 from feature_store.errors import InputError
 from feature_store.offline.store import OfflineStore
@@ -115,7 +116,7 @@ def _print_tiles(tiles: Listing) -> None:
         shown: Sequence[Tile] = tiles.shown
         states = list(shown[0].state)
         rows = [[iso(t.start), iso(t.end), t.origin, *(_cell(t.state[name]) for name in states)] for t in shown]
-        print_table(["from", "to", "of", *states], rows)
+        print_table(["from", "to", "source", *states], rows)
 
 
 def _print_events(title: str, events: Listing) -> None:
@@ -123,12 +124,13 @@ def _print_events(title: str, events: Listing) -> None:
     if events.shown:
         shown: Sequence[Event] = events.shown
         columns = list(shown[0].columns)
-        off = ["off by"] if shown[0].off_by else []
+        notes = {"off by": [event.off_by for event in shown], "in the result": [event.place for event in shown]}
+        given = {title: texts for title, texts in notes.items() if any(texts)}
         rows = [
-            [iso(e.time), *([e.off_by] if off else []), _cell(e.value), *(_cell(e.columns[name]) for name in columns)]
-            for e in shown
+            [iso(e.time), *(texts[number] for texts in given.values()), _cell(e.value), *map(_cell, e.columns.values())]
+            for number, e in enumerate(shown)
         ]
-        print_table(["time", *off, "value", *columns], rows)
+        print_table(["time", *given, "value", *columns], rows)
 
 
 def _print_rows(rows: Listing) -> None:
@@ -168,4 +170,9 @@ def _heading(title: str, listing: Listing | None = None) -> None:
 
 
 def _cell(value: Any) -> object:
+    """Return a value of a row or of a state as it is printed; of values that are kept with their time both."""
+    if isinstance(value, list):
+        return f"[{', '.join(str(_cell(each)) for each in value)}]"
+    if isinstance(value, dict):
+        return f"{plain_text(value['value'])} at {iso(value['time'])}"
     return iso(value) if isinstance(value, datetime) else value

@@ -1,93 +1,130 @@
-"""The events of one entity: which count for an aggregate, and which just miss."""
+"""The events of one entity: which count for an aggregate, which of them are its value, and which just miss."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from feature_assets.explain.explanation import Event, Listing, WindowFacts, iso
-from feature_store import EventSource, Feature, FeatureView
+from feature_assets.explain.explanation import Event, Listing, WindowFacts
+from feature_assets.parity.text import iso
+from feature_store import EventSource, FeatureView
+from feature_store.aggregations import Aggregation
 from feature_store.expressions.nodes import column_names
 from feature_store.expressions.text import to_text
+from feature_store.oracle import aggregates
 from feature_store.oracle.expressions import evaluate
-from feature_store.oracle.snapshots import events_of, input_value
+from feature_store.oracle.snapshots import events_of, in_bucket, input_value, inputs_of, passes
+from feature_store.oracle.windows import in_window
 
 Row = Mapping[str, Any]
 
 
 def listed_events(
-    view: FeatureView, feature: Feature, rows: Iterable[Row], window: WindowFacts, most: int
+    view: FeatureView, aggregation: Aggregation, rows: Iterable[Row], window: WindowFacts, most: int
 ) -> tuple[Listing, dict[str, Listing]]:
-    """Return the events that count, newest first, and those that do not, nearest first, by reason.
+    """Return the events that count, the latest first, and those that do not, the nearest first, by reason.
 
     Args:
         view: a view of events.
-        feature: an aggregate of it.
+        aggregation: of one of its features.
         rows: raw rows of one entity.
         window: its bounds.
-        most: events of each listing that are shown.
+        most: events of each listing that are shown; of those that count also every one whose value is in the result.
     """
-    own = list(rows)
-    once = {id(row) for row in events_of(view, own)}
-    events = [_event(view, feature, row, window, repeats=id(row) not in once) for row in own]
-    counted = sorted((e for e in events if not e.reason), key=lambda event: event.time, reverse=True)
+    case = _Case(view, aggregation, window)
+    events = [row for row in rows if case.time(row) is not None]
+    first = {id(row) for row in events_of(view, events)}
+    counted: list[Row] = []
     missed: dict[str, list[Event]] = {}
-    for event in sorted((e for e in events if e.reason), key=lambda event: _distance(event, window)):
-        missed.setdefault(event.reason, []).append(event)
-    return Listing(counted[:most], len(counted)), {r: Listing(m[:most], len(m)) for r, m in missed.items()}
+    for row in sorted(events, key=case.distance):
+        reason = case.why_missed(row, repeats=id(row) not in first)
+        if reason:
+            missed.setdefault(reason, []).append(case.event(row, reason=reason))
+        else:
+            counted.append(row)
+    latest = sorted(counted, key=lambda row: inputs_of(view, aggregation, [row]), reverse=True)
+    places = case.places(latest)
+    shown = [row for number, row in enumerate(latest) if number < most or id(row) in places]
+    listing = Listing([case.event(row, place=places.get(id(row), "")) for row in shown], len(latest))
+    return listing, {reason: Listing(nearest[:most], len(nearest)) for reason, nearest in missed.items()}
 
 
-def _event(view: FeatureView, feature: Feature, row: Row, window: WindowFacts, *, repeats: bool) -> Event:
-    source, aggregation = view.source, feature.aggregation
-    assert isinstance(source, EventSource)
-    assert aggregation is not None
-    time: datetime = row[source.event_time]
-    value = input_value(view, aggregation, row)
-    repeated = f"repeats the {source.event_id} of an earlier event" if repeats else ""
-    reason = _off_by(time, window) or repeated or _reason(source, feature, row, value)
-    return Event(time, value, _columns(source, feature, row), reason, _span(time, window))
+@dataclass(frozen=True)
+class _Case:
+    """An aggregate of a view at one as-of; the conditions are those of the specification."""
 
+    view: FeatureView
+    aggregation: Aggregation
+    window: WindowFacts
 
-def _reason(source: EventSource, feature: Feature, row: Row, value: Any) -> str:
-    aggregation = feature.aggregation
-    assert aggregation is not None
-    if aggregation.where is not None:
-        passes = evaluate(aggregation.where, dict(row), dict(source.columns))
-        if passes is not True:
-            return f"fails the filter ({to_text(aggregation.where)} is {'null' if passes is None else 'false'})"
-    if aggregation.by is not None:
-        bucket = evaluate(aggregation.by, dict(row), dict(source.columns))
-        if bucket not in aggregation.buckets:
+    @property
+    def source(self) -> EventSource:
+        assert isinstance(self.view.source, EventSource)
+        return self.view.source
+
+    def time(self, row: Row) -> datetime:
+        time: datetime = row[self.source.event_time]
+        return time
+
+    def distance(self, row: Row) -> timedelta:
+        """Return how far off an event outside of the window is; of one inside its age."""
+        time, tail = self.time(row), self.window.tail
+        return tail - time if time < tail else abs(time - self.window.head)
+
+    def why_missed(self, row: Row, *, repeats: bool) -> str:
+        """Return why an event does not count; empty if it does."""
+        aggregation, source = self.aggregation, self.source
+        if outside := self._outside(row):
+            return outside
+        if repeats:
+            return f"repeats the {source.event_id} of an earlier event"
+        if aggregation.where is not None and not passes(self.view, aggregation, row):
+            is_null = evaluate(aggregation.where, row, source.columns) is None
+            return f"fails the filter ({to_text(aggregation.where)} is {'null' if is_null else 'false'})"
+        if aggregation.by is not None and not self._buckets(row):
             return f"in no bucket ({to_text(aggregation.by)} is none of them)"
-    return "null input" if value is None else ""
+        return "null input" if input_value(self.view, aggregation, row) is None else ""
 
+    def places(self, rows: Sequence[Row]) -> dict[int, str]:
+        """Return by the ``id`` of a row which part of the result its value is; empty where values are added up."""
+        if self.aggregation.kind not in aggregates.CHOSEN:
+            return {}
+        if self.aggregation.by is None:
+            return self._chosen(rows, "value")
+        slots: dict[str, list[Row]] = {}
+        for row in rows:
+            slots.setdefault(str(self._buckets(row)[0]), []).append(row)
+        return {place: name for bucket, own in slots.items() for place, name in self._chosen(own, bucket).items()}
 
-def _off_by(time: datetime, window: WindowFacts) -> str:
-    if time < window.tail:
-        return f"before the tail, {iso(window.tail)}"
-    return f"at or after the as-of, {iso(window.head)}" if time >= window.head else ""
+    def event(self, row: Row, reason: str = "", place: str = "") -> Event:
+        value = input_value(self.view, self.aggregation, row)
+        off_by = str(self.distance(row)) if self._outside(row) else ""
+        return Event(self.time(row), value, self._columns(row), reason, off_by, place)
 
+    def _outside(self, row: Row) -> str:
+        """Return on which side of the window an event is; empty if it is in it."""
+        if in_window(self.aggregation.window, self.time(row), self.window.head):
+            return ""
+        if self.time(row) >= self.window.head:
+            return f"at or after the as-of, {iso(self.window.head)}"
+        return f"before the tail, {iso(self.window.tail)}"
 
-def _span(time: datetime, window: WindowFacts) -> str:
-    if time < window.tail:
-        return str(window.tail - time)
-    return str(time - window.head) if time >= window.head else ""
+    def _buckets(self, row: Row) -> list[Any]:
+        return [bucket for bucket in self.aggregation.buckets if in_bucket(self.view, self.aggregation, row, bucket)]
 
+    def _chosen(self, rows: Sequence[Row], name: str) -> dict[int, str]:
+        if not rows:
+            return {}
+        inputs = {id(row): inputs_of(self.view, self.aggregation, [row])[0] for row in rows}
+        k = self.aggregation.k
+        chosen = aggregates.CHOSEN[self.aggregation.kind](list(inputs.values()), k)
+        order = {id(event): name if k is None else f"{name} {number}" for number, event in enumerate(chosen, 1)}
+        return {row: order[id(event)] for row, event in inputs.items() if id(event) in order}
 
-def _distance(event: Event, window: WindowFacts) -> timedelta:
-    """Order events outside of the window by how far they are off, those inside by their age."""
-    if event.time < window.tail:
-        return window.tail - event.time
-    return abs(event.time - window.head)
-
-
-def _columns(source: EventSource, feature: Feature, row: Row) -> dict[str, Any]:
-    """Return what the feature reads of a row, what orders rows of one instant, and what tells them apart."""
-    aggregation = feature.aggregation
-    assert aggregation is not None
-    expressions = (aggregation.value, aggregation.denominator, aggregation.where, aggregation.by)
-    parts = [part for part in expressions if part is not None]
-    names = [name for part in parts for name in column_names(part)]
-    order = [name for name in (source.sequence, source.event_id) if name is not None]
-    return {name: row[name] for name in dict.fromkeys([*order, *names]) if name != source.event_time}
+    def _columns(self, row: Row) -> dict[str, Any]:
+        """Return what the feature reads of a row, what orders rows of one instant, and what tells them apart."""
+        names = [name for part in self.aggregation.expressions() for name in column_names(part)]
+        order = [name for name in (self.source.sequence, self.source.event_id) if name is not None]
+        return {name: row[name] for name in dict.fromkeys([*order, *names]) if name != self.source.event_time}

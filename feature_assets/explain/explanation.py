@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from feature_assets.parity.report import Value
+from feature_assets.parity.text import iso
 
 Record = dict[str, Any]
 
@@ -76,6 +77,7 @@ class Event:
         columns: what the feature's expressions read.
         reason: why it does not count; empty if it does.
         off_by: for events outside of the window, how far.
+        place: where in the result its value is: ``value``, of a list ``value 2``, or the bucket; empty: nowhere.
     """
 
     time: datetime
@@ -83,6 +85,7 @@ class Event:
     columns: Mapping[str, Any]
     reason: str = ""
     off_by: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -201,8 +204,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
-
-
-def iso(instant: datetime) -> str:
-    """Return an instant of UTC as people write it: ``2017-06-01T00:00:00Z``."""
-    return instant.isoformat().removesuffix("+00:00") + "Z"

@@ -17,10 +17,11 @@ from feature_assets.explain.sides import read_online, sides_of
 from feature_assets.explain.states import tiles_of
 from feature_assets.explain.table_rows import listed_rows
 from feature_assets.parity.raw_rows import Keys, Row, raw_rows
-from feature_assets.parity.reading import Values, offline_values
-from feature_assets.parity.recompute import entity_values
-from feature_assets.parity.report import Place, Value
+from feature_assets.parity.reading import offline_values
+from feature_assets.parity.report import Place
 from feature_assets.parity.sampling import recorded_until
+from feature_assets.parity.specified import Specified
+from feature_assets.parity.text import iso
 from feature_store import Feature, FeatureView, Status
 from feature_store.durations import DAY, format_duration
 from feature_store.instants import from_microseconds, to_microseconds
@@ -82,7 +83,7 @@ class _Case:
         facts = replace(self._chosen.facts, status=(sides.offline.status or Status.PRESENT).name)
         known = self._chosen.holds(feature)
         if facts.as_of is not None and not known:
-            note = f"{feature.name} is not known at T: {_why_lacking(self.view)}"
+            note = f"{feature.name} is not known at T: {self._why_lacking(feature)}"
             facts = replace(facts, notes=(*facts.notes, note))
         return Explanation(
             feature=f"{self.view.full_name}.{feature.name}",
@@ -108,33 +109,39 @@ class _Case:
         return as_of
 
     @cached_property
+    def _specified(self) -> Specified:
+        return Specified.of(self.store, self.view)
+
+    @cached_property
     def _rows(self) -> list[Row]:
         """The raw rows that the partition reads."""
+        if self._chosen.facts.as_of is None:
+            return []
         start = from_microseconds(reach_start(self.view, to_microseconds(self._as_of())))
         return raw_rows(self.store, self.view, [self._entity], start, self._as_of())
 
     @cached_property
     def _sides(self) -> dict[str, Sides]:
-        as_of = self._chosen.facts.as_of
         offline = offline_values(self.store, self.view, [self._entity], self.time)[self._entity]
-        online = read_online(self.online_url, self.view, self._entity, self.time, as_of)
-        recomputed = {} if as_of is None or not self._is_recorded() else self._recomputed()
+        online = read_online(self.online_url, self.view, self._entity, self.time, self._chosen.facts.as_of)
+        recomputed = self._specified.values(self._entity, self._rows, self.time) if self._is_recorded() else {}
         return sides_of(self.view, Place("", self.keys, self.time), recomputed, offline, online, self._scale)
 
-    def _recomputed(self) -> Values:
-        chosen = self._chosen
-        held = [feature for feature in self.view.features if chosen.holds(feature)]
-        if chosen.facts.status == Status.EXPIRED.name:
-            return {feature.name: Value(None, Status.EXPIRED) for feature in held}
-        assert chosen.facts.available_at is not None
-        values = entity_values(self.view, self._rows, self._as_of(), chosen.facts.available_at, self.time)
-        return {feature.name: values[feature.name] for feature in held}
-
     def _is_recorded(self) -> bool:
-        """Whether raw rows tell everything up to the as-of: a stream knows of events before they are landed."""
-        return not self.view.is_stream or self.time <= recorded_until(
-            self.view, self.store.source(self.view.source.asset)
+        """Whether there are raw rows up to the as-of: a stream knows of events before they are landed."""
+        source = self.store.source(self.view.source.asset)
+        return not self.view.is_stream or self.time <= recorded_until(self.view, source)
+
+    def _why_lacking(self, feature: Feature) -> str:
+        if not self.view.is_stream:
+            return "the partition was computed before it was declared: materialise it again"
+        starts = self._specified.lacking(feature, self.time)
+        places = (
+            f"the partition from {iso(starts[0])}"
+            if len(starts) == 1
+            else f"{len(starts)} partitions, the first from {iso(starts[0])}"
         )
+        return f"its window includes time that neither batch tiles nor the stream covers: {places}"
 
     def _scale(self, feature: Feature) -> float:
         return snapshots.float_scale(self.view, feature, self._rows, self._as_of())
@@ -149,13 +156,14 @@ class _Case:
         return WindowFacts(tail, self._as_of(), format_duration(window.over), format_duration(window.hop))
 
     def _contents(self, feature: Feature) -> WindowContents:
+        assert feature.aggregation is not None
         window = self._window(feature)
         span = to_microseconds(window.head) - to_microseconds(window.tail)
         margin = max(self.view.cadence, min(span, _FURTHEST))
         first = from_microseconds(to_microseconds(window.tail) - margin)
         last = from_microseconds(to_microseconds(window.head) + margin)
         rows = raw_rows(self.store, self.view, [self._entity], first, last)
-        counted, missed = listed_events(self.view, feature, rows, window, self.most)
+        counted, missed = listed_events(self.view, feature.aggregation, rows, window, self.most)
         tiles = self._tiles(feature, window)
         return WindowContents(window, Listing(tiles[: self.most], len(tiles)), counted, missed, (first, last))
 
@@ -183,11 +191,5 @@ class _Case:
         if feature.aggregation is None or not self._chosen.holds(feature):
             return Read(feature.name, feature.logic, sides)
         window = self._window(feature)
-        counted, _missed = listed_events(self.view, feature, self._rows, window, 0)
+        counted, _missed = listed_events(self.view, feature.aggregation, self._rows, window, 0)
         return Read(feature.name, feature.logic, sides, window, counted.total)
-
-
-def _why_lacking(view: FeatureView) -> str:
-    if view.is_stream:
-        return "its window reaches time that neither batch tiles nor the stream tell of"
-    return "the partition was computed before it was declared: materialise it again"

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from feature_assets.explain.explanation import PartitionFacts, iso
+from feature_assets.explain.explanation import PartitionFacts
 from feature_assets.explain.streams import StreamAt, stream_at
 from feature_assets.parity.reading import view_plan
 from feature_assets.parity.sampling import Instant, is_stale
+from feature_assets.parity.text import iso
 from feature_store import Feature, FeatureView, Status
 from feature_store.durations import format_duration
 from feature_store.fingerprints import stored_column

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from feature_assets.explain.explanation import Sides, iso
+from feature_assets.explain.explanation import Sides
 from feature_assets.parity.compare import Scale, compare_entity
 from feature_assets.parity.raw_rows import Keys
-from feature_assets.parity.reading import Values, online_values
-from feature_assets.parity.report import Place, Value
-from feature_store import FeatureView
+from feature_assets.parity.reading import online_values
+from feature_assets.parity.report import Place, Value, Values
+from feature_assets.parity.text import iso
+from feature_store import Feature, FeatureView
 from serving.stores.errors import StoreError
 
 OFFLINE: Final = "offline"
@@ -62,7 +63,7 @@ def sides_of(
     Args:
         view: the view.
         place: the entity and T.
-        recomputed: values; those of features that no partition holds are left out.
+        recomputed: values; none, where there is nothing to recompute them from.
         offline: values.
         online: values, if any.
         scale: see ``compare_entity``.
@@ -73,26 +74,35 @@ def sides_of(
         for compared in compare_entity(view, replace(place, path=path), recomputed, values, scale):
             if not compared.is_same:
                 wrong.setdefault(compared.feature, []).append(path)
-    return {
-        name: _sides(recomputed.get(name), offline[name], online, name, wrong.get(name, []))
-        for name in (feature.name for feature in view.features)
-    }
-
-
-def _sides(recomputed: Value | None, offline: Value, online: Online, name: str, wrong: list[str]) -> Sides:
-    served = None if online.values is None else online.values[name]
-    verdict = _verdict(recomputed, offline, served, wrong)
-    return Sides(recomputed, offline, served, online.note, verdict, not verdict.startswith(_DIFFERENT))
+    sides: dict[str, Sides] = {}
+    for feature in view.features:
+        name = feature.name
+        served = None if online.values is None else online.values[name]
+        verdict = _verdict(feature, recomputed.get(name), offline[name], served, wrong.get(name, []))
+        agree = not verdict.startswith(_DIFFERENT)
+        sides[name] = Sides(recomputed.get(name), offline[name], served, online.note, verdict, agree)
+    return sides
 
 
 _DIFFERENT: Final = "DIFFERENT"
 
+_BOUNDS: Final = {
+    "approx_percentile": "within the stated 1 % of the recomputed value",
+    "approx_n_unique": "within four standard errors (6 %) of the recomputed count",
+}
+"""How near approximations come; other floats may differ by rounding."""
 
-def _verdict(recomputed: Value | None, offline: Value, served: Value | None, wrong: list[str]) -> str:
+
+def _verdict(feature: Feature, recomputed: Value | None, offline: Value, served: Value | None, wrong: list[str]) -> str:
     if recomputed is None:
         if served is not None and served != offline:
             return f"{_DIFFERENT}: offline and online"
         return "nothing to recompute from" + ("" if served is None else "; offline and online are the same")
     if wrong:
         return f"{_DIFFERENT}: {' and '.join(wrong)} not as recomputed"
-    return "same: offline as recomputed" if served is None else "same: offline and online as recomputed"
+    if recomputed == offline:
+        how = "as recomputed"
+    else:
+        kind = "" if feature.aggregation is None else feature.aggregation.kind
+        how = _BOUNDS.get(kind, "as recomputed, but for rounding")
+    return f"same: {OFFLINE if served is None else f'{OFFLINE} and {ONLINE}'} {how}"

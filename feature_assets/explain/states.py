@@ -14,6 +14,8 @@ from feature_store.instants import from_microseconds, to_microseconds
 
 ROWS: Final = "rows"
 _RATIO: Final = ("numerator", "denominator")
+_UNITS: Final = {"theta": "bytes", "bins": "bins", "bin_counts": "bins", "unique": "values"}
+"""What parts of a state consist of that nobody reads one by one."""
 
 
 def state_names(aggregation: Aggregation) -> dict[str, str]:
@@ -56,10 +58,11 @@ def _parts(slot: Aggregation) -> Iterator[tuple[str, str]]:
 
 def _tile(row: Mapping[str, Any], names: Mapping[str, str], span: int, origin: str) -> Tile:
     start = row["tile_start"]
-    state = {name: _shown(row[column]) for name, column in names.items()}
+    state = {name: _shown(column, row[column]) for name, column in names.items()}
     return Tile(start, from_microseconds(to_microseconds(start) + span), origin, state)
 
 
-def _shown(value: Any) -> Any:
-    """Return a part of a state as people read it; of a sketch its size."""
-    return f"{len(value)} bytes" if isinstance(value, bytes) else value
+def _shown(column: str, value: Any) -> Any:
+    """Return a part of a state as people read it; of sketches, and of the values of exact distinct counts, the size."""
+    unit = _UNITS.get(column.rpartition("_")[0])
+    return value if unit is None or value is None else f"{len(value)} {unit}"

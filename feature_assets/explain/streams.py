@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from feature_assets.explain.explanation import PartitionFacts, Tile, iso
+from feature_assets.explain.explanation import PartitionFacts, Tile
 from feature_assets.explain.states import tiles_of
 from feature_assets.parity.reading import view_plan
 from feature_assets.parity.sampling import recorded_until
+from feature_assets.parity.text import iso
 from feature_store import Feature, FeatureView, Status
 from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.partition_choice import candidates_of
@@ -40,7 +41,7 @@ class StreamAt:
 
     @property
     def lacking(self) -> frozenset[str]:
-        """Features that cannot be known at T, since their windows reach time that nothing tells of."""
+        """Features that cannot be known at T, since their windows include time that nothing covers."""
         return frozenset(name for name, mask in self.choice.lacking.items() if mask[0])
 
     def tiles(self, feature: Feature, keys: Mapping[str, Any]) -> list[Tile]:
@@ -113,12 +114,12 @@ def _facts(
 def _notes(store: OfflineStore, view: FeatureView, time: datetime, opened: OpenStream) -> Iterator[str]:
     writes = opened.copy.writes
     if writes.height:
-        told = writes["end"].max()
-        assert isinstance(told, datetime)
-        yield f"the stream has told of events up to {iso(told)}"
+        until = writes["end"].max()
+        assert isinstance(until, datetime)
+        yield f"the stream is complete up to {iso(until)}"
     else:
         yield "the stream keeps no offline copy: from the batch end on, later batch tiles are read"
-    until = recorded_until(view, store.source(view.source.asset))
-    if time > until:
-        landed = until - timedelta(microseconds=view.available_after)
+    recorded = recorded_until(view, store.source(view.source.asset))
+    if time > recorded:
+        landed = recorded - timedelta(microseconds=view.available_after)
         yield f"raw rows are landed up to {iso(landed)}: what came later cannot be recomputed"

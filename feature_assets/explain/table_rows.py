@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from feature_assets.explain.explanation import Listing, TableRow, iso
+from feature_assets.explain.explanation import Listing, TableRow
+from feature_assets.parity.text import iso
 from feature_store import FeatureView, TableSource
 from feature_store.durations import format_duration
 from feature_store.oracle.expressions import as_type
 from feature_store.oracle.rows import rank
+from feature_store.oracle.tables import has_landed, is_before, is_deleted, is_past, is_too_old
 
 Row = dict[str, Any]
 
@@ -32,7 +34,7 @@ def listed_rows(view: FeatureView, rows: Sequence[Row], as_of: datetime, availab
     unknown = [_unknown(source, row, as_of, available_at) for row in ranked]
     winner = next((place for place, reason in enumerate(unknown) if not reason), None)
     verdicts = [
-        reason or (_held(view, source, row, as_of) if place == winner else _older(source, row, ranked[winner or 0]))
+        reason or (_fate(view, source, row, as_of) if place == winner else _older(source, row, ranked[winner or 0]))
         for place, (row, reason) in enumerate(zip(ranked, unknown, strict=True))
     ]
     shown = [TableRow(row, verdict) for row, verdict in zip(ranked, verdicts, strict=True)]
@@ -43,28 +45,24 @@ def listed_rows(view: FeatureView, rows: Sequence[Row], as_of: datetime, availab
 
 def _unknown(source: TableSource, row: Row, as_of: datetime, available_at: datetime) -> str:
     """Return why a row does not exist yet for the partition; empty if it does."""
-    if row[source.time] is None:
-        return "lost: has no time"
-    if row[source.time] >= as_of:
-        return f"lost: its time is not before the as-of, {iso(as_of)}"
-    if source.landed_at is None:
+    if not is_before(source, row, as_of):
+        is_timed = row[source.time] is not None
+        return f"lost: its time is not before the as-of, {iso(as_of)}" if is_timed else "lost: has no time"
+    if has_landed(source, row, available_at):
         return ""
-    landed = row[source.landed_at]
-    if landed is None:
-        return "lost: has no landing time"
-    return f"lost: landed after the available-at, {iso(available_at)}" if landed > available_at else ""
+    is_timed = source.landed_at is not None and row[source.landed_at] is not None
+    return f"lost: landed after the available-at, {iso(available_at)}" if is_timed else "lost: has no landing time"
 
 
-def _held(view: FeatureView, source: TableSource, row: Row, as_of: datetime) -> str:
+def _fate(view: FeatureView, source: TableSource, row: Row, as_of: datetime) -> str:
     """Return what became of the latest known row."""
-    if source.deleted is not None and row[source.deleted] is True:
+    if is_deleted(source, row):
         return "latest, but deleted: the entity has no values"
-    valid_to = None if source.valid_to is None else row[source.valid_to]
-    if valid_to is not None and as_of > valid_to:
-        return f"latest, but valid to {iso(valid_to)} only: the entity has no values"
-    age = as_of - row[source.time]
-    if view.row_ttl is not None and age > timedelta(microseconds=view.row_ttl):
-        return f"latest, but {age} old, row_ttl is {format_duration(view.row_ttl)}: the entity has no values"
+    if source.valid_to is not None and is_past(source, row, as_of):
+        return f"latest, but valid to {iso(row[source.valid_to])} only: the entity has no values"
+    if view.row_ttl is not None and is_too_old(view, row, as_of):
+        old, limit = as_of - row[source.time], format_duration(view.row_ttl)
+        return f"latest, but {old} old, row_ttl is {limit}: the entity has no values"
     return "won: the latest row before the as-of"
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from feature_assets.parity.report import Compared, Place, Value
+from feature_assets.parity.report import Compared, Place, Value, Values
 from feature_assets.parity.tolerance import distance, is_same
 from feature_store import Feature, FeatureView, Status
 from feature_store.oracle.snapshots import derived_value
 
 Scale = Callable[[Feature], float]
 """The sum of absolute inputs of a feature, which bounds the rounding of floats."""
-
-Values = Mapping[str, Value]
 
 
 def compare_entity(
@@ -49,6 +47,4 @@ def compare_values(
 
 def _is_same(feature: Feature, found: Any, expected: Any, scale: Scale) -> bool:
     """Compare two values; the scale, which looks at every event, is asked for only where they are not equal."""
-    if is_same(found, expected, feature.dtype, 0.0):
-        return True
-    return feature.dtype.element.is_float and is_same(found, expected, feature.dtype, scale(feature))
+    return is_same(found, expected, feature.dtype, 0.0) or is_same(found, expected, feature.dtype, scale(feature))

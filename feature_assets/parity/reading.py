@@ -12,7 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from feature_assets.parity.raw_rows import Keys
-from feature_assets.parity.report import Value
+from feature_assets.parity.report import Value, Values
 from feature_store import FeatureService, FeatureView, Status
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.finish import empty_values
@@ -24,8 +24,6 @@ from feature_store.plans import ServicePlan, write_plan
 from feature_store.services import compile_plan
 from serving.client import FeatureClient
 from serving.vectors import FeatureVectors
-
-Values = Mapping[str, Value]
 
 _TIME: Final = "__T"
 

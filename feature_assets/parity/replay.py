@@ -11,35 +11,17 @@ the one before; the ledger knows only when the newer one could first be read.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
 
-import numpy as np
 import polars as pl
 
-from feature_assets.parity.served import TIME_COLUMN, ParityReport, served_spine
+from feature_assets.parity.served import SERVED_AT, ParityReport, compare, training_rows
+from feature_store.dtypes import dtype_from_name
+from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import InputError
 from feature_store.offline.partition_choice import Availability
-from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.plans import ServicePlan
-from feature_store.status import Status
-from serving.vectors import STATUS_SUFFIX, FeatureVectors
-
-SERVED_AT: Final = TIME_COLUMN
-"""Column of a log that holds the T of each response."""
-
-
-def log_rows(plan: ServicePlan, served: FeatureVectors) -> pl.DataFrame:
-    """Return what a response said as rows for a log: the keys, ``served_at``, values, and ``<feature>__status``.
-
-    Args:
-        plan: of the service that answered.
-        served: its answer, with all or some of its features.
-    """
-    names = list(served.columns)
-    online = served.to_polars()
-    statuses = [pl.Series(f"{name}{STATUS_SUFFIX}", served.status[name]).cast(pl.Int8) for name in names]
-    return served_spine(plan, served).with_columns(*(online[name] for name in names), *statuses)
 
 
 def replay(
@@ -57,42 +39,35 @@ def replay(
         The differences, each with its ``served_at``.
 
     Raises:
-        InputError: the log lacks a key, the time, or every output of the service.
+        InputError: the log lacks a key, the time, or every output of the service, or a column is of another type.
     """
-    names = [output.name for output in plan.outputs if output.name in log.columns]
-    _check(plan, log, names)
-    spine = log.select(*plan.keys, pl.col(SERVED_AT))
-    rows = point_in_time_join(
-        store, plan, spine, SERVED_AT, allow_missing=True, with_status=True, availability=availability
-    )
-    different = [found for name in names if (found := _differences(plan, name, log, rows)).height]
-    return ParityReport(log.height, log.height * len(names), pl.concat(different) if different else pl.DataFrame())
+    problems = list(_problems(plan, log))
+    if problems:
+        raise InputError(f"the log {'; '.join(problems)}: write it from what log_rows gives")
+    return compare(plan, log, training_rows(store, plan, log, availability))
 
 
-def _check(plan: ServicePlan, log: pl.DataFrame, names: list[str]) -> None:
+def _problems(plan: ServicePlan, log: pl.DataFrame) -> Iterator[str]:
     missing = [name for name in (*plan.keys, SERVED_AT) if name not in log.columns]
     if missing:
-        raise InputError(
-            f"the log lacks {', '.join(missing)}: it needs the keys and {SERVED_AT!r}, as log_rows gives them"
-        )
-    if not names:
-        raise InputError(f"the log holds no feature of {plan.full_name}: its columns are {', '.join(log.columns)}")
+        yield f"lacks {', '.join(missing)}"
+    outputs = {output.name: dtype_from_name(output.dtype) for output in plan.outputs if output.name in log.columns}
+    if not outputs:
+        yield f"holds no feature of {plan.full_name}, its columns are {', '.join(log.columns)}"
+    for name, dtype in {**plan.keys, **outputs}.items():
+        if name in log.columns and not _fits(log.schema[name], polars_dtype(dtype)):
+            yield f"holds {log.schema[name]} in {name!r}, which is of type {dtype}"
+    time = log.schema.get(SERVED_AT)
+    if time is not None and not (isinstance(time, pl.Datetime) and time.time_zone):
+        yield f"holds {time} in {SERVED_AT!r}, which needs instants with a time zone"
 
 
-def _differences(plan: ServicePlan, name: str, log: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    status = f"{name}{STATUS_SUFFIX}"
-    same = log[name].cast(rows[name].dtype).eq_missing(rows[name])
-    if status in log.columns:
-        same &= log[status].cast(pl.Int8).eq_missing(rows[status])
-    at = np.flatnonzero(~same.to_numpy())
-    found = log[at].select(*plan.keys, SERVED_AT, feature=pl.lit(name))
-    return found.with_columns(
-        pl.Series("served", [_text(log, name, int(row)) for row in at], pl.String),
-        pl.Series("offline", [_text(rows, name, int(row)) for row in at], pl.String),
+def _fits(actual: pl.DataType, wanted: pl.DataType) -> bool:
+    """Whether values of one type are of the other, but for their size."""
+    return (
+        actual in (wanted, pl.Null)
+        or (actual.is_integer() and wanted.is_integer())
+        or (actual.is_float() and wanted.is_float())
+        or (actual.is_temporal() and wanted.is_temporal())
+        or (actual.is_nested() and wanted.is_nested())
     )
-
-
-def _text(frame: pl.DataFrame, name: str, row: int) -> str:
-    status = f"{name}{STATUS_SUFFIX}"
-    shown = str(frame[name][row])
-    return f"{shown} ({Status(frame[status][row]).name})" if status in frame.columns else shown

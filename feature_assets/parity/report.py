@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from feature_assets.parity.text import iso, plain_text
 from feature_store.status import Status
 
 SHOWN: Final = 20
@@ -21,8 +22,12 @@ class Value:
     status: Status | None = None
 
     def __str__(self) -> str:
-        shown = "null" if self.value is None else _plain(self.value)
+        shown = plain_text(self.value)
         return shown if self.status in (None, Status.PRESENT) else f"{shown} ({self.status.name})"
+
+
+Values = Mapping[str, Value]
+"""Values of one entity, by feature."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ class ViewParity:
         rows = [
             [
                 *d.place.keys.values(),
-                d.place.at.isoformat(),
+                iso(d.place.at),
                 d.feature,
                 d.place.path,
                 d.expected,
@@ -162,12 +167,6 @@ def _distinct(values: Iterable[Compared]) -> list[str]:
 
 def _distance(distance: float | None) -> str:
     return "-" if distance is None else f"{distance:.3g}"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return repr(value) if isinstance(value, float) else str(value)
 
 
 def _cell(cell: object) -> str:

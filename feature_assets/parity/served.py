@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import polars as pl
 
+from feature_assets.parity.report import Value
+from feature_store.offline.partition_choice import Availability
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.plans import ServicePlan
-from serving.vectors import FeatureVectors
+from feature_store.status import Status
+from serving.vectors import STATUS_SUFFIX, FeatureVectors
 
-TIME_COLUMN = "served_at"
+SERVED_AT: Final = "served_at"
+"""Column that holds the T of each response."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class ParityReport:
     Attributes:
         entities: rows that were served.
         compared: values and statuses compared: entities x features.
-        different: one row per difference: the keys, ``feature``, ``served``, ``offline`` (as text, with the status).
+        different: one row per difference: the keys, ``served_at``, ``feature``, ``served`` and ``offline`` (as text,
+            with the status, where that is known and not ``PRESENT``).
     """
 
     entities: int
@@ -36,43 +41,62 @@ def check_parity(store: OfflineStore, plan: ServicePlan, served: FeatureVectors)
 
     Values are equal bit for bit: both stores hold the result of one computation.
     """
-    spine = served_spine(plan, served)
-    training = point_in_time_join(store, plan, spine, TIME_COLUMN, allow_missing=True, with_status=True)
-    return compare(plan, served, training)
+    log = log_rows(plan, served)
+    return compare(plan, log, training_rows(store, plan, log))
 
 
-def served_spine(plan: ServicePlan, served: FeatureVectors) -> pl.DataFrame:
-    """Return the spine whose training rows must equal what was served."""
-    keys = {name: pl.Series(name, served.keys[name], strict=False) for name in plan.keys}
-    time = pl.lit(served.time).cast(pl.Datetime("us", "UTC")).alias(TIME_COLUMN)
-    return pl.DataFrame(keys).with_columns(time)
+def log_rows(plan: ServicePlan, served: FeatureVectors) -> pl.DataFrame:
+    """Return what a response said as rows for a log: the keys, ``served_at``, values, and ``<feature>__status``.
+
+    Args:
+        plan: of the service that answered.
+        served: its answer, with all or some of its features.
+    """
+    names, online = list(served.columns), served.to_polars()
+    keys = pl.DataFrame({name: pl.Series(name, served.keys[name], strict=False) for name in plan.keys})
+    time = pl.lit(served.time).cast(pl.Datetime("us", "UTC")).alias(SERVED_AT)
+    statuses = [pl.Series(f"{name}{STATUS_SUFFIX}", served.status[name]).cast(pl.Int8) for name in names]
+    return keys.with_columns(time, *(online[name] for name in names), *statuses)
 
 
-def compare(plan: ServicePlan, served: FeatureVectors, training: pl.DataFrame) -> ParityReport:
-    """Compare served values with training rows that stand in the same order."""
-    names = [output.name for output in plan.outputs]
-    online = served.to_polars()
-    statuses = {name: pl.Series(name, served.status[name]).cast(pl.Int64) for name in names}
-    found: list[pl.DataFrame] = []
-    for name in names:
-        same = online[name].eq_missing(training[name]) & (statuses[name] == training[f"{name}__status"].cast(pl.Int64))
-        rows = np.flatnonzero(~same.to_numpy())
-        if len(rows):
-            found.append(_differences(list(plan.keys), name, rows, online[name], statuses[name], training))
-    compared = training.height * len(names)
-    return ParityReport(training.height, compared, pl.concat(found) if found else pl.DataFrame())
-
-
-def _differences(
-    keys: list[str], name: str, rows: np.ndarray, online: pl.Series, status: pl.Series, training: pl.DataFrame
+def training_rows(
+    store: OfflineStore, plan: ServicePlan, log: pl.DataFrame, availability: Availability = "promised"
 ) -> pl.DataFrame:
-    offline_status = training[f"{name}__status"]
-    texts: Mapping[str, list[str]] = {
-        "served": [f"{online[int(row)]} ({status[int(row)]})" for row in rows],
-        "offline": [f"{training[name][int(row)]} ({offline_status[int(row)]})" for row in rows],
-    }
-    return (
-        training[rows]
-        .select(*keys, feature=pl.lit(name))
-        .with_columns(**{k: pl.Series(k, v) for k, v in texts.items()})
+    """Return the training rows, with statuses, of the entities and instants of a log, in its order."""
+    spine = log.select(*plan.keys, SERVED_AT)
+    return point_in_time_join(
+        store, plan, spine, SERVED_AT, allow_missing=True, with_status=True, availability=availability
     )
+
+
+def compare(plan: ServicePlan, log: pl.DataFrame, training: pl.DataFrame) -> ParityReport:
+    """Compare what was served with training rows that stand in the same order.
+
+    Args:
+        plan: of the service.
+        log: rows as ``log_rows`` gives them; outputs that it lacks are not compared, nor are statuses it lacks.
+        training: see ``training_rows``.
+    """
+    names = [output.name for output in plan.outputs if output.name in log.columns]
+    different = [found for name in names if (found := _differences(plan, name, log, training)).height]
+    return ParityReport(log.height, log.height * len(names), pl.concat(different) if different else pl.DataFrame())
+
+
+def _differences(plan: ServicePlan, name: str, log: pl.DataFrame, training: pl.DataFrame) -> pl.DataFrame:
+    status = f"{name}{STATUS_SUFFIX}"
+    same = log[name].cast(training[name].dtype).eq_missing(training[name])
+    if status in log.columns:
+        same &= log[status].cast(pl.Int8).eq_missing(training[status])
+    at = np.flatnonzero(~same.to_numpy())
+    texts = {
+        side: pl.Series([_text(rows, name, int(place)) for place in at], dtype=pl.String)
+        for side, rows in (("served", log), ("offline", training))
+    }
+    return log[at].select(*plan.keys, SERVED_AT, feature=pl.lit(name)).with_columns(**texts)
+
+
+def _text(rows: pl.DataFrame, name: str, place: int) -> str:
+    status = f"{name}{STATUS_SUFFIX}"
+    value = rows[name][place]
+    listed = value.to_list() if isinstance(value, pl.Series) else value
+    return str(Value(listed, Status(rows[status][place]) if status in rows.columns else None))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from feature_assets.parity.compare import compare_entity, compare_values
 from feature_assets.parity.raw_rows import Keys
-from feature_assets.parity.reading import Served, Values, offline_values, online_values
+from feature_assets.parity.reading import Served, offline_values, online_values
 from feature_assets.parity.recompute import Recomputed, recompute
-from feature_assets.parity.report import Compared, Place, ViewParity
+from feature_assets.parity.report import Compared, Place, Values, ViewParity
 from feature_assets.parity.sampling import Instant, Sample, choose_entities, choose_instants
+from feature_assets.parity.text import iso
 from feature_store import Feature, FeatureView, Status
 from feature_store.errors import FingerprintError
 from feature_store.offline.store import OfflineStore
@@ -48,17 +50,18 @@ def check_stored(
     for instant in instants:
         entities = choose_entities(store, view, instant, chosen)
         if not entities:
-            notes.append(f"as-of {instant.as_of.isoformat()} holds nobody, and nobody has rows before it")
+            notes.append(f"as-of {iso(instant.as_of)} contains no entity, and no entity has earlier rows")
             continue
         recomputed = recompute(store, view, entities, instant, chosen.rows)
         if len(recomputed.values) < len(entities):
             left_out = len(entities) - len(recomputed.values)
             notes.append(f"{left_out} entities left out: they have too many of the {chosen.rows:,} rows that are read")
         offline = offline_values(store, view, entities, instant.time)
-        values += _compare(OFFLINE, instant.time, recomputed, _known(offline))
+        values += _compare(OFFLINE, instant.time, recomputed, offline)
         served = None if online_url is None else _served(online_url, view, entities, instant, problems)
         if served is not None and served.as_of == instant.as_of:
-            values += _compare(ONLINE, instant.time, recomputed, _known(served.values))
+            known = replace(recomputed, values=_known(recomputed.values))
+            values += _compare(ONLINE, instant.time, known, _known(served.values))
             values += _copies(view, instant.time, _known(offline), _known(served.values))
         elif served is not None:
             notes.append(_not_online(instant, served))
@@ -68,7 +71,7 @@ def check_stored(
 
 
 def _known(values: Mapping[Keys, Values]) -> dict[Keys, Values]:
-    """Leave out what a store says it does not know: of a stream, times that neither it nor batch tiles tell of."""
+    """Leave out what is not known: of a stream, each store may lack another time."""
     return {
         keys: {name: value for name, value in own.items() if value.status != Status.NOT_COMPUTED}
         for keys, own in values.items()
@@ -87,9 +90,8 @@ def _served(
 
 
 def _not_online(instant: Instant, served: Served) -> str:
-    shown = "nothing" if served.as_of is None else f"as-of {served.as_of.isoformat()}"
-    at = instant.time.isoformat()
-    return f"as-of {instant.as_of.isoformat()} is not compared online: {shown} is online for T {at}"
+    shown = "nothing" if served.as_of is None else f"as-of {iso(served.as_of)}"
+    return f"as-of {iso(instant.as_of)} is not compared online: {shown} is online for T {iso(instant.time)}"
 
 
 def _compare(path: str, time: datetime, recomputed: Recomputed, found: Mapping[Keys, Values]) -> Iterator[Compared]:

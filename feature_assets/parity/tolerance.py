@@ -9,7 +9,7 @@ from typing import Any, Final
 from feature_store import DType, Float32
 
 RELATIVE: Final = 1e-9
-"""Floats may differ by this, times the sum of the absolute inputs."""
+"""Numbers may differ by this, times their scale: of floats the sum of the absolute inputs."""
 
 
 def is_same(found: Any, expected: Any, dtype: DType, scale: float) -> bool:
@@ -19,19 +19,21 @@ def is_same(found: Any, expected: Any, dtype: DType, scale: float) -> bool:
         found: a value, or a list of them.
         expected: as recomputed.
         dtype: type of the feature, or of the elements of a list.
-        scale: sum of the absolute inputs, see ``feature_store.oracle.snapshots.float_scale``.
+        scale: see ``feature_store.oracle.snapshots.float_scale``.
 
     >>> from feature_store import Float64, Int64
     >>> is_same(0.1 + 0.2, 0.3, Float64, 0.3), is_same(0.1 + 0.2, 0.3, Float64, 0.0), is_same(1, 2, Int64, 9.0)
     (True, False, False)
+    >>> is_same(1.0 + 9e-10, 1.0, Float64, 1.0), is_same(1.0 + 2e-9, 1.0, Float64, 1.0)
+    (True, False)
     """
     if found is None or expected is None:
         return found is expected
     if isinstance(found, list) and isinstance(expected, list):
         pairs = zip(found, expected, strict=False)
         return len(found) == len(expected) and all(is_same(a, b, dtype, scale) for a, b in pairs)
-    if not isinstance(found, float) or not isinstance(expected, float):
-        return found == expected
+    if not _is_number(found) or not _is_number(expected):
+        return bool(found == expected)
     allowed = RELATIVE * scale + (half_unit32(expected) if dtype.element == Float32 else 0.0)
     return abs(found - expected) <= allowed and not _is_negative_zero(found)
 
@@ -51,6 +53,10 @@ def distance(found: Any, expected: Any) -> float | None:
 def half_unit32(value: float) -> float:
     """Return half a unit in the last place of a Float32."""
     return 2.0 ** (max(math.frexp(value)[1] - 1, -126) - 24)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_negative_zero(value: float) -> bool:

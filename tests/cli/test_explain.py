@@ -90,7 +90,7 @@ def test_a_time_before_history_is_not_computed_and_says_from_when(filled):
     assert found["partition"]["status"] == "NOT_COMPUTED"
     (note,) = found["partition"]["notes"]
     assert note.endswith("the first one, as-of 2017-12-30T00:00:00Z, is available from 2017-12-30T02:00:00Z")
-    assert (found["sides"]["recomputed"], found["sides"]["offline"]["status"]) == (None, "NOT_COMPUTED")
+    assert found["sides"]["recomputed"] == found["sides"]["offline"] == {"value": None, "status": "NOT_COMPUTED"}
 
 
 def test_an_expired_value_is_null_and_a_hole_is_named(filled):

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from feature_assets.parity.replay import log_rows
+from feature_assets.parity.served import log_rows
 from feature_store.plans import read_plans
 from serving.client import FeatureClient
 from tests.fixtures.small_store import SmallStore
@@ -51,7 +51,7 @@ def test_values_served_before_they_were_published_differ(filled, log):
     """The small store was loaded today, and pretends to have served in 2018."""
     code, out, _err = filled("replay", "churn", "--log", log)
     assert code == 1
-    assert "None (NOT_COMPUTED)" in out
+    assert "null (NOT_COMPUTED)" in out
 
 
 def test_a_log_that_was_tampered_with_is_found(filled, log):

@@ -132,7 +132,7 @@ def test_a_tile_counted_twice_is_found_with_its_row(monkeypatch):
         assert_parity(SPEND, [purchase(1, 2.5)], [AS_OF])
     text = str(raised.value)
     assert "retail/household_spend/v1: 9 values compared, " in text
-    assert "| 7 | 2017-06-01T00:00:00+00:00 | spend_7d | engine | 2.5 | 5.0 | 2.5 |" in text
+    assert "| 7 | 2017-06-01T00:00:00Z | spend_7d | engine | 2.5 | 5.0 | 2.5 |" in text
 
 
 def test_a_tail_off_by_a_hop_is_found(monkeypatch):

@@ -21,8 +21,14 @@ from feature_store import (
     count,
     count_ratio,
     feature_view,
+    first,
+    first_k,
+    last,
     last_k,
+    max_,
+    min_,
     sum_,
+    top_k,
 )
 from feature_store.offline.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.store import OfflineStore
@@ -127,15 +133,102 @@ def test_a_ratio_shows_both_counts(store):
     assert found.contents.counted.shown[0].columns == {"fare": 30.0}
 
 
-def test_a_sketch_shows_its_size(store):
+def test_what_nobody_reads_one_by_one_shows_its_size(store):
     (tile,) = explained(store, "cities").contents.tiles.shown
     assert tile.state["theta"].endswith(" bytes")
+    (tile,) = explained(store, "typical").contents.tiles.shown
+    assert (tile.state["bins"], tile.state["bin_counts"]) == ("4 bins", "4 bins")
+
+
+def test_an_approximation_is_called_one(store):
+    sides = explained(store, "typical").sides
+    assert sides.recomputed != sides.offline
+    assert sides.verdict == "same: offline within the stated 1 % of the recomputed value"
+    assert explained(store, "dear").sides.verdict == "same: offline as recomputed"
+
+
+def test_at_a_bound_no_partition_is_said_to_be_missing(store):
+    """The next one is available at T itself: only after it would it be read."""
+    next_one = AS_OF + timedelta(days=1)
+
+    def notes(time: datetime) -> tuple[str, ...]:
+        return explain(store, Rides, Rides.feature("fares"), {"driver_id": 7}, time, None).partition.notes
+
+    assert notes(next_one) == ()
+    (note,) = notes(next_one + timedelta(microseconds=1))
+    assert "as-of 2024-01-05T00:00:00Z would be available by T" in note
+
+
+WINDOW = WindowFacts(AS_OF - timedelta(days=2), AS_OF, "2d", "1h")
+
+
+@feature_view(
+    entity=driver, source=trips, namespace="rides", version=1, owner="explained", cadence="1d", freshness="2d"
+)
+class Choices:
+    """Values of single trips."""
+
+    first_city = first(col("city"), over="2d", description="First city")
+    last_city = last(col("city"), over="2d", description="Last city")
+    cheapest = min_(col("fare"), over="2d", description="Lowest fare")
+    dearest = max_(col("fare"), over="2d", description="Highest fare")
+    first_two = first_k(col("city"), 2, over="2d", description="First cities")
+    last_two = last_k(col("fare"), 2, over="2d", description="Last fares")
+    top_two = top_k(col("fare"), 2, over="2d", description="Highest fares")
+    last_fares = last(col("fare"), by=col("city"), buckets=["Genf", "Bern"], over="2d", description="By city")
+
+
+@pytest.mark.parametrize(
+    ("feature", "places"),
+    [
+        ("first_city", {"value": (9, "Basel")}),
+        ("last_city", {"value": (1, "Zug")}),
+        ("cheapest", {"value": (1, 2.0)}),
+        ("dearest", {"value": (8, 9.0)}),
+        ("first_two", {"value 1": (9, "Basel"), "value 2": (8, "Bern")}),
+        ("last_two", {"value 1": (1, 4.0), "value 2": (1, 3.0)}),
+        ("top_two", {"value 1": (8, 9.0), "value 2": (9, 5.0)}),
+        ("last_fares", {"Genf": (1, 3.0), "Bern": (8, 9.0)}),
+    ],
+)
+def test_the_events_whose_values_are_the_result_are_shown_and_marked(feature, places):
+    rows = [
+        trip(1, 2.0, "Aarau"),
+        trip(9, 5.0, "Basel"),
+        trip(1, 4.0, "Zug"),
+        trip(8, 9.0, "Bern"),
+        trip(1, 3.0, "Genf"),
+        trip(5, None, None),
+    ]
+    aggregation = Choices.feature(feature).aggregation
+    counted, _missed = listed_events(Choices, aggregation, rows, WINDOW, 1)
+    marked = {event.place: (hours_before(event.time), event.value) for event in counted.shown if event.place}
+    assert marked == places
+    # Besides them the latest, in the order of the specification: time, then value.
+    assert hours_before(counted.shown[0].time) == 1
+    assert [event.time for event in counted.shown] == sorted((event.time for event in counted.shown), reverse=True)
+    complete, _missed = listed_events(Choices, aggregation, rows, WINDOW, 10)
+    latest = [event.value for event in complete.shown if hours_before(event.time) == 1]
+    assert latest == sorted(latest, reverse=True)
+    assert counted.total == complete.total == len(complete.shown)
+
+
+def hours_before(time: datetime) -> float:
+    return (AS_OF - time) / timedelta(hours=1)
+
+
+def test_an_event_at_the_tail_counts_and_one_before_just_misses():
+    rows = [trip(48, 1.0, None), {**trip(48, 2.0, None), "ended_at": AS_OF - timedelta(days=2, microseconds=1)}]
+    counted, missed = listed_events(Choices, Choices.feature("dearest").aggregation, rows, WINDOW, 10)
+    assert [(event.value, event.off_by) for event in counted.shown] == [(1.0, "")]
+    (before,) = missed["before the tail, 2024-01-02T00:00:00Z"].shown
+    assert (before.value, before.off_by) == (2.0, "0:00:00.000001")
 
 
 def test_an_event_that_was_delivered_twice_counts_once():
     window = WindowFacts(AS_OF - timedelta(days=2), AS_OF, "2d", "1h")
     rows = [{**trip(2, 5.0, None), "trip_id": "a"}, {**trip(1, 7.0, None), "trip_id": "a"}]
-    counted, missed = listed_events(Deliveries, Deliveries.feature("fares"), rows, window, 10)
+    counted, missed = listed_events(Deliveries, Deliveries.feature("fares").aggregation, rows, window, 10)
     assert [event.value for event in counted.shown] == [5.0]
     (repeated,) = missed["repeats the trip_id of an earlier event"].shown
     assert (repeated.value, repeated.columns["trip_id"]) == (7.0, "a")

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from feature_assets.explain import Explanation, explain
+from feature_assets.parity.report import Value
+from feature_store import Status
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.offline.materialize import compute_tiles
 from feature_store.offline.store import OfflineStore
@@ -30,17 +32,17 @@ def rows() -> list[dict]:
 
 @pytest.fixture
 def store(tmp_path, rows) -> OfflineStore:
-    """Batch tiles of all days but the newest, of which the stream has told a part."""
+    """Batch tiles of all days but the newest, of which the stream covers a part, and all of the day before."""
     store = OfflineStore(str(tmp_path / "offline"))
     store.source(LIVE.asset).write(frame(rows, COLUMNS), START, at(days=DAYS), time_column="time", run_id="r")
     compute_tiles(store, Live, START, at(days=STREAMED), "r")
-    tiles = build_stream_tiles(Live, frame(rows, COLUMNS).lazy(), at(days=STREAMED), at(days=DAYS)).frame
+    tiles = build_stream_tiles(Live, frame(rows, COLUMNS).lazy(), at(days=STREAMED - 1), at(days=DAYS)).frame
     store.stream_copy(Live.full_name).append(
         tiles.drop("partition_start"),
         plan_of(Live),
         writer="w",
         sequence=0,
-        start=at(days=STREAMED),
+        start=at(days=STREAMED - 1),
         end=at(days=STREAMED, hours=9),
     )
     return store
@@ -56,7 +58,7 @@ def test_batch_end_lag_and_owners_are_shown(store):
     assert (facts.status, facts.batch_end) == ("PRESENT", at(days=STREAMED))
     assert facts.as_of == stream_as_of(Live, TIME) == at(days=STREAMED, hours=5) + timedelta(minutes=7, seconds=26)
     assert facts.available_at == at(days=STREAMED, hours=2)
-    assert f"the stream has told of events up to {at(days=STREAMED, hours=9):%Y-%m-%dT%H:%M:%SZ}" in facts.notes
+    assert f"the stream is complete up to {at(days=STREAMED, hours=9):%Y-%m-%dT%H:%M:%SZ}" in facts.notes
     assert found.sides.agree, found.sides
     assert found.sides.recomputed == found.sides.offline
     origins = {tile.origin: tile for tile in found.contents.tiles.shown}
@@ -83,11 +85,30 @@ def test_events_at_the_head_and_before_the_tail_just_miss(store):
     assert [event.off_by for event in after.shown[:2]] == ["0:00:00", "0:00:02"]
 
 
-def test_what_the_stream_has_not_told_of_is_not_computed(store):
+def test_what_the_stream_does_not_cover_is_not_computed(store):
     found = explained(store, "sum_36h", at(days=STREAMED, hours=11))
     assert found.partition.status == "NOT_COMPUTED"
-    assert "its window reaches time that neither batch tiles nor the stream tell of" in found.partition.notes[-1]
+    assert found.partition.notes[-1] == (
+        "sum_36h is not known at T: its window includes time that neither batch tiles nor the stream covers: "
+        f"the partition from {at(days=STREAMED):%Y-%m-%dT%H:%M:%SZ}"
+    )
     assert found.contents is None
+    assert found.sides.verdict == "same: offline as recomputed"
+
+
+def test_a_hole_in_the_batch_hides_events_from_the_second_computation_too(tmp_path):
+    """The only event lies in windows that the hole makes unknown: the entity is EMPTY for all others."""
+    store, event = OfflineStore(str(tmp_path)), {**random_row(random.Random(1), at(days=12, hours=1)), **KEYS}
+    store.source(LIVE.asset).write(frame([event], COLUMNS), at(), at(days=16), time_column="time", run_id="r")
+    compute_tiles(store, Live, at(), at(days=10), "r")
+    compute_tiles(store, Live, at(days=11), at(days=15), "r")
+    time = at(days=14, hours=15)
+    known, unknown = explained(store, "rows_15m", time), explained(store, "number_12d", time)
+    assert (known.sides.offline, known.sides.recomputed) == (Value(0, Status.EMPTY), Value(0, Status.EMPTY))
+    assert unknown.sides.recomputed == unknown.sides.offline == Value(None, Status.NOT_COMPUTED)
+    assert unknown.partition.notes[-1].endswith(f"the partition from {at(days=10):%Y-%m-%dT%H:%M:%SZ}")
+    trend = explained(store, "trend", time).partition
+    assert trend.status == "EMPTY"
 
 
 def test_before_any_batch_tiles_nothing_is_known(store):

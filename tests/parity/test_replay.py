@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from feature_assets.parity.reading import view_plan
-from feature_assets.parity.replay import log_rows, replay
+from feature_assets.parity.replay import replay
+from feature_assets.parity.served import log_rows
 from feature_store.errors import InputError
 from feature_store.offline.store import OfflineStore
 from feature_store.plans import ServicePlan, write_plan
@@ -85,8 +86,8 @@ def test_a_broken_promise_shows_where_a_training_set_would_leak(store, plan, log
     report = replay(store, plan, log, "promised")
     different = report.different.filter(pl.col("feature") == "household_profile__income")
     assert different["household_id"].to_list() == [1, 2]
-    assert set(different["served"]) == {"low (PRESENT)"}
-    assert set(different["offline"]) == {"high (PRESENT)"}
+    assert set(different["served"]) == {"low"}
+    assert set(different["offline"]) == {"high"}
     assert set(different["served_at"]) == {log["served_at"].min()}
     assert report.different.height == different.height
 
@@ -95,7 +96,7 @@ def test_a_value_that_was_never_there_is_found(store, plan, log):
     name = "household_profile__income"
     forged = log.with_columns(pl.when(pl.col("household_id") == 2).then(pl.lit("huge")).otherwise(name).alias(name))
     report = replay(store, plan, forged)
-    assert report.different["served"].to_list() == ["huge (PRESENT)"] * 2
+    assert report.different["served"].to_list() == ["huge"] * 2
     assert report.different["household_id"].to_list() == [2, 2]
 
 
@@ -115,6 +116,24 @@ def test_a_log_may_hold_some_of_the_features_without_their_status(store, plan, l
 def test_a_log_without_key_or_time_is_refused(store, plan, log, column):
     with pytest.raises(InputError, match=f"the log lacks {column}"):
         replay(store, plan, log.drop(column))
+
+
+@pytest.mark.parametrize(
+    ("column", "dtype", "problem"),
+    [
+        ("household_id", pl.String, "holds String in 'household_id', which is of type Int64"),
+        (
+            "household_profile__income",
+            pl.Boolean,
+            "holds Boolean in 'household_profile__income'",
+        ),
+        ("served_at", pl.Datetime("us"), "which needs instants with a time zone"),
+    ],
+)
+def test_a_log_with_a_column_of_another_type_is_refused(store, plan, log, column, dtype, problem):
+    other = log.with_columns(pl.lit(None).cast(dtype).alias(column))
+    with pytest.raises(InputError, match=problem):
+        replay(store, plan, other)
 
 
 def test_a_log_without_features_is_refused(store, plan, log):
