@@ -1,19 +1,23 @@
 """The pytest plug-in: ``pytest --feature-parity my_package.features`` adds one test per feature view.
 
-Each test computes the view's features from made-up rows of its source, and compares them with the specification.
+Each test computes the view's features from made-up rows of its source, and compares them with the specification. They
+are tests of the module's file, which pytest selects as it does others: all, by name, or by id.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from feature_store import FeatureView
+
+_MODULES: Final = pytest.StashKey[dict[Path, Any]]()
+"""The modules that were named, by their files."""
 
 # This module is loaded into every pytest session of an environment: everything else is imported when it is used.
 
@@ -30,26 +34,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add a test per view, before tests are selected by name or mark."""
-    modules: list[str] = config.option.feature_parity
-    for name in modules:
-        module = _import(name)
-        path = Path(module.__file__) if getattr(module, "__file__", None) else config.rootpath
-        items.extend(
-            FeatureParity.from_parent(session, name=f"feature-parity[{view.full_name}]", view=view, declared_in=path)
-            for view in _views(name, module)
-        )
+def pytest_configure(config: pytest.Config) -> None:
+    """Import the modules, and have their files looked at, unless single tests were asked for."""
+    modules = {_path(name, module): module for name in config.option.feature_parity for module in [_import(name)]}
+    config.stash[_MODULES] = modules
+    if not any("::" in argument for argument in config.args):
+        config.args += [str(path) for path in modules if str(path) not in config.args]
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the views of a module that was named."""
+    if file_path not in parent.config.stash[_MODULES]:
+        return None
+    return FeatureParityFile.from_parent(parent, path=file_path)
+
+
+class FeatureParityFile(pytest.File):
+    """The file of a module with views."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield a test per view."""
+        for view in _views(self.config.stash[_MODULES][self.path]):
+            yield FeatureParity.from_parent(self, name=f"feature-parity[{view.full_name}]", view=view)
 
 
 class FeatureParity(pytest.Item):
     """The test of one view."""
 
-    def __init__(self, *, view: FeatureView, declared_in: Path, **options: Any) -> None:
+    def __init__(self, *, view: FeatureView, **options: Any) -> None:
         super().__init__(**options)
         self._view = view
-        self._declared_in = declared_in
 
     def runtest(self) -> None:
         """Compare the view with the specification on made-up rows."""
@@ -65,7 +79,7 @@ class FeatureParity(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return where the view is declared, and what the test is called."""
-        return self._declared_in, None, self.name
+        return self.path, None, self.name
 
 
 def _import(name: str) -> Any:
@@ -78,12 +92,15 @@ def _import(name: str) -> Any:
         ) from error
 
 
-def _views(name: str, module: Any) -> list[FeatureView]:
+def _path(name: str, module: Any) -> Path:
+    if not getattr(module, "__file__", None) or not _views(module):
+        raise pytest.UsageError(f"--feature-parity {name}: no feature view is defined there, nor listed in `views`")
+    return Path(module.__file__)
+
+
+def _views(module: Any) -> list[FeatureView]:
     from feature_store import FeatureView  # noqa: PLC0415
 
     listed = getattr(module, "views", None)
     candidates: Iterable[Any] = vars(module).values() if listed is None else listed
-    views = list({v.full_name: v for v in candidates if isinstance(v, FeatureView)}.values())
-    if not views:
-        raise pytest.UsageError(f"--feature-parity {name}: no feature view is defined there, nor listed in `views`")
-    return views
+    return list({v.full_name: v for v in candidates if isinstance(v, FeatureView)}.values())

@@ -55,7 +55,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    command = [sys.executable, "-m", "pytest", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -77,6 +77,36 @@ def test_views_are_chosen_like_other_tests(repository):
     code, printed = run(repository, "--feature-parity", "ride_features", "-k", "driver_fares")
     assert code == 0, printed
     assert "1 passed, 1 deselected" in printed
+
+
+def test_their_ids_can_be_given_back_and_single_tests_run_alone(repository):
+    (repository / "test_other.py").write_text("def test_one(): pass\n\ndef test_two(): pass\n")
+    option = ["--feature-parity", "ride_features"]
+    code, printed = run(repository, *option, "--collect-only", "-q")
+    ids = [line for line in printed.splitlines() if "::" in line]
+    assert sorted(ids) == [
+        "ride_features.py::feature-parity[rides/driver_fares/v1]",
+        "ride_features.py::feature-parity[rides/driver_trips/v1]",
+        "test_other.py::test_one",
+        "test_other.py::test_two",
+    ]
+    for chosen in ids:
+        code, printed = run(repository, *option, chosen)
+        assert code == 0, printed
+        assert "1 passed" in printed
+    assert "4 passed" in run(repository, *option, ".")[1]
+    assert "4 passed" in run(repository, *option, "test_other.py")[1]
+
+
+def test_those_that_failed_last_run_alone(repository):
+    (repository / "conftest.py").write_text(BROKEN)
+    (repository / "test_other.py").write_text("def test_one(): pass\n")
+    arguments = ["--feature-parity", "ride_features", "--lf"]
+    assert "2 failed, 1 passed" in run(repository, *arguments)[1]
+    assert "2 failed in" in run(repository, *arguments)[1]
+    (repository / "conftest.py").unlink()
+    assert "2 passed in" in run(repository, *arguments)[1]
+    assert "3 passed in" in run(repository, *arguments)[1]
 
 
 def test_a_listing_called_views_says_which(repository):
