@@ -57,7 +57,8 @@ def show(name: str, *, as_json: bool) -> None:
         print_json(record)
         return
     features: list[Record] = record.pop("features", [])
-    print_fields({**record, "ledger": _ledger_text(record["ledger"])})
+    shown = {**record, "ledger": _ledger_text(record["ledger"])}
+    print_fields({name.replace("_", " "): value for name, value in shown.items()})
     if features:
         print_line()
         print_table(list(features[0]), [list(feature.values()) for feature in features])

@@ -10,7 +10,7 @@ from typing import Any
 
 from feature_assets.cli.keys import parse_keys
 from feature_assets.cli.names import find_servable, find_view
-from feature_assets.cli.output import print_fields, print_json, print_line, print_table
+from feature_assets.cli.output import print_fields, print_json, print_line, print_table, text
 from feature_assets.cli.plan_folder import applied_plan, compile_service
 from feature_assets.declarations import load_declarations
 from feature_assets.raw.clock import now
@@ -96,7 +96,7 @@ def record(vectors: FeatureVectors) -> dict[str, Any]:
 
 
 def print_vectors(vectors: FeatureVectors) -> None:
-    """Print a column per entity and a row per feature; the status stands behind values that are not PRESENT."""
+    """Print a column per entity and a row per feature; values that are not PRESENT are followed by their status."""
     answer = record(vectors)
     print_fields({"service": f"{vectors.service}/v{vectors.version}", "T": answer["time"], "as of": _as_of(answer)})
     print_line()
@@ -105,7 +105,7 @@ def print_vectors(vectors: FeatureVectors) -> None:
         [name, *(_cell(*cell) for cell in zip(values, answer["status"][name], strict=True))]
         for name, values in answer["features"].items()
     ]
-    print_table([", ".join(vectors.keys), *entities], rows)
+    print_table([", ".join(vectors.keys), *entities], rows, by_column=True)
 
 
 def _as_of(answer: dict[str, Any]) -> str:
@@ -113,7 +113,5 @@ def _as_of(answer: dict[str, Any]) -> str:
 
 
 def _cell(value: object, status: str) -> str:
-    if isinstance(value, list):
-        value = "[" + ", ".join(f"{element:g}" for element in value) + "]"
-    shown = "-" if value is None else str(value)
+    shown = f"[{text(value)}]" if isinstance(value, list) else text(value)
     return shown if status == "PRESENT" else f"{shown} ({status})"

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from feature_assets.declarations import load_declarations
+from feature_store import String
 from serving.stores.sync import is_synced, sync_view
 from serving.stores.writer import OnlineWriter
 from tests.fixtures.small_store import HOUSEHOLDS, SmallStore
@@ -50,6 +51,35 @@ def test_get_for_people_marks_what_is_empty(filled):
     assert "2018-01-02T06:00:00.000000Z" in shown
     line = next(line for line in shown.splitlines() if line.startswith("household_spend__spend_7d"))
     assert line.split() == ["household_spend__spend_7d", "0.0", "(EMPTY)"]
+
+
+@pytest.mark.parametrize("name", load_declarations().views)
+def test_every_shipped_view_can_be_shown(filled, small_store, name):
+    """An entity that has values and one that nobody has heard of: EMPTY, null and arrays too."""
+    view = load_declarations().views[name]
+    table = small_store.offline.tiles(view) if view.is_stream else small_store.offline.values(view)
+    known = table.scan().select(view.keys).collect().row(0)
+    keys = [f"--key={key}={value}" for key, value in zip(view.keys, known, strict=True)]
+    keys += [f"--key={key}={'NOWHERE' if dtype == String else 5}" for key, dtype in view.entity.keys.items()]
+    answer = filled.json("get", name, *keys)
+    words = filled.text("get", name, *keys).split()
+    for feature, statuses in answer["status"].items():
+        assert feature in words
+        assert all(status == "PRESENT" or f"({status})" in words for status in statuses)
+
+
+def test_no_column_is_dropped_and_no_digit_is_cut_in_a_narrow_terminal(filled, monkeypatch):
+    keys = [f"--key=household_id={household}" for household in (905, 912, 5, 921)]
+    wide = filled.text("get", "churn", *keys)
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = filled.text("get", "churn", *keys)
+    assert max(map(len, narrow.splitlines())) <= 80
+    lines = [line.split("  ") for line in wide.splitlines() if line.startswith(("household_", "lifetime_"))]
+    cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert {len(row) for row in cells} == {5}
+    blocks = [" ".join(line.split()) for line in narrow.splitlines()]
+    for name, *values in cells[1:]:
+        assert [line for line in blocks if line.startswith(f"{name} ")] == [f"{name} {value}" for value in values]
 
 
 @pytest.mark.parametrize(
