@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
+from feature_assets.cli.times import not_an_instant
 from feature_store import DType, Int64
 from feature_store.errors import InputError
 
-_WITH_ZONE = r"(Z|[+-]\d{2}:?\d{2})$"
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.f%z"
-_CSV_TIME = "%Y-%m-%dT%H:%M:%S%.6f%:z"
+_ISO_8601: Final = r"^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}(?::?\d{2})?)$"
+_TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S%.f%z"
+_CSV_TIME: Final = "%Y-%m-%dT%H:%M:%S%.6f%:z"
 
 
 def read_spine(path: Path, keys: Mapping[str, DType], time_column: str) -> pl.DataFrame:
-    """Read a spine; the key columns of a CSV file get the types of the keys, its times become UTC.
+    """Read a spine. Of a CSV file, keys get their types and times become UTC; all other columns stay text.
 
     Args:
         path: ``.csv`` or ``.parquet``.
         keys: key columns and their types.
-        time_column: column of T; in CSV ``2017-11-05T06:00:00Z`` or with another offset.
+        time_column: column of T; in CSV ``2026-01-31T06:00:00Z`` or with another offset.
 
     Raises:
-        InputError: the file is not there or not readable, or a key or time is none; names the column and row.
+        InputError: the file is not there or not readable, names a column twice, or a key or time is none; names the
+            column and row.
     """
     check_suffix(path, "--spine")
     if not path.is_file():
@@ -32,9 +35,13 @@ def read_spine(path: Path, keys: Mapping[str, DType], time_column: str) -> pl.Da
     try:
         if path.suffix == ".parquet":
             return pl.read_parquet(path)
-        frame = pl.read_csv(path, schema_overrides=dict.fromkeys([*keys, time_column], pl.String()))
+        header = pl.read_csv(path, has_header=False, n_rows=1, infer_schema=False).row(0)
+        frame = pl.read_csv(path, infer_schema=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"--spine {path} cannot be read: {str(error).splitlines()[0]}") from error
+    for name in header:
+        if header.count(name) > 1:
+            raise InputError(f"--spine {path}: two columns are called {name or ''!r}: rename one")
     typed = [_integers(path, frame[name]) for name, dtype in keys.items() if dtype == Int64 and name in frame.columns]
     times = [_times(path, frame[time_column])] if time_column in frame.columns else []
     return frame.with_columns(*typed, *times)
@@ -76,23 +83,30 @@ def check_suffix(path: Path, option: str) -> None:
 
 def _integers(path: Path, column: pl.Series) -> pl.Series:
     numbers = column.cast(pl.Int64, strict=False)
-    _refuse(path, column, numbers.is_null(), "is not a whole number")
+    row = _first_bad(column, numbers)
+    if row is not None:
+        raise InputError(f"{_place(path, row)} {column.name} {column[row]!r} is not a whole number")
     return numbers
 
 
 def _times(path: Path, column: pl.Series) -> pl.Series:
-    _refuse(path, column, ~column.str.contains(_WITH_ZONE), "has no time zone: write 2017-11-05T06:00:00Z")
-    iso = column.str.replace("Z$", "+00:00").str.replace(" ", "T", literal=True)
-    times = iso.str.to_datetime(_TIME_FORMAT, time_unit="us", time_zone="UTC", strict=False)
-    _refuse(path, column, times.is_null(), "is not a time: write 2017-11-05T06:00:00Z")
-    return times
+    day, minute, second, zone = (column.str.extract(_ISO_8601, group) for group in range(1, 5))
+    offset = zone.replace("Z", "+00:00").str.replace(r"^([+-]\d{2})$", "${1}:00")
+    spelt = pl.select(pl.concat_str(day, pl.lit("T"), minute, second.fill_null(":00"), offset)).to_series()
+    times = spelt.str.to_datetime(_TIME_FORMAT, time_unit="us", time_zone="UTC", strict=False)
+    row = _first_bad(column, times)
+    if row is not None:
+        raise not_an_instant(column[row], f"{_place(path, row)} {column.name}")
+    return times.alias(column.name)
 
 
-def _refuse(path: Path, given: pl.Series, bad: pl.Series, problem: str) -> None:
-    rows = (given.is_not_null() & bad).arg_true()
-    if len(rows):
-        row = int(rows[0])
-        raise InputError(f"--spine {path}, row {row + 1}: {given.name} {given[row]!r} {problem}")
+def _first_bad(given: pl.Series, understood: pl.Series) -> int | None:
+    bad = given.is_not_null() & understood.is_null()
+    return bad.arg_max() if bad.any() else None
+
+
+def _place(path: Path, row: int) -> str:
+    return f"--spine {path}, row {row + 1}:"
 
 
 def _vector_text(name: str) -> pl.Expr:

@@ -1,4 +1,4 @@
-"""The instants asked for on the command line: ``--at 2017-06-01T00:00:00Z``."""
+"""The instants asked for on the command line: ``--at 2026-01-31T06:00:00Z``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from feature_store.errors import InputError
 
 
-def parse_time(text: str, option: str = "--at") -> datetime:
+def parse_time(text: str, what: str = "--at") -> datetime:
     """Return an instant in UTC.
 
     Args:
         text: ISO 8601 with a zone.
-        option: how messages name it.
+        what: how messages name it.
 
     Raises:
         InputError: it is no instant, or has no zone.
@@ -20,10 +20,26 @@ def parse_time(text: str, option: str = "--at") -> datetime:
     >>> parse_time("2017-06-01T02:00:00+02:00").isoformat()
     '2017-06-01T00:00:00+00:00'
     """
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"{option} {text!r} is not a time: write 2017-06-01T00:00:00Z") from None
-    if instant.tzinfo is None:
-        raise InputError(f"{option} {text!r} has no time zone: write 2017-06-01T00:00:00Z")
+    instant = _read(text)
+    if instant is None or instant.tzinfo is None:
+        raise not_an_instant(text, what)
     return instant.astimezone(UTC)
+
+
+def not_an_instant(text: str, what: str) -> InputError:
+    """Return the error of a text that is no instant: it lacks a zone, or is no time at all.
+
+    >>> str(not_an_instant("2017-06-01 06:00", "--at"))
+    "--at '2017-06-01 06:00' has no time zone: write 2017-06-01T06:00:00Z"
+    """
+    naive = _read(text)
+    if naive is None or naive.tzinfo is not None:
+        return InputError(f"{what} {text!r} is not a time: write it like 2026-01-31T06:00:00Z")
+    return InputError(f"{what} {text!r} has no time zone: write {naive.isoformat()}Z")
+
+
+def _read(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

@@ -199,9 +199,9 @@ def test_people_read_tables(filled, small_store):
         (["household_spend.spend_7d"], "Missing option '--key'"),
         (
             ["household_spend.spend_7d", KEY, "--at=yesterday"],
-            "--at 'yesterday' is not a time: write 2017-06-01T00:00:00Z",
+            "--at 'yesterday' is not a time: write it like 2026-01-31T06:00:00Z",
         ),
-        (["household_spend.spend_7d", KEY, "--at=2018-01-02T06:00:00"], "has no time zone"),
+        (["household_spend.spend_7d", KEY, "--at=2018-01-02T06:00"], "has no time zone: write 2018-01-02T06:00:00Z"),
     ],
 )
 def test_errors_say_what_to_do(filled, arguments, message):

@@ -20,13 +20,20 @@ def csv(tmp_path: Path, *lines: str) -> Path:
 
 @pytest.mark.parametrize(
     "time",
-    ["2017-06-01T06:00:00Z", "2017-06-01 06:00:00Z", "2017-06-01T08:00:00+02:00", "2017-06-01T01:30:00.000-0430"],
+    [
+        "2017-06-01T06:00:00Z",
+        "2017-06-01 06:00:00Z",
+        "2017-06-01T06:00Z",
+        "2017-06-01T08:00:00+02:00",
+        "2017-06-01 08:00:00+02",
+        "2017-06-01T01:30:00.000-0430",
+    ],
 )
 def test_times_with_a_zone_become_utc(tmp_path, time):
     spine = read_spine(csv(tmp_path, f"1,007,{time},0"), KEYS, "time")
     assert spine["time"].to_list() == [SIX]
     assert spine.schema == {
-        "household_id": pl.Int64, "department": pl.String, "time": pl.Datetime("us", "UTC"), "label": pl.Int64,
+        "household_id": pl.Int64, "department": pl.String, "time": pl.Datetime("us", "UTC"), "label": pl.String,
     }  # fmt: skip
 
 
@@ -35,12 +42,36 @@ def test_keys_are_typed_and_may_be_null(tmp_path):
     assert spine.select("household_id", "department").rows() == [(1, "007"), (None, None)]
 
 
+def test_all_but_keys_and_times_is_text_that_comes_out_as_it_went_in(tmp_path):
+    """A zip code keeps its zeros, and a code that is no number comes after any number of those that are."""
+    lines = [f"1,A,{SIX.isoformat(timespec='microseconds')},{code}" for code in (*range(200), "A7", "00123", '""', "")]
+    path = csv(tmp_path, *lines)
+    spine = read_spine(path, KEYS, "time")
+    assert spine["label"].to_list()[-4:] == ["A7", "00123", "", None]
+    write_rows(spine, tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == path.read_text()
+
+
+@pytest.mark.parametrize("header", ["household_id,department,time,time", "household_id,household_id,time,a"])
+def test_a_column_that_is_named_twice_is_refused(tmp_path, header):
+    path = tmp_path / "spine.csv"
+    path.write_text(f"{header}\n1,A,{SIX.isoformat()},5\n")
+    twice = next(name for name in header.split(",") if header.split(",").count(name) == 2)
+    with pytest.raises(InputError, match=f"spine.csv: two columns are called '{twice}': rename one"):
+        read_spine(path, KEYS, "time")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("1,A,2017-06-01T06:00:00,0", "row 2: time '2017-06-01T06:00:00' has no time zone: write 2017-11-05T06:00:00Z"),
-        ("1,A,2017-06-01,0", "row 2: time '2017-06-01' has no time zone"),
-        ("1,A,2017-06-31T06:00:00Z,0", "row 2: time '2017-06-31T06:00:00Z' is not a time"),
+        ("1,A,2017-06-01T06:00:00,0", "row 2: time '2017-06-01T06:00:00' has no time zone: write 2017-06-01T06:00:00Z"),
+        ("1,A,2017-06-01,0", "row 2: time '2017-06-01' has no time zone: write 2017-06-01T00:00:00Z"),
+        ("1,A,2017-06-01 06:00,0", "row 2: time '2017-06-01 06:00' has no time zone: write 2017-06-01T06:00:00Z"),
+        (
+            "1,A,2017-06-31T06:00:00Z,0",
+            "row 2: time '2017-06-31T06:00:00Z' is not a time: write it like 2026-01-31T06:00:00Z",
+        ),
+        ("1,A,yesterday,0", "row 2: time 'yesterday' is not a time"),
         ("1.5,A,2017-06-01T06:00:00Z,0", "row 2: household_id '1.5' is not a whole number"),
     ],
 )
