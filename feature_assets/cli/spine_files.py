@@ -48,7 +48,7 @@ def read_spine(path: Path, keys: Mapping[str, DType], time_column: str) -> pl.Da
 
 
 def write_rows(frame: pl.DataFrame, path: Path) -> None:
-    """Write rows to a ``.csv`` (vectors as ``[1.0, 0.0]``, times with their zone) or ``.parquet`` file whole.
+    """Write rows to a ``.csv`` (arrays as JSON, times with their zone) or ``.parquet`` file whole.
 
     Raises:
         InputError: the file cannot be written there.
@@ -59,8 +59,8 @@ def write_rows(frame: pl.DataFrame, path: Path) -> None:
         if path.suffix == ".parquet":
             frame.write_parquet(partial)
         else:
-            vectors = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
-            frame.with_columns(_vector_text(name) for name in vectors).write_csv(partial, datetime_format=_CSV_TIME)
+            arrays = [_array_text(name, dtype) for name, dtype in frame.schema.items() if dtype.is_nested()]
+            frame.with_columns(arrays).write_csv(partial, datetime_format=_CSV_TIME)
         partial.replace(path)
     except OSError as error:
         raise InputError(f"--out {path} cannot be written: {error}") from error
@@ -73,6 +73,14 @@ def check_out(path: Path) -> None:
         raise InputError(f"--out {path}: there is no folder {path.parent}")
     if path.is_dir():
         raise InputError(f"--out {path}: there is a folder of that name")
+
+
+def check_columns(schema: pl.Schema, out: Path) -> None:
+    """Refuse columns that a CSV file cannot hold."""
+    for name, dtype in schema.items() if out.suffix == ".csv" else ():
+        element = dtype.inner if isinstance(dtype, pl.List | pl.Array) else dtype
+        if element.is_nested() or element in (pl.Binary, pl.Duration, pl.Object):
+            raise InputError(f"--out {out} cannot hold column {name!r}, a {dtype}: name a .parquet file")
 
 
 def check_suffix(path: Path, option: str) -> None:
@@ -109,6 +117,9 @@ def _place(path: Path, row: int) -> str:
     return f"--spine {path}, row {row + 1}:"
 
 
-def _vector_text(name: str) -> pl.Expr:
-    elements = pl.col(name).cast(pl.List(pl.String)).list.join(", ")
-    return pl.format("[{}]", elements).alias(name)
+def _array_text(name: str, dtype: pl.DataType) -> pl.Expr:
+    element = pl.element().cast(pl.String)
+    if isinstance(dtype, pl.List | pl.Array) and dtype.inner == pl.String:
+        element = pl.format('"{}"', element.str.replace_all('"', '\\"', literal=True))
+    texts = pl.col(name).cast(pl.List(pl.String)).list.eval(element.fill_null("null")).list.join(", ")
+    return pl.format("[{}]", texts).alias(name)

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from feature_assets.cli.names import find_service
 from feature_assets.cli.output import print_json, print_line
 from feature_assets.cli.plan_folder import compile_service
-from feature_assets.cli.spine_files import check_out, read_spine, write_rows
+from feature_assets.cli.spine_files import check_columns, check_out, read_spine, write_rows
 from feature_assets.declarations import load_declarations
+from feature_assets.raw.clock import now
+from feature_store import Status
+from feature_store.errors import InputError, NotComputedError
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
+from feature_store.plans import ServicePlan
 from resources.settings import Settings
 
 
@@ -33,19 +39,22 @@ class SpineOptions:
 
 
 def write_training_set(service_name: str, options: SpineOptions, out: Path, *, as_json: bool) -> None:
-    """Write the training set of a service for the spine in a file."""
+    """Write the training set of a service for the spine in a file.
+
+    Raises:
+        InputError: the spine cannot be used, or a row of it lies in the future.
+        NotComputedError: rows for which no partition holds a feature.
+    """
     service = find_service(load_declarations(), service_name)
     check_out(out)
     spine = read_spine(options.path, service.keys, options.time_column)
-    settings = Settings.from_environment()
-    rows = point_in_time_join(
-        OfflineStore(settings.offline_root, settings.storage_options),
-        compile_service(service),
-        spine,
-        options.time_column,
-        allow_missing=options.allow_missing,
-        with_status=options.with_status,
-    )
+    check_columns(spine.schema, out)
+    _refuse_future(spine, options)
+    rows = _join(compile_service(service), spine, options)
+    if out.suffix == ".csv":
+        rows = rows.with_columns(
+            _status_names(name) for name in rows.columns[spine.width :] if name.endswith("__status")
+        )
     write_rows(rows, out)
     if as_json:
         print_json({"service": service.full_name, "rows": rows.height, "columns": rows.columns, "out": str(out)})
@@ -54,3 +63,39 @@ def write_training_set(service_name: str, options: SpineOptions, out: Path, *, a
         print_line(
             f"{out}: {rows.height} rows, {added} columns of {service.full_name} added to the spine's {spine.width}"
         )
+
+
+def _join(plan: ServicePlan, spine: pl.DataFrame, options: SpineOptions) -> pl.DataFrame:
+    settings = Settings.from_environment()
+    store = OfflineStore(settings.offline_root, settings.storage_options)
+    try:
+        return point_in_time_join(
+            store,
+            plan,
+            spine,
+            options.time_column,
+            allow_missing=options.allow_missing,
+            with_status=options.with_status,
+        )
+    except NotComputedError as error:
+        raise NotComputedError(str(error).replace("allow_missing=True", "--allow-missing")) from error
+
+
+def _refuse_future(spine: pl.DataFrame, options: SpineOptions) -> None:
+    """Refuse rows later than now: nothing would leak, but their features would be others by then."""
+    dtype = spine.schema.get(options.time_column)
+    if not isinstance(dtype, pl.Datetime) or dtype.time_zone is None:
+        return  # the join says what is wrong with it
+    present, times = now(), spine[options.time_column]
+    late = (times > present).fill_null(False)
+    if late.any():
+        row = late.arg_max() or 0
+        raise InputError(
+            f"--spine {options.path}, row {row + 1}: {options.time_column} {times[row].isoformat()} is later than "
+            f"now, {present.isoformat()}: nobody knows its features yet"
+        )
+
+
+def _status_names(column: str) -> pl.Expr:
+    names = {status.value: status.name for status in Status}
+    return pl.col(column).replace_strict(names, return_dtype=pl.String)

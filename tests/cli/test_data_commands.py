@@ -138,14 +138,16 @@ def test_a_training_set_as_csv(filled, tmp_path):
     rows = pl.read_csv(out)
     assert rows["household_spend__as_of"].to_list() == ["2018-01-01T00:00:00.000000+00:00"]
     assert rows["household_visits__weekday"].to_list() == [0]
-    assert rows["household_visits__weekday__status"].to_list() == [0]
+    assert rows["household_visits__weekday__status"].to_list() == ["PRESENT"]
 
 
 def test_rows_before_history_need_allow_missing(filled, tmp_path):
     spine, out = tmp_path / "spine.csv", tmp_path / "out.csv"
     spine.write_text("household_id,time\n905,2017-06-01T06:00:00Z\n")
     command = ["training-set", "churn", "--spine", spine, "--out", out]
-    assert "no partition holds" in filled.refused(*command)
+    refused = filled.refused(*command)
+    assert "no partition holds" in refused
+    assert "or pass --allow-missing to get null" in refused
     assert not out.exists()
     filled.text(*command, "--allow-missing")
     assert pl.read_csv(out)["household_spend__spend_7d"].to_list() == [None]
@@ -163,6 +165,26 @@ def test_a_bad_spine_is_refused(filled, tmp_path, text, message):
     spine = tmp_path / "spine.csv"
     spine.write_text(text)
     assert message in filled.refused("training-set", "churn", "--spine", spine, "--out", tmp_path / "out.csv")
+
+
+def test_rows_of_the_future_are_refused(filled, tmp_path):
+    for spine in (tmp_path / "spine.csv", tmp_path / "spine.parquet"):
+        rows = pl.DataFrame({"household_id": [905, 906], "time": [T, T + timedelta(microseconds=1)]})
+        rows = rows.cast({"time": pl.Datetime("us", "UTC")})
+        rows.write_parquet(spine) if spine.suffix == ".parquet" else rows.write_csv(spine, datetime_format="%FT%T%.6fZ")
+        refused = filled.refused("training-set", "churn", "--spine", spine, "--out", tmp_path / "out.csv")
+        assert "row 2: time 2018-01-02T06:00:00.000001+00:00 is later than now, 2018-01-02T06:00:00+00:00" in refused
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [[1]], b"x", timedelta(1)])
+def test_what_csv_cannot_hold_is_refused_before_anything_is_computed(filled, tmp_path, value):
+    spine = tmp_path / "spine.parquet"
+    pl.DataFrame({"household_id": [905], "extra": [value], "time": [T]}).write_parquet(spine)
+    command = ["training-set", "churn", "--spine", spine, "--out"]
+    refused = filled.refused(*command, tmp_path / "out.csv")
+    assert "out.csv cannot hold column 'extra'" in refused
+    assert refused.endswith("name a .parquet file")
+    filled.text(*command, tmp_path / "out.parquet")
 
 
 def test_missing_files_and_unknown_services_are_refused(filled, tmp_path):

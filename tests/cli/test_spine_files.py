@@ -98,6 +98,7 @@ ROWS = pl.DataFrame(
         "time": [SIX, None],
         "vector": pl.Series([[0.5, 1.0], None], dtype=pl.Array(pl.Float32, 2)),
         "text": ["a,b", None],
+        "texts": [['a"b', None], None],
     }
 )
 
@@ -105,7 +106,11 @@ ROWS = pl.DataFrame(
 def test_csv_holds_zones_and_vectors(tmp_path):
     write_rows(ROWS, tmp_path / "out.csv")
     lines = (tmp_path / "out.csv").read_text().splitlines()
-    assert lines == ["time,vector,text", '2017-06-01T06:00:00.000000+00:00,"[0.5, 1.0]","a,b"', ",,"]
+    assert lines == [
+        "time,vector,text,texts",
+        '2017-06-01T06:00:00.000000+00:00,"[0.5, 1.0]","a,b","[""a\\""b"", null]"',
+        ",,,",
+    ]
 
 
 def test_parquet_holds_everything(tmp_path):
