@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -12,7 +13,7 @@ from feature_assets.parity.raw_rows import Keys
 from feature_assets.parity.reading import online_values
 from feature_assets.parity.report import Place, Value, Values
 from feature_assets.parity.text import iso
-from feature_store import Feature, FeatureView
+from feature_store import Feature, FeatureView, Status
 from serving.stores.errors import StoreError
 
 OFFLINE: Final = "offline"
@@ -69,16 +70,18 @@ def sides_of(
         scale: see ``compare_entity``.
     """
     found = {OFFLINE: offline} if online.values is None else {OFFLINE: offline, ONLINE: online.values}
+    known = {path: _known(view, values) for path, values in found.items()}
     wrong: dict[str, list[str]] = {}
-    for path, values in found.items():
+    for path, values in known.items():
         for compared in compare_entity(view, replace(place, path=path), recomputed, values, scale):
             if not compared.is_same:
                 wrong.setdefault(compared.feature, []).append(path)
     sides: dict[str, Sides] = {}
     for feature in view.features:
         name = feature.name
+        own = {path: values[name] for path, values in known.items() if name in values}
+        verdict = _verdict(feature, recomputed.get(name), own, wrong.get(name, []))
         served = None if online.values is None else online.values[name]
-        verdict = _verdict(feature, recomputed.get(name), offline[name], served, wrong.get(name, []))
         agree = not verdict.startswith(_DIFFERENT)
         sides[name] = Sides(recomputed.get(name), offline[name], served, online.note, verdict, agree)
     return sides
@@ -92,17 +95,28 @@ _BOUNDS: Final = {
 }
 """How near approximations come; other floats may differ by rounding."""
 
+def _known(view: FeatureView, values: Values) -> Values:
+    """Return what can be compared: a stream that one store knows, the other may not have been told of."""
+    if not view.is_stream:
+        return values
+    return {name: value for name, value in values.items() if value.status != Status.NOT_COMPUTED}
 
-def _verdict(feature: Feature, recomputed: Value | None, offline: Value, served: Value | None, wrong: list[str]) -> str:
-    if recomputed is None:
-        if served is not None and served != offline:
-            return f"{_DIFFERENT}: offline and online"
-        return "nothing to recompute from" + ("" if served is None else "; offline and online are the same")
+
+def _verdict(feature: Feature, recomputed: Value | None, known: Mapping[str, Value], wrong: list[str]) -> str:
     if wrong:
         return f"{_DIFFERENT}: {' and '.join(wrong)} not as recomputed"
-    if recomputed == offline:
-        how = "as recomputed"
-    else:
+    if recomputed is not None and known:
         kind = "" if feature.aggregation is None else feature.aggregation.kind
-        how = _BOUNDS.get(kind, "as recomputed, but for rounding")
-    return f"same: {OFFLINE if served is None else f'{OFFLINE} and {ONLINE}'} {how}"
+        is_exact = all(value == recomputed for value in known.values())
+        how = "as recomputed" if is_exact else _BOUNDS.get(kind, "as recomputed, but for rounding")
+        return f"same: {' and '.join(known)} {how}"
+    if OFFLINE in known and ONLINE in known:
+        is_same = known[OFFLINE] == known[ONLINE]
+        return (
+            "nothing to recompute from; offline and online are the same"
+            if is_same
+            else f"{_DIFFERENT}: offline and online"
+        )
+    if ONLINE in known:
+        return "not comparable: only the online store knows the value"
+    return "nothing to recompute from"

@@ -1,17 +1,23 @@
 """Explaining a stream view: who owns which tiles, which of them count, and what nobody tells of."""
 
 import random
+import shutil
 from datetime import datetime, timedelta
 
+import polars as pl
 import pytest
 
 from feature_assets.explain import Explanation, explain
 from feature_assets.parity.report import Value
 from feature_store import Status
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
+from feature_store.offline.layout import ledger_uri
 from feature_store.offline.materialize import compute_tiles
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.streams import stream_as_of
+from serving.stores.stream_writer import StreamWriter
+from serving.stores.sync import sync_view
+from serving.stores.writer import OnlineWriter
 from tests.engine.frames import START, at, frame
 from tests.engine.views import COLUMNS
 from tests.offline.stream_world import random_row
@@ -125,3 +131,20 @@ def test_derived_and_on_read_features_show_what_they_read(store):
     (read,) = days.reads
     assert days.sides.recomputed.value == (TIME - read.sides.offline.value) / timedelta(days=1)
     assert days.sides.agree
+
+
+def test_what_only_the_online_store_knows_is_not_called_different(store, rows, valkey):
+    """Without an offline copy nobody but the online store knows what was streamed since the last batch tiles."""
+    for table in (store.stream_copy(Live.full_name).uri, ledger_uri(store.stream_copy(Live.full_name).uri)):
+        shutil.rmtree(table)
+    writer, loader = StreamWriter(valkey, Live, since=at(days=STREAMED)), OnlineWriter(valkey)
+    sync_view(store, Live, loader, TIME)
+    events = frame(rows, COLUMNS).filter(pl.col("time") >= at(days=STREAMED), pl.col("time") < TIME)
+    writer.append(events)
+    writer.close()
+    loader.close()
+    for feature in ("rows_15m", "trend"):
+        found = explain(store, Live, Live.feature(feature), KEYS, TIME, valkey)
+        assert (found.sides.offline.status, found.sides.online.status) == (Status.NOT_COMPUTED, Status.PRESENT)
+        assert found.sides.verdict == "not comparable: only the online store knows the value"
+        assert found.sides.agree
