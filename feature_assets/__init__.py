@@ -6,9 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from feature_assets.generator import Model, TrainingSet, build_feature_assets
+    from feature_assets.generator import Model, TrainingSet, build_feature_assets, source_asset
 
-__all__ = ["Model", "TrainingSet", "build_feature_assets"]
+__all__ = ["Model", "TrainingSet", "build_feature_assets", "source_asset"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from datetime import datetime
 from feature_assets.demo.due import Span, complete_until, landing_run, tile_run, tile_span, value_run, value_span
 from feature_assets.demo.progress import Stage
 from feature_assets.demo.range_runs import RunPool
-from feature_assets.raw.landing import LANDINGS
+from feature_assets.raw.feeds import FEEDS
 from feature_store.offline.store import OfflineStore
 from feature_store.views import FeatureView
 
@@ -38,8 +38,8 @@ class Backfill:
     def land(self, stage: Stage) -> None:
         """Land every raw partition that is over and has not landed."""
         spans = {
-            landing.source.asset: Span(landing.source.start, complete_until(landing.cadence, self.now), landing.cadence)
-            for landing in LANDINGS
+            feed.source.asset: Span(feed.source.start, complete_until(feed.cadence, self.now), feed.cadence)
+            for feed in FEEDS
         }
         self.runs.run_all((landing_run(self.store, asset, span) for asset, span in spans.items()), stage)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from feature_assets.raw.landing import LANDINGS
+from feature_assets.raw.feeds import FEEDS
 from feature_store.instants import to_microseconds
 from feature_store.offline.store import OfflineStore
 from feature_store.views import FeatureView
@@ -20,7 +20,7 @@ def count_offline(store: OfflineStore, views: Iterable[FeatureView]) -> tuple[in
     """Return the partitions in all ledgers, and the rows of feature values."""
     values = [store.values(view).ledger.partitions() for view in views]
     tiles = [store.tiles(view).ledger.partitions() for view in views if not view.is_table]
-    raw = [store.source(landing.source.asset).ledger.partitions() for landing in LANDINGS]
+    raw = [store.source(feed.source.asset).ledger.partitions() for feed in FEEDS]
     rows = pl.concat(ledger.select("rows") for ledger in values)["rows"].sum()
     return sum(ledger.height for ledger in (*raw, *tiles, *values)), int(rows)
 

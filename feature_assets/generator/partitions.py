@@ -21,14 +21,23 @@ _THURSDAY: Final = 4
 """Weeks are aligned to the Unix epoch, which was a Thursday."""
 
 
+def time_partitions(cadence: int, start: datetime, end: datetime | None) -> dg.TimeWindowPartitionsDefinition:
+    """Return partitions of hours, days or weeks (a cadence in microseconds); up to ``end``, or on with the time."""
+    if cadence == HOUR:
+        return dg.HourlyPartitionsDefinition(start, end_date=end, timezone="UTC")
+    if cadence == DAY:
+        return dg.DailyPartitionsDefinition(start, end_date=end, timezone="UTC")
+    return dg.WeeklyPartitionsDefinition(start, end_date=end, timezone="UTC", day_offset=_THURSDAY)
+
+
 def value_partitions(view: FeatureView, end: datetime | None = None) -> dg.TimeWindowPartitionsDefinition:
     """Return the partitions of a view's table, one per as-of, which is its end; up to ``end``, or on with the time."""
-    return _partitions(view.cadence, view.start, end)
+    return time_partitions(view.cadence, view.start, end)
 
 
 def tile_partitions(view: FeatureView, end: datetime | None = None) -> dg.TimeWindowPartitionsDefinition:
     """Return the partitions of a view's tiles; they begin where the first window does."""
-    return _partitions(view.cadence, tiles_start(view), end)
+    return time_partitions(view.cadence, tiles_start(view), end)
 
 
 def backfill_policy(view: FeatureView) -> dg.BackfillPolicy:
@@ -56,11 +65,3 @@ def _partitions_read(view: FeatureView) -> int:
 def microseconds(span: int) -> timedelta:
     """Return a span of the model as a timedelta."""
     return timedelta(microseconds=span)
-
-
-def _partitions(cadence: int, start: datetime, end: datetime | None) -> dg.TimeWindowPartitionsDefinition:
-    if cadence == HOUR:
-        return dg.HourlyPartitionsDefinition(start, end_date=end, timezone="UTC")
-    if cadence == DAY:
-        return dg.DailyPartitionsDefinition(start, end_date=end, timezone="UTC")
-    return dg.WeeklyPartitionsDefinition(start, end_date=end, timezone="UTC", day_offset=_THURSDAY)

@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from feature_assets.declarations import load_declarations
+from feature_assets.landing import land
 from feature_assets.raw.completejourney import RawData
-from feature_assets.raw.landing import LANDINGS
+from feature_assets.raw.feeds import FEEDS
 from feature_store import FeatureView
 from feature_store.offline.materialize import compute_tiles, compute_values
 from feature_store.offline.reach import tiles_start
@@ -34,11 +35,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> OfflineStore:
     """The purchases of 40 random households, by day for the year and by hour for its last days."""
     store = OfflineStore(str(tmp_path_factory.mktemp("naive") / "offline"))
     rows = RawData(timedelta(0)).transactions().filter(pl.col("household_id").is_in(HOUSEHOLDS)).collect()
-    for landing in LANDINGS:
-        if landing.source.asset in {view.source.asset for view in VIEWS.values()}:
-            start = landing.source.start
-            landed = rows.filter(pl.col("purchased_at") >= start).select(*landing.source.columns)
-            landing.write(store, landed, start, END, "naive")
+    for feed in FEEDS:
+        if feed.source.asset in {view.source.asset for view in VIEWS.values()}:
+            start = feed.source.start
+            arrived = rows.filter(pl.col("purchased_at") >= start)
+            land(store, feed.source, arrived, start, END, run_id="naive", cadence=feed.cadence)
     return store
 
 

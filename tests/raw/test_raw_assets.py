@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from feature_assets.raw import sources
-from feature_assets.raw.assets import build_raw_asset, raw_assets
+from feature_assets.raw.assets import raw_asset, raw_assets
 from feature_assets.raw.completejourney import RawData
 from feature_assets.raw.definitions import defs
-from feature_assets.raw.landing import LANDINGS
+from feature_assets.raw.feeds import FEEDS
 from feature_store.offline.store import OfflineStore
 from resources.offline import OfflineStoreResource
 
@@ -40,9 +40,9 @@ def asset_of(key: dg.AssetKey) -> dg.AssetsDefinition:
 def test_the_code_location_loads_and_describes_every_landed_source() -> None:
     dg.Definitions.validate_loadable(defs)
     specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
-    assert set(specs) == {landing.source.asset for landing in LANDINGS}
-    for landing in LANDINGS:
-        spec = specs[landing.source.asset]
+    assert set(specs) == {feed.source.asset for feed in FEEDS}
+    for feed in FEEDS:
+        spec = specs[feed.source.asset]
         assert spec.owners
         assert spec.kinds
         assert spec.description
@@ -50,7 +50,7 @@ def test_the_code_location_loads_and_describes_every_landed_source() -> None:
         assert spec.automation_condition is not None
         schema = spec.metadata["dagster/column_schema"]
         assert {column.name: column.type for column in schema.columns} == {
-            name: dtype.name for name, dtype in landing.source.columns.items()
+            name: dtype.name for name, dtype in feed.source.columns.items()
         }
 
 
@@ -73,12 +73,12 @@ def test_a_range_is_one_run_with_the_rows_of_each_day(store: OfflineStore, insta
 def test_rows_that_are_not_as_declared_fail_the_check_and_publish_nothing(
     store: OfflineStore, instance: dg.DagsterInstance
 ) -> None:
-    landing = next(each for each in LANDINGS if each.source is sources.coupon_redemptions)
+    feed = next(each for each in FEEDS if each.source is sources.coupon_redemptions)
 
     def wrong(data: RawData) -> pl.LazyFrame:
         return data.coupon_redemptions().drop("coupon_upc")
 
-    result = run_range(build_raw_asset(replace(landing, rows=wrong)), store, instance, "2017-01-01", "2017-01-02")
+    result = run_range(raw_asset(replace(feed, rows=wrong)), store, instance, "2017-01-01", "2017-01-02")
     assert not result.success
     (evaluation,) = result.get_asset_check_evaluations()
     assert not evaluation.passed

@@ -6,11 +6,10 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
-from feature_assets import TrainingSet, build_feature_assets
-from feature_store.durations import DAY, HOUR
+from feature_assets import TrainingSet, build_feature_assets, source_asset
 from resources.offline import DeltaIOManager, OfflineStoreResource
 from resources.online import OnlineStoreResource
-from tests.dagster.sample.declarations import START, churn, services, views
+from tests.dagster.sample.declarations import START, churn, profiles, purchases, recent_purchases, services, views
 
 HOUSEHOLDS = 40
 INSTANT = pl.Datetime("us", "UTC")
@@ -47,27 +46,22 @@ def profile_rows(start: datetime, end: datetime) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-DAILY = dg.DailyPartitionsDefinition(START, timezone="UTC")
-HOURLY = dg.HourlyPartitionsDefinition(START, timezone="UTC")
+@source_asset(purchases)
+def daily_receipts(context: dg.AssetExecutionContext) -> pl.DataFrame:
+    return receipts(*context.partition_time_window)
 
 
-def raw_asset(name, partitions, rows, time, cadence):
-    @dg.asset(key=["raw", name], partitions_def=partitions, backfill_policy=dg.BackfillPolicy.multi_run(1000))
-    def land(context: dg.AssetExecutionContext, offline_store: OfflineStoreResource) -> None:
-        window = context.partition_time_window
-        frame = rows(window.start, window.end)
-        table = offline_store.store.source(f"raw/{name}")
-        run = context.run.run_id
-        table.write(frame, window.start, window.end, time_column=time, run_id=run, cadence=cadence)
-
-    return land
+@source_asset(recent_purchases, cadence="1h")
+def hourly_receipts(context: dg.AssetExecutionContext) -> pl.DataFrame:
+    return receipts(*context.partition_time_window)
 
 
-raw_assets = [
-    raw_asset("transactions", DAILY, receipts, "purchased_at", DAY),
-    raw_asset("transactions_hourly", HOURLY, receipts, "purchased_at", HOUR),
-    raw_asset("profiles", DAILY, profile_rows, "changed_at", DAY),
-]
+@source_asset(profiles)
+def all_profiles(context: dg.AssetExecutionContext) -> pl.DataFrame:
+    return profile_rows(*context.partition_time_window)
+
+
+raw_assets = [daily_receipts, hourly_receipts, all_profiles]
 
 
 def spine(_store, start: datetime, end: datetime) -> pl.DataFrame:

@@ -1,0 +1,130 @@
+"""Sources as assets: a function that returns the rows of a span of time becomes the asset that lands them."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import dagster as dg
+
+from feature_assets.generator.partitions import time_partitions
+from feature_assets.landing import Landed, Source, land, problems_of, read_frame, time_column
+from feature_store import DefinitionError, EventSource, TableSource
+from feature_store.durations import DAY, HOUR, WEEK, format_duration
+from feature_store.service_levels import check_span
+from resources.offline import OfflineStoreResource
+
+PARTITIONS_PER_RUN: Final = 400
+"""A run costs seconds to start and milliseconds per partition: a year of days is one run."""
+
+CHECK: Final = "declared_columns"
+
+Results = Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]
+
+
+def source_asset(
+    source: Source, *, cadence: str = "1d", end: datetime | None = None, **options: Any
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Make a function the asset that lands a source, which views then read, whatever made the rows: dbt, Spark, an API.
+
+    The function is an asset function like any other: it may take ``context`` and resources, and reads
+    ``context.partition_time_window``, which of a backfill spans several partitions. It returns the rows of just that
+    span of the source's own time: a Polars frame (lazy or not), a pandas frame or an Arrow table. Rows that are not
+    what the source declares fail a check, and nothing is written. Otherwise they replace what lay in the partitions.
+    The code location gives the resource ``offline_store``, as for ``build_feature_assets``.
+
+    Example::
+
+        @source_asset(scores, deps=["dbt_household_scores"])
+        def household_scores(context: dg.AssetExecutionContext) -> pl.LazyFrame:
+            start, end = context.partition_time_window
+            rows = pl.scan_parquet("s3://warehouse/household_scores/*.parquet")
+            return rows.filter(pl.col("scored_at").is_between(start, end, closed="left"))
+
+    Args:
+        source: an event or table source; its ``asset`` is the key, its ``start`` that of the first partition.
+        cadence: span of a partition: ``1h``, ``1d`` or ``1w``. That of the views that read it, or a shorter one.
+        end: where partitions end, UTC; None: they go on with the time.
+        options: of ``dagster.asset``, e.g. ``deps``, ``owners``, ``group_name``, ``kinds``, ``freshness_policy``,
+            ``automation_condition``.
+
+    Raises:
+        DefinitionError: not a source, or a cadence that is not landed.
+    """
+    if not isinstance(source, EventSource | TableSource):
+        raise DefinitionError(f"@source_asset({source!r})", "is not a source", "give an EventSource or a TableSource")
+    span = check_span(f"source {source.name}", "cadence", cadence)
+    if span not in (HOUR, DAY, WEEK):
+        problem = f"cadence={cadence!r} is not one that is landed"
+        raise DefinitionError(f"source {source.name}", problem, "use '1h', '1d' or '1w'")
+    key = dg.AssetKey(source.asset.split("/"))
+    common: dict[str, Any] = {
+        "key": key,
+        "description": f"{source.description}. Own time: `{time_column(source)}`.",
+        "partitions_def": time_partitions(span, source.start, end),
+        "backfill_policy": dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN),
+        "metadata": _metadata(source, span),
+        "check_specs": [
+            dg.AssetCheckSpec(
+                CHECK, asset=key, blocking=True, description="The rows have the columns and types that are declared."
+            )
+        ],
+        "output_required": False,
+    }
+
+    def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        return dg.asset(**{**common, **options})(_landing(function, source, span))
+
+    return decorate
+
+
+def _landing(function: Callable[..., Any], source: Source, cadence: int) -> Callable[..., Results]:
+    """Return an asset function of the same parameters and the store, which lands what the given one returns."""
+    signature = inspect.signature(function, eval_str=True)
+    key = dg.AssetKey(source.asset.split("/"))
+
+    def land_rows(*args: Any, offline_store: OfflineStoreResource, **others: Any) -> Results:
+        context = dg.AssetExecutionContext.get()
+        if "offline_store" in signature.parameters:
+            others["offline_store"] = offline_store
+        frame = read_frame(source, function(*args, **others))
+        problems = problems_of(source, frame)
+        yield dg.AssetCheckResult(check_name=CHECK, asset_key=key, passed=not problems, metadata={"problems": problems})
+        if problems:
+            return
+        start, end = context.partition_time_window
+        landed = land(offline_store.store, source, frame, start, end, run_id=context.run.run_id, cadence=cadence)
+        for partition, rows in _by_partition(context, landed).items():
+            context.add_asset_metadata({"dagster/partition_row_count": rows}, key, partition)
+        yield dg.MaterializeResult(
+            metadata={
+                "rows_of_run": landed.total,
+                "rows_without_time": landed.without_time,
+                "columns_left_out": ", ".join(landed.columns_left_out) or "none",
+            }
+        )
+
+    own = [each for name, each in signature.parameters.items() if name != "offline_store"]
+    store = inspect.Parameter("offline_store", inspect.Parameter.KEYWORD_ONLY, annotation=OfflineStoreResource)
+    # Dagster reads the parameters, and with them the resources, from here.
+    land_rows.__signature__ = inspect.Signature([*own, store])  # pyright: ignore[reportFunctionMemberAccess]
+    land_rows.__name__ = function.__name__
+    land_rows.__doc__ = function.__doc__
+    return land_rows
+
+
+def _by_partition(context: dg.AssetExecutionContext, landed: Landed) -> dict[str, int]:
+    definition = context.assets_def.partitions_def
+    assert isinstance(definition, dg.TimeWindowPartitionsDefinition)
+    starts = {key: definition.time_window_for_partition_key(key).start for key in context.partition_keys}
+    return {key: landed.rows[start.astimezone(UTC)] for key, start in starts.items()}
+
+
+def _metadata(source: Source, cadence: int) -> dict[str, object]:
+    columns = [dg.TableColumn(name, dtype.name) for name, dtype in source.columns.items()]
+    return {
+        "cadence": format_duration(cadence),
+        "dagster/column_schema": dg.TableSchema(columns),
+        "dagster/table_name": source.asset.replace("/", "."),
+        "dagster/storage_kind": "delta",
+    }
