@@ -85,6 +85,6 @@ $(READY): requirements-dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(HOME_READY): dagster.yaml
+$(HOME_READY): resources/dagster.yaml
 	mkdir -p $(@D)
 	cp $< $@

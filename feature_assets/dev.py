@@ -4,55 +4,37 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from urllib.parse import urlsplit
 
 from feature_assets.cli.plan_folder import apply_plans
 from feature_assets.declarations import load_declarations
 from feature_assets.raw.clock import keep_clock
+from feature_store.errors import FeatureStoreError
 from resources.dagster_home import use_project_home
 from resources.project import project_resources
 from resources.settings import Settings, project_root
 
-STOP_SECONDS = 20
+STOP_SECONDS = 5.0
+"""How long processes may take to stop by themselves: whatever is cut off then, the next start does again."""
 
 
 def main() -> int:
-    """Start everything, print where it is, and stop all of it when one part stops or the user presses Ctrl-C."""
-    settings = Settings.from_environment()
-    use_project_home(settings)
-    keep_clock()
-    apply_plans(load_declarations(), settings.plans, allow_redefined=False)
-    url = project_resources(settings=settings)["online_store"].running_url()
-    ui_port = urlsplit(settings.ui_url).port or 3000
-    programs = Path(sys.executable).parent
-    commands = {
-        "Dagster": [str(programs / "dg"), "dev", "-w", "workspace.yaml", "--host", "127.0.0.1", "--port", str(ui_port)],
-        "feature server": server_command(settings, url),
-    }
+    """Run everything until Ctrl-C (0) or until one part stops (1); 2 if it cannot start."""
     signal.signal(signal.SIGTERM, _interrupt)
-    processes = {
-        name: subprocess.Popen(command, cwd=project_root(), start_new_session=True)
-        for name, command in commands.items()
-    }
-    print(f"Dagster UI      http://127.0.0.1:{ui_port}")
-    print(f"feature server  http://127.0.0.1:{settings.http_port}/v1/services")
-    print(f"online store    {url}", flush=True)
     try:
-        while all(process.poll() is None for process in processes.values()):
-            time.sleep(0.5)
-        stopped = next(name for name, process in processes.items() if process.poll() is not None)
-        print(f"the {stopped} stopped, so everything stops", file=sys.stderr)
-        return 1
+        return _run(Settings.from_environment())
     except KeyboardInterrupt:
         return 0
-    finally:
-        _stop(list(processes.values()))
+    except FeatureStoreError as error:
+        print(error, file=sys.stderr)
+        return 2
 
 
 def server_command(settings: Settings, url: str, port: int | None = None) -> list[str]:
@@ -61,19 +43,74 @@ def server_command(settings: Settings, url: str, port: int | None = None) -> lis
     return [sys.executable, "-m", "serving.server", *place]
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _run(settings: Settings) -> int:
+    ports = {
+        "Dagster UI": ("FEATURES_UI_PORT", settings.ui_port),
+        "feature server": ("FEATURES_HTTP_PORT", settings.http_port),
+    }
+    for what, (variable, port) in ports.items():
+        if _is_taken(port):
+            wanted = f"stop what listens there, or set {variable} to another"
+            print(f"port {port} of the {what} is taken: {wanted}", file=sys.stderr)
+            return 2
+    use_project_home(settings)
+    keep_clock()
+    apply_plans(load_declarations(), settings.plans, allow_redefined=False)
+    url = project_resources(settings=settings)["online_store"].running_url()
+    with _running({"Dagster": _dagster_command(settings), "feature server": server_command(settings, url)}) as running:
+        print(f"Dagster UI      http://127.0.0.1:{settings.ui_port}")
+        print(f"feature server  http://127.0.0.1:{settings.http_port}/v1/services")
+        print(f"online store    {url}", flush=True)
+        while all(process.poll() is None for process in running.values()):
+            time.sleep(0.5)
+        stopped = next(name for name, process in running.items() if process.poll() is not None)
+        print(f"the {stopped} stopped, so everything stops", file=sys.stderr)
+        return 1
+
+
+def _dagster_command(settings: Settings) -> list[str]:
+    program = str(Path(sys.executable).with_name("dg"))
+    return [program, "dev", "-w", "workspace.yaml", "--host", "127.0.0.1", "--port", str(settings.ui_port)]
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: a port whose last connections still fade away is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
+
+
+@contextmanager
+def _running(commands: Mapping[str, Sequence[str]]) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """Start programs, each in a session of its own; in the end stop them with everything that they started."""
+    processes: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name, command in commands.items():
+            processes[name] = subprocess.Popen(command, cwd=project_root(), start_new_session=True)
+        yield processes
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):  # being asked once is enough
+            signal.signal(number, signal.SIG_IGN)
+        _stop(list(processes.values()))
 
 
 def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
-    """End each process with everything it started."""
     for process in processes:
         _signal_group(process, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
     for process in processes:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
+            process.wait(max(0.0, deadline - time.monotonic()))
         _signal_group(process, signal.SIGKILL)
         process.wait()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

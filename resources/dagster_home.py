@@ -1,18 +1,19 @@
-"""The project's own Dagster instance: a folder of the state folder, configured by ``dagster.yaml``."""
+"""The project's own Dagster instance: a folder of the state folder, configured by ``dagster.yaml`` beside this file."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
-from resources.settings import Settings, project_root
+from resources.settings import Settings
 
 
 def use_project_home(settings: Settings) -> None:
     """Make this process and its children use the instance in the state folder, whatever ``DAGSTER_HOME`` was."""
     home = settings.state / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(project_root() / "dagster.yaml", home / "dagster.yaml")
+    shutil.copyfile(Path(__file__).with_name("dagster.yaml"), home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     # Dagster calls these parameters beta wherever they are used; we need them, and tests hold what they do.

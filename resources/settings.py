@@ -34,7 +34,8 @@ class Settings:
         http_port: port of the feature server (``FEATURES_HTTP_PORT``; 8080).
         slack_base_url: where Slack's API answers (``FEATURES_SLACK_BASE_URL``).
         slack_token: bot token (``FEATURES_SLACK_TOKEN``); empty: no message is sent.
-        ui_url: where links in messages lead, the Dagster UI (``FEATURES_UI_URL``; ``http://127.0.0.1:3000``).
+        ui_port: port on which ``make dev`` opens the Dagster UI (``FEATURES_UI_PORT``; 3000).
+        ui_url: where links in messages lead (``FEATURES_UI_URL``; the Dagster UI on this machine).
         data_folder: Parquet files that replace those of the data package, name by name (``FEATURES_DATA_FOLDER``).
         original_clock: keep the data's own dates instead of moving them up to today (``FEATURES_CLOCK=original``).
         fixed_now: pretend that it is this instant, for tests (``FEATURES_NOW``, ISO 8601 with a zone).
@@ -49,6 +50,7 @@ class Settings:
     http_port: int
     slack_base_url: str
     slack_token: str = field(repr=False)
+    ui_port: int
     ui_url: str
     data_folder: Path | None
     original_clock: bool
@@ -72,6 +74,7 @@ class Settings:
         """
         given = {name: value for name, value in (os.environ if environment is None else environment).items() if value}
         state = project_root() / given.get("FEATURES_STATE", ".state")
+        ui_port = _integer(given, "FEATURES_UI_PORT", 1, 65535) or 3000
         return cls(
             state=state,
             offline_root=_root(given.get("FEATURES_OFFLINE_ROOT"), state / "offline"),
@@ -81,7 +84,8 @@ class Settings:
             http_port=_integer(given, "FEATURES_HTTP_PORT", 1, 65535) or 8080,
             slack_base_url=_url(given, "FEATURES_SLACK_BASE_URL", _SLACK_API, ("http", "https")),
             slack_token=given.get("FEATURES_SLACK_TOKEN", ""),
-            ui_url=_url(given, "FEATURES_UI_URL", "http://127.0.0.1:3000", ("http", "https")),
+            ui_port=ui_port,
+            ui_url=_url(given, "FEATURES_UI_URL", f"http://127.0.0.1:{ui_port}", ("http", "https")),
             data_folder=project_root() / given["FEATURES_DATA_FOLDER"] if "FEATURES_DATA_FOLDER" in given else None,
             original_clock=_is_original(given.get("FEATURES_CLOCK", "live")),
             fixed_now=_instant(given, "FEATURES_NOW"),
@@ -99,7 +103,8 @@ def _url(given: Mapping[str, str], name: str, default: str, schemes: tuple[str, 
     text = given.get(name, default)
     if text and not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         # The value is not shown: it may hold a password.
-        raise InputError(f"{name} is no URL of {' or '.join(schemes)}: write {schemes[0]}://host:port")
+        *others, last = (f"{scheme}://" for scheme in schemes)
+        raise InputError(f"{name} must start with {', '.join(others)} or {last}")
     return text
 
 

@@ -57,7 +57,7 @@ def test_a_serving_host_needs_no_orchestrator_and_no_database() -> None:
 
 
 def test_the_files_for_machines_name_no_index() -> None:
-    for name in (*REQUIREMENTS, "pyproject.toml", "Makefile", ".ci/run", "workspace.yaml", "dagster.yaml"):
+    for name in (*REQUIREMENTS, "pyproject.toml", "Makefile", ".ci/run", "workspace.yaml", "resources/dagster.yaml"):
         assert not re.search(r"https?://|--index|--find-links", (project_root() / name).read_text()), name
 
 
@@ -81,6 +81,6 @@ def test_there_is_a_code_location_for_every_team() -> None:
 
 
 def test_dagster_reports_to_nobody() -> None:
-    instance = yaml.safe_load((project_root() / "dagster.yaml").read_text())
+    instance = yaml.safe_load((project_root() / "resources" / "dagster.yaml").read_text())
     assert instance["telemetry"] == {"enabled": False}
     assert instance["nux"] == {"enabled": False}

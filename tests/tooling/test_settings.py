@@ -19,6 +19,13 @@ def test_by_default_everything_lies_in_the_state_folder(monkeypatch: pytest.Monk
     )
     assert (settings.online_url, settings.http_port, settings.days, settings.data_folder) == ("", 8080, None, None)
     assert not settings.original_clock
+    assert (settings.ui_port, settings.ui_url) == (3000, "http://127.0.0.1:3000")
+
+
+def test_links_lead_to_the_ui_of_this_machine_unless_they_are_told_otherwise() -> None:
+    assert Settings.from_environment({"FEATURES_UI_PORT": "3001"}).ui_url == "http://127.0.0.1:3001"
+    outside = {"FEATURES_UI_PORT": "3001", "FEATURES_UI_URL": "https://dagster.example.com"}
+    assert Settings.from_environment(outside).ui_url == "https://dagster.example.com"
 
 
 def test_variables_replace_defaults_and_empty_ones_do_not() -> None:
@@ -50,8 +57,8 @@ def test_variables_replace_defaults_and_empty_ones_do_not() -> None:
         ("DAYS", "0", "DAYS='0' is not a whole number from 1"),
         ("DAYS", "two", "DAYS='two' is not a whole number"),
         ("FEATURES_HTTP_PORT", "65536", "FEATURES_HTTP_PORT='65536' is not a whole number from 1 to 65535"),
-        ("FEATURES_ONLINE_URL", "cache:6379", "FEATURES_ONLINE_URL is no URL of redis or rediss or unix"),
-        ("FEATURES_UI_URL", "localhost:3000", "FEATURES_UI_URL is no URL of http or https"),
+        ("FEATURES_ONLINE_URL", "cache:6379", "FEATURES_ONLINE_URL must start with redis://, rediss:// or unix://"),
+        ("FEATURES_UI_URL", "localhost:3000", "FEATURES_UI_URL must start with http:// or https://"),
         ("FEATURES_CLOCK", "fast", "FEATURES_CLOCK='fast' is neither 'live'"),
         ("FEATURES_NOW", "yesterday", "FEATURES_NOW='yesterday' is not an instant"),
         ("FEATURES_NOW", "2026-01-31T00:00:10", "has no time zone"),
