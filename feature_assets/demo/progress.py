@@ -11,6 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 
+class StageError(Exception):
+    """A stage failed; the cause says why."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(f"The stage {title!r}")
+
+
 @dataclass
 class Stage:
     """A running stage; call ``step`` as parts of it are done."""
@@ -36,7 +43,11 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str, title: str) -> Iterator[Stage]:
-        """Show a progress bar while the stage runs and keep its time under ``name``."""
+        """Show a progress bar while the stage runs and keep its time under ``name``.
+
+        Raises:
+            StageError: it failed.
+        """
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description:<34}"),
@@ -52,7 +63,10 @@ class Stages:
             transient=True,
             disable=not self.console.is_terminal,
         )
-        with bars as progress:
-            yield Stage(progress, progress.add_task(title, total=None, detail=""))
+        try:
+            with bars as progress:
+                yield Stage(progress, progress.add_task(title, total=None, detail=""))
+        except Exception as error:
+            raise StageError(title) from error
         self.seconds[name] = round(time.perf_counter() - start, 1)
         self.console.print(f"  [green]done[/green] {title:<34} {self.seconds[name]:>6.1f} s")

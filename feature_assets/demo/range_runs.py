@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import multiprocessing
+import signal
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -47,12 +48,21 @@ class RunPool:
     """A few processes that execute runs; they start with the first run and live until the pool is closed."""
 
     def __init__(self) -> None:
-        self._pool = ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        # Ctrl-C reaches every process of the terminal: only the first one may answer it. A blocked signal stays
+        # blocked in what Dagster starts there, whatever handlers it sets.
+        self._pool = ProcessPoolExecutor(
+            PROCESSES, context, signal.pthread_sigmask, (signal.SIG_BLOCK, [signal.SIGINT])
+        )
 
     def __enter__(self) -> RunPool:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure is not None:
+            # What is cut off is done again by the next demo; nobody waits for it now.
+            for process in multiprocessing.active_children():
+                process.kill()
         self._pool.shutdown(cancel_futures=True)
 
     def run_all(self, runs: Iterable[RangeRun | None], stage: Stage) -> None:

@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from feature_assets.demo.__main__ import main
+from feature_assets.demo.endings import main
 from resources.settings import Settings
 
 

@@ -1,0 +1,111 @@
+"""The main job, stage by stage. The last line printed is one JSON object."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+
+import numpy as np
+from rich.console import Console
+
+from feature_assets.cli.plan_folder import apply_plans
+from feature_assets.declarations import load_declarations
+from feature_assets.demo.backfill import Backfill
+from feature_assets.demo.due import complete_until
+from feature_assets.demo.model import SHORTEST_HISTORY, ChurnDemo
+from feature_assets.demo.progress import Stages
+from feature_assets.demo.range_runs import RunPool, close_interrupted_runs
+from feature_assets.demo.serve import ask_over_http, feature_server, load_online, online_url, served_parity
+from feature_assets.demo.summary import Summary, print_scores, print_summary, print_vector
+from feature_assets.demo.totals import count_offline, count_online
+from feature_assets.raw.clock import clock, has_run_dry, keep_clock, now
+from feature_assets.training.churn_model import Metrics
+from feature_store.durations import DAY
+from feature_store.offline.store import OfflineStore
+from feature_store.plans import read_plans
+from resources.dagster_home import use_project_home
+from resources.settings import Settings
+from serving.client import FeatureClient
+
+DAYS = 60
+EXAMPLE: dict[str, list[int | str]] = {"household_id": [900]}
+
+
+def run(settings: Settings) -> int:
+    """Run every stage, report, and return 1 if a served value differs from its training row."""
+    with RunPool() as runs:
+        return _run(settings, runs)
+
+
+def _run(settings: Settings, runs: RunPool) -> int:
+    use_project_home(settings)
+    # The processes that land the data must not decide on another clock than this one, though midnight may come.
+    keep_clock()
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    stages = Stages(console)
+    store = OfflineStore(settings.offline_root, settings.storage_options)
+    declared = load_declarations()
+    started, days = now(), settings.days or DAYS
+    backfill = Backfill(runs, store, tuple(declared.views.values()), started, days)
+    _introduce(console, backfill)
+    url = online_url(settings)
+    _fill_stores(stages, backfill, url)
+    with stages.stage("plans", "service plans"):
+        apply_plans(declared, settings.plans, allow_redefined=False)
+    plans = read_plans(settings.plans)
+    with FeatureClient(settings.plans, url) as client:
+        end = complete_until(DAY, started)
+        churn = ChurnDemo(store, plans["churn/v1"], end - timedelta(days=days - 1), end)
+        metrics = _train_and_score(runs, stages, churn, client, days)
+        with stages.stage("serve", "HTTP server"), feature_server(settings, url) as base:
+            answer = ask_over_http(base, churn.plan, EXAMPLE)
+        console.print(f"POST /v1/services/churn/v1/features: {len(answer['features'])} features of {EXAMPLE}")
+        rng = np.random.default_rng(0)
+        with stages.stage("parity", "served = training rows?"):
+            parity = {name: served_parity(store, client, plan, rng) for name, plan in plans.items()}
+        print_vector(console, client.get_features("churn/v1", EXAMPLE))
+    partitions, rows = count_offline(store, backfill.views)
+    summary = Summary(parity, metrics, rows, count_online(url, backfill.views), partitions, stages.seconds)
+    print_summary(console, summary)
+    print(summary.to_json())
+    return 1 if summary.different else 0
+
+
+def _fill_stores(stages: Stages, backfill: Backfill, url: str) -> None:
+    with stages.stage("land", "raw data") as stage:
+        backfill.land(stage)
+    with stages.stage("tiles", "tiles") as stage:
+        backfill.tiles(stage)
+    with stages.stage("values", "feature values") as stage:
+        backfill.values(stage)
+    with stages.stage("online", "online store") as stage:
+        load_online(backfill.runs, stage, backfill.store, backfill.views, url, backfill.now)
+
+
+def _train_and_score(
+    runs: RunPool, stages: Stages, churn: ChurnDemo, client: FeatureClient, days: int
+) -> Metrics | None:
+    if not churn.is_possible:
+        needed = SHORTEST_HISTORY.days
+        stages.console.print(f"[yellow]No model: {days} days of values are fewer than the {needed} it needs.[/yellow]")
+        return None
+    with stages.stage("training_set", "training set") as stage:
+        churn.build_training_set(runs, stage)
+    with stages.stage("train", "churn model"):
+        model, metrics = churn.train()
+    with stages.stage("score", "scores from served vectors"):
+        scores = churn.score_served(model, client)
+    print_scores(stages.console, scores)
+    return metrics
+
+
+def _introduce(console: Console, backfill: Backfill) -> None:
+    interrupted = close_interrupted_runs()
+    console.print(
+        f"{len(backfill.views)} feature views, {backfill.days} days, now is {backfill.now:%Y-%m-%d %H:%M:%S} UTC, "
+        f"the data ends {clock().data_end:%Y-%m-%d %H:%M}"
+    )
+    if interrupted:
+        console.print(f"Going on after {interrupted} interrupted runs.")
+    if has_run_dry():
+        console.print("[yellow]The data has run dry: newer partitions are empty. `make clean` starts afresh.[/yellow]")
