@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from feature_assets.team_registry import part_of
 from feature_assets.teams import TEAMS
 from feature_store import DefinitionError, FeatureService, FeatureView
 
@@ -29,12 +29,8 @@ def load_declarations() -> Declarations:
     Raises:
         DefinitionError: a declaration is wrong, or two have one name.
     """
-    views = [view for team in TEAMS for view in importlib.import_module(f"feature_assets.teams.{team}.features").views]
-    services = [
-        service
-        for team in TEAMS
-        for service in importlib.import_module(f"feature_assets.teams.{team}.services").services
-    ]
+    views = [view for team in TEAMS for view in part_of(team, "views")]
+    services = [service for team in TEAMS for service in part_of(team, "services")]
     return collect(views, services)
 
 

@@ -32,7 +32,7 @@ def main() -> int:
         return _run(Settings.from_environment())
     except KeyboardInterrupt:
         return 0
-    except FeatureStoreError as error:
+    except (FeatureStoreError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
 

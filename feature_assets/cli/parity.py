@@ -62,7 +62,7 @@ def replay_log(service_name: str, options: ReplayOptions, *, as_json: bool) -> i
         raise InputError(f"--log {options.log}: there is no Parquet file of that name")
     settings = Settings.from_environment()
     store = OfflineStore(settings.offline_root, settings.storage_options)
-    report = replay(store, compile_service(service), pl.read_parquet(options.log), options.availability)
+    report = replay(store, compile_service(service), _read(options.log), options.availability)
     different = report.different.to_dicts()
     if as_json:
         print_json(plain({"rows": report.entities, "compared": report.compared, "different": different}))
@@ -71,6 +71,13 @@ def replay_log(service_name: str, options: ReplayOptions, *, as_json: bool) -> i
         if different:
             print_table(list(different[0]), [list(row.values()) for row in different[:_SHOWN]])
     return DIFFERENT if different else 0
+
+
+def _read(log: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(log)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"--log {log} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def _print_parity(parity: ViewParity) -> None:

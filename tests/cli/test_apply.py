@@ -97,3 +97,9 @@ def test_a_plan_that_cannot_be_read_is_named(tmp_path):
         (tmp_path / "broken.v1.json").write_text(text)
         with pytest.raises(InputError, match=r"broken\.v1\.json cannot be used.*delete it and run `features apply`"):
             apply_plans(only(CHURN), tmp_path)
+
+
+def test_a_place_where_plans_cannot_be_written_is_one_line(features, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FEATURES_PLANS", str(tmp_path / "file" / "plans"))
+    assert "FEATURES_PLANS: plans cannot be written there: " in features.refused("apply")

@@ -73,3 +73,10 @@ def test_a_log_that_was_tampered_with_is_found(filled, log):
 )
 def test_errors_say_what_to_do(filled, arguments, message):
     assert message in filled.refused(*arguments)
+
+
+def test_a_log_that_is_no_parquet_is_refused(filled, tmp_path):
+    (tmp_path / "garbage.parquet").write_bytes(b"not a log")
+    assert "garbage.parquet cannot be read: " in filled.refused(
+        "replay", "churn", "--log", tmp_path / "garbage.parquet"
+    )

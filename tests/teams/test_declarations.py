@@ -1,9 +1,11 @@
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
+from feature_assets import declarations, teams
 from feature_assets.declarations import collect, load_declarations
 from feature_assets.team_registry import find_teams
 from feature_assets.teams import TEAMS
@@ -90,6 +92,68 @@ def test_declarations_load_without_dagster_or_an_engine():
 def test_teams_are_found_by_their_folders():
     assert find_teams(team_folders) == TEAMS
     assert {team.name for team in TEAMS.values()} == set(TEAMS)
+
+
+@pytest.fixture
+def loyalty(tmp_path, monkeypatch):
+    """A new team's folder, complete; a test takes something away from it."""
+    folder = tmp_path / "loyalty"
+    (folder / "features").mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "team.py").write_text(
+        "from feature_store import Team\nteam = Team('loyalty', slack_channel='#loyalty', email='a@example.com')\n"
+    )
+    (folder / "features" / "__init__.py").write_text("views = ()\n")
+    (folder / "services.py").write_text("services = ()\n")
+    monkeypatch.setattr(teams, "__path__", [*teams.__path__, str(tmp_path)])
+    yield folder
+    for name in [name for name in sys.modules if name.startswith("feature_assets.teams.loyalty")]:
+        del sys.modules[name]
+    monkeypatch.undo()
+    importlib.invalidate_caches()
+
+
+def test_a_new_team_is_a_folder(loyalty, monkeypatch):
+    found = find_teams(teams.__path__)
+    assert list(found) == ["growth", "loyalty", "merchandising", "stores"]
+    monkeypatch.setattr(declarations, "TEAMS", found)
+    assert load_declarations() == DECLARED
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("team.py", None, "team loyalty: has no file feature_assets/teams/loyalty/team.py. Instead: write one that "),
+        ("team.py", "", "feature_assets/teams/loyalty/team.py: defines no 'team'. Instead: write team = Team("),
+        (
+            "team.py",
+            "from feature_store import Team\nteam = Team('other', slack_channel='#a', email='a@example.com')",
+            "team loyalty: its folder and its team are called differently, 'loyalty' and 'other'. ",
+        ),
+        ("features/__init__.py", None, "team loyalty: has no file feature_assets/teams/loyalty/features/__init__.py."),
+        ("features/__init__.py", "", "features/__init__.py: defines no 'views'. Instead: write views = (...)"),
+        ("services.py", None, "team loyalty: has no file feature_assets/teams/loyalty/services.py. Instead: write one"),
+        (
+            "services.py",
+            "",
+            "feature_assets/teams/loyalty/services.py: defines no 'services'. Instead: write services = ",
+        ),
+    ],
+)
+def test_what_a_team_folder_lacks_is_named(loyalty, monkeypatch, file, text, message):
+    (loyalty / file).unlink()
+    if text is not None:
+        (loyalty / file).write_text(text)
+    elif file.startswith("features"):
+        (loyalty / "features").rmdir()
+
+    def load() -> None:
+        monkeypatch.setattr(declarations, "TEAMS", find_teams(teams.__path__))
+        load_declarations()
+
+    with pytest.raises(DefinitionError) as raised:
+        load()
+    assert message in str(raised.value)
 
 
 def copy_of(view: FeatureView) -> FeatureView:
