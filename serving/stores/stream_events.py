@@ -12,6 +12,7 @@ from feature_store.engines.polars.columns import to_column
 from feature_store.engines.polars.rows import read_rows
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.entity_keys import encode_keys
+from feature_store.errors import InputError
 from feature_store.instants import from_microseconds
 from feature_store.ragged import Ragged
 from feature_store.sources import EventSource
@@ -59,9 +60,13 @@ def read_events(view: FeatureView, rows: pl.DataFrame) -> tuple[Events, int, int
     """Return the events among rows, and how many rows have no key, or else no time.
 
     Raises:
-        InputError: a column is missing, of another type, or holds timestamps without a zone.
+        InputError: no Polars frame; or a column is missing, of another type, or holds timestamps without a zone.
     """
     source = source_of(view)
+    if not isinstance(rows, pl.DataFrame):  # pyright: ignore[reportUnnecessaryIsInstance] - callers have no pyright
+        columns = ", ".join(source.columns)
+        given = type(rows).__name__
+        raise InputError(f"the rows are of type {given}: give a Polars frame, pl.DataFrame(rows), with {columns}")
     names = [*view.keys, source.event_time, *([] if source.event_id is None else [source.event_id])]
     typed = read_rows(source, rows.lazy(), names).collect(engine="in-memory")
     keyed = typed.select(pl.all_horizontal(pl.col(key).is_not_null() for key in view.keys)).to_series()

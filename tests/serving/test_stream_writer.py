@@ -95,6 +95,13 @@ def test_the_first_delivered_of_one_id_counts_until_batch_owns_its_time(world: O
     assert world.value("amount_2d", at(days=6, hours=3), (1,)) == (3.0, "PRESENT")
 
 
+@pytest.mark.parametrize("rows", [[{"user": 1}], {"user": [1]}, None])
+def test_rows_that_are_no_frame_are_refused_with_what_to_give(world: OnlineWorld, rows: object) -> None:
+    writer = world.writer(at(days=5))
+    with pytest.raises(InputError, match=r"give a Polars frame, pl.DataFrame\(rows\), with id, user, "):
+        writer.append(rows)
+
+
 def test_rows_without_a_key_or_a_time_are_left_out_and_counted(world: OnlineWorld) -> None:
     writer = world.writer(at(days=5))
     hour = at(days=5, hours=4)
