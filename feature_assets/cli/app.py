@@ -25,8 +25,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 @app.command("list")
 def list_command(
-    team: Annotated[str | None, typer.Option(help="Only of this team.")] = None,
-    entity: Annotated[str | None, typer.Option(help="Only of this entity.")] = None,
+    team: Annotated[str | None, typer.Option(help="Only this team's.")] = None,
+    entity: Annotated[str | None, typer.Option(help="Only this entity's.")] = None,
     kind: Annotated[
         str, typer.Option(help="feature, aggregate, field, derived, on-read, view or service.")
     ] = "feature",
@@ -40,11 +40,14 @@ def list_command(
 
 @app.command("search")
 def search_command(
-    words: Annotated[list[str], typer.Argument(help="All of them must occur.")],
-    limit: Annotated[int, typer.Option(min=1, help="Print so many at most.")] = 20,
+    words: Annotated[list[str], typer.Argument(help="Words that must all match.")],
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of results.")] = 20,
     json: Json = False,
 ) -> None:
-    """Search names, descriptions, entities, teams, sources and logic, the best first."""
+    """Search everything that is declared.
+
+    Names, descriptions, entities, teams, sources and logic; the best match first.
+    """
     from feature_assets.cli.browse import search_declared  # noqa: PLC0415
 
     search_declared(words, limit, as_json=json)
@@ -55,7 +58,10 @@ def show_command(
     name: Annotated[str, typer.Argument(help="A view, view.feature or service, e.g. household_spend.spend_7d.")],
     json: Json = False,
 ) -> None:
-    """Show everything about a view, a feature or a service, and what is computed of it."""
+    """Show a view, a feature or a service.
+
+    Everything that is declared about it, and what is computed of it.
+    """
     from feature_assets.cli.browse import show  # noqa: PLC0415
 
     show(name, as_json=json)
@@ -101,7 +107,10 @@ def training_set_command(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Add to every row of a spine the features as they were available before its time."""
+    """Add features to the rows of a spine.
+
+    Each row gets them as they were available before its time.
+    """
     from feature_assets.cli.training_sets import SpineOptions, write_training_set  # noqa: PLC0415
 
     options = SpineOptions(spine, time_column, allow_missing=allow_missing, with_status=with_status)
@@ -113,10 +122,13 @@ def explain_command(
     name: Annotated[str, typer.Argument(metavar="VIEW.FEATURE", help="The feature, e.g. household_spend.spend_7d.")],
     key: Annotated[list[str], typer.Option(help="column=value of the entity; repeat it for more key columns.")],
     at: Annotated[str | None, typer.Option(help="T, e.g. 2017-06-01T00:00:00Z; now if not given.")] = None,
-    show: Annotated[int, typer.Option(min=1, help="Print so many tiles, events and rows of each kind.")] = 10,
+    show: Annotated[int, typer.Option(min=1, help="Maximum number of tiles, events and rows of each kind.")] = 10,
     json: Json = False,
 ) -> None:
-    """Explain a value: its partition, its window, the tiles and events that count, and what each store holds."""
+    """Explain why a feature has its value.
+
+    Its partition, its window, the tiles and events that count, and what each store holds.
+    """
     from feature_assets.cli.explaining import explain_feature  # noqa: PLC0415
 
     explain_feature(name, key, at, show, as_json=json)
@@ -127,10 +139,13 @@ def parity_command(
     name: Annotated[str, typer.Argument(metavar="VIEW", help="The view.")],
     entities: Annotated[int, typer.Option(min=1, help="How many entities per instant.")] = 6,
     instants: Annotated[int, typer.Option(min=1, help="How many instants.")] = 3,
-    seed: Annotated[int, typer.Option(help="Another seed, another sample.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed; a different seed draws a different sample.")] = 0,
     json: Json = False,
 ) -> int:
-    """Recompute a sample of a view in plain Python, and compare both stores with it; exit code 1 if they differ."""
+    """Recompute a sample and compare both stores with it.
+
+    Exit code 1 if they differ, 2 if there is something that cannot be compared.
+    """
     from feature_assets.cli.parity import check  # noqa: PLC0415
     from feature_assets.parity.sampling import Sample  # noqa: PLC0415
 
@@ -142,11 +157,17 @@ def replay_command(
     service: Annotated[str, typer.Argument(help="The service that answered.")],
     log: Annotated[Path, typer.Option(help="Parquet file of responses: the keys, served_at, values, statuses.")],
     promised: Annotated[
-        bool, typer.Option("--promised", help="By the promised delays, as training sets go, not by what was served.")
+        bool,
+        typer.Option(
+            "--promised", help="Use promised availability, as training sets do, instead of what was actually served."
+        ),
     ] = False,
     json: Json = False,
 ) -> int:
-    """Compare a log of responses with what the ledger says was served then; exit code 1 if they differ."""
+    """Compare a log of responses with what the ledger says.
+
+    Exit code 1 if they differ from what was served, or promised, then.
+    """
     from feature_assets.cli.parity import ReplayOptions, replay_log  # noqa: PLC0415
 
     return replay_log(service, ReplayOptions(log, "promised" if promised else "actual"), as_json=json)
@@ -160,7 +181,10 @@ def apply_command(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Compile the services into the plans that servers read, and say what changed."""
+    """Compile the service plans that servers read.
+
+    Prints what changed.
+    """
     from feature_assets.cli.applying import apply  # noqa: PLC0415
 
     apply(allow_redefined=allow_redefined, as_json=json)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from feature_assets.cli.ledger_state import ledger_state
 from feature_assets.cli.names import FeatureOfView, find, unknown
 from feature_assets.cli.output import print_fields, print_json, print_line, print_table
@@ -14,7 +16,7 @@ from resources.settings import Settings
 
 FEATURE_KINDS = ("aggregate", "field", "derived", "on-read")
 KINDS = ("feature", *FEATURE_KINDS, "view", "service")
-LISTED = ("name", "kind", "type", "entity", "team", "description")
+COLUMNS = ("name", "kind", "type", "entity", "team", "description")
 
 
 def list_declared(team: str | None, entity: str | None, kind: str, *, as_json: bool) -> None:
@@ -23,30 +25,28 @@ def list_declared(team: str | None, entity: str | None, kind: str, *, as_json: b
     Raises:
         InputError: no declared thing is of that team, entity or kind.
     """
-    if kind not in KINDS:
-        raise unknown("kind", kind, KINDS)
     records = list(all_records(load_declarations()))
+    _require("kind", kind, KINDS)
     if team is not None:
-        _require("team", team, records)
+        _require("team", team, sorted({record["team"] for record in records}))
     if entity is not None:
-        _require("entity", entity, records)
+        _require("entity", entity, sorted({name for record in records for name in record["entities"]}))
     kinds = FEATURE_KINDS if kind == "feature" else (kind,)
-    _print_records(
-        [
-            record
-            for record in records
-            if record["kind"] in kinds and team in (None, record["team"]) and entity in (None, record["entity"])
-        ],
-        as_json=as_json,
-    )
+    found = [
+        record
+        for record in records
+        if record["kind"] in kinds and team in (None, record["team"]) and entity in (None, *record["entities"])
+    ]
+    _print_records(found, len(found), as_json=as_json)
 
 
 def search_declared(words: list[str], limit: int, *, as_json: bool) -> None:
     """Print what has all the words, the best first."""
     found = search(all_records(load_declarations()), words)
-    _print_records(found[:limit], as_json=as_json)
-    if not found and not as_json:
-        print_line(f"Nothing has all of: {' '.join(words)}. Try fewer or shorter words, or `features list`.")
+    if found or as_json:
+        _print_records(found[:limit], len(found), as_json=as_json)
+    else:
+        print_line(f"No match for: {' '.join(words)}. Try fewer or shorter words, or `features list`.")
 
 
 def show(name: str, *, as_json: bool) -> None:
@@ -86,16 +86,21 @@ def _ledger_text(ledger: Record | None) -> str:
     return f"{ledger['partitions']} partitions{outdated}, {newest}"
 
 
-def _print_records(records: list[Record], *, as_json: bool) -> None:
+def _print_records(records: list[Record], found: int, *, as_json: bool) -> None:
     if as_json:
         print_json(records)
-    elif records:
-        print_table(LISTED, [[record[column] for column in LISTED] for record in records])
-        print_line(f"{len(records)} found")
+        return
+    if records:
+        print_table(COLUMNS, [_row(record) for record in records])
+    print_line(f"{found} found" if len(records) == found else f"{len(records)} of {found} found")
 
 
-def _require(what: str, name: str, records: list[Record]) -> None:
-    known = sorted({record[what] for record in records})
+def _row(record: Record) -> list[object]:
+    first_sentence = record["description"].partition(".")[0] if record["kind"] == "view" else record["description"]
+    return [record["name"], record["kind"], record["type"], record["entities"], record["team"], first_sentence]
+
+
+def _require(what: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
         error = unknown(what, name, known)
         raise InputError(f"{error} (there are {', '.join(known)})")

@@ -29,7 +29,7 @@ def explain_feature(name: str, key_texts: Sequence[str], at: str | None, most: i
     """
     found = find(load_declarations(), name)
     if not isinstance(found, FeatureOfView):
-        raise InputError(f"{name} is no single feature: write view.feature; `features show {name}` lists them")
+        raise InputError(f"{name} is not a single feature: write view.feature; `features show {name}` lists them")
     keys = _one_entity(parse_keys(key_texts, found.view.entity.keys))
     time = now() if at is None else parse_time(at)
     settings = Settings.from_environment()

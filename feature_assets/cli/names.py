@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -36,10 +36,12 @@ def find(declarations: Declarations, name: str) -> Named:
     Raises:
         InputError: nothing is called so; says what was probably meant.
     """
-    found = _by_name(declarations).get(name)
-    if found is None:
-        raise unknown("view, feature or service", name, _by_name(declarations))
-    return found
+    names = _by_name(declarations)
+    if name not in names:
+        # Names without a version say the same, shorter.
+        likely = names if "/" in name else [known for known in names if "/" not in known]
+        raise unknown("view, feature or service", name, likely, _features_called(declarations))
+    return names[name]
 
 
 def find_service(declarations: Declarations, name: str) -> FeatureService:
@@ -54,7 +56,7 @@ def find_view(declarations: Declarations, name: str) -> FeatureView:
     """Return the view of a name; see ``find``."""
     found = find(declarations, name)
     if not isinstance(found, FeatureView):
-        raise InputError(f"{name} is no view: `features list --kind view` lists them")
+        raise InputError(f"{name} is not a view: `features list --kind view` lists them")
     return found
 
 
@@ -66,12 +68,30 @@ def find_servable(declarations: Declarations, name: str) -> FeatureService | Fea
     return found
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
-    """Return the error for a name that is not among the known ones, with the likeliest ones."""
-    candidates = list(known)
-    close = get_close_matches(name, candidates, n=2, cutoff=0.55)
+def unknown(what: str, name: str, known: Iterable[str], parts: Mapping[str, Sequence[str]] | None = None) -> InputError:
+    """Return the error for a name that is not among the known ones, with the likeliest ones.
+
+    Args:
+        what: kind of thing.
+        name: what was given.
+        known: names of that kind.
+        parts: names by a part that people may take for the whole.
+    """
+    by_part = parts or {}
+    close = [*by_part.get(name, ())] or get_close_matches(name, list(known), n=2, cutoff=0.55)
+    if not close:
+        close = [whole for part in get_close_matches(name, by_part, n=1, cutoff=0.7) for whole in by_part[part]]
     hint = f"did you mean {' or '.join(close)}?" if close else "see `features list`"
     return InputError(f"there is no {what} called {name!r}: {hint}")
+
+
+def _features_called(declarations: Declarations) -> dict[str, list[str]]:
+    """Return ``view.feature`` names by the feature's own name."""
+    found: dict[str, list[str]] = {}
+    for view in declarations.views.values():
+        for feature in view:
+            found.setdefault(feature.name, []).append(FeatureOfView(view, feature).name)
+    return found
 
 
 def _by_name(declarations: Declarations) -> dict[str, Named]:

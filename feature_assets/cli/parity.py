@@ -23,8 +23,8 @@ from feature_store.offline.partition_choice import Availability
 from feature_store.offline.store import OfflineStore
 from resources.settings import Settings
 
-DIFFERENT = 1
-"""Exit code where something differs, or could not be compared."""
+DIFFERENT, NOT_COMPARED = 1, 2
+"""Exit codes where values differ, and where something that should have been compared could not be."""
 
 _SHOWN = 20
 
@@ -52,7 +52,9 @@ def check(name: str, sample: Sample, *, as_json: bool) -> int:
         print_json(plain({**vars(parity), "values": None, "tallies": parity.tallies(), "different": parity.different}))
     else:
         _print_parity(parity)
-    return 0 if parity.is_sound else DIFFERENT
+    if parity.different:
+        return DIFFERENT
+    return NOT_COMPARED if parity.problems else 0
 
 
 def replay_log(service_name: str, options: ReplayOptions, *, as_json: bool) -> int:

@@ -22,28 +22,28 @@ def all_records(declarations: Declarations) -> Iterator[Record]:
 
 
 def summary(named: Named) -> Record:
-    """Return what a list shows: ``name, kind, type, entity, team, description``, and what a search reads besides."""
+    """Return what a list shows: ``name, kind, type, entities, team, description``, and what a search reads besides."""
     if isinstance(named, FeatureService):
-        keys = ", ".join(named.keys)
+        entities = tuple(dict.fromkeys(view.entity.name for view in named.views))
         reads = " ".join(view.name for view in named.views)
-        return _summary(named.full_name, "service", None, keys, named.owner, named.description, reads)
+        return _summary(named.full_name, "service", None, entities, named.owner, named.description, reads)
     view = named.view if isinstance(named, FeatureOfView) else named
-    source = f"{view.source.name} {view.source.asset}"
+    entities, source = (view.entity.name,), f"{view.source.name} {view.source.asset}"
     if isinstance(named, FeatureOfView):
         f = named.feature
         logic = f"{source} {f.logic}"
-        return _summary(named.name, f.kind, f.dtype.name, view.entity.name, view.owner, f.description, logic)
-    return _summary(view.full_name, "view", None, view.entity.name, view.owner, view.description, source)
+        return _summary(named.name, f.kind, f.dtype.name, entities, view.owner, f.description, logic)
+    return _summary(view.full_name, "view", None, entities, view.owner, view.description, source)
 
 
 def _summary(
-    name: str, kind: str, dtype: str | None, entity: str, team: str, description: str, computed_from: str
+    name: str, kind: str, dtype: str | None, entities: tuple[str, ...], team: str, description: str, computed_from: str
 ) -> Record:
     return {
         "name": name,
         "kind": kind,
         "type": dtype,
-        "entity": entity,
+        "entities": list(entities),
         "team": team,
         "description": description,
         "computed_from": computed_from,
@@ -128,7 +128,9 @@ def _common(view: FeatureView) -> Record:
         "source": source.name,
         "source_asset": source.asset,
         "source_kind": "events" if isinstance(source, EventSource) else "table",
+        "view_kind": "stream" if view.is_stream else "table" if view.is_table else "cadence",
         "cadence": format_duration(view.cadence),
+        "batch_after": None if view.batch_after is None else format_duration(view.batch_after),
         "available_after": format_duration(view.available_after),
         "freshness": format_duration(view.freshness),
         "ttl": None if view.ttl is None else format_duration(view.ttl),

@@ -66,7 +66,7 @@ def told_plainly(url: str) -> Generator[None]:
 def unavailable(url: str, why: object) -> StoreUnavailableError:
     """Return the error of a store that does not answer, without the URL's password."""
     return StoreUnavailableError(
-        f"online store {place(url)}: {why}. Check that the server runs and that the URL is right"
+        f"online store {place(url)}: {str(why).rstrip('.')}. Check that the server runs and that the URL is right"
     )
 
 

@@ -21,10 +21,22 @@ def test_list_gives_every_feature(features):
         (["--kind", "service"], ["churn/v1", "department_affinity/v1", "store_demand/v1"]),
         (["--kind", "on-read", "--entity", "store"], ["store_pulse.last_sale_hour", "store_pulse.hour"]),
         (["--kind", "field", "--entity", "store"], []),
+        (["--kind", "service", "--entity", "household"], ["churn/v1", "department_affinity/v1"]),
+        (["--kind", "service", "--entity", "household_department"], ["department_affinity/v1"]),
     ],
 )
 def test_list_filters(features, options, names):
     assert [record["name"] for record in features.json("list", *options)] == names
+
+
+def test_a_list_of_nothing_says_so(features):
+    assert features.text("list", "--kind", "field", "--entity", "store") == "0 found\n"
+
+
+def test_views_are_listed_with_the_first_sentence_of_their_description(features):
+    shown = features.text("list", "--kind", "view", "--team", "growth")
+    assert "The running campaign that a household was added to last\n" in shown
+    assert "dbt or Spark" not in shown
 
 
 def test_list_as_a_table_has_a_line_per_feature(features):
@@ -40,10 +52,17 @@ def test_list_as_a_table_has_a_line_per_feature(features):
         (["list", "--team", "grwth"], "there is no team called 'grwth': did you mean growth? (there are growth, "),
         (["list", "--entity", "x"], "there is no entity called 'x': see `features list` (there are "),
         (["list", "--kind", "agregate"], "there is no kind called 'agregate': did you mean aggregate?"),
+        (["list", "--kind", "zzz"], "(there are feature, aggregate, field, derived, on-read, view, service)"),
         (["list", "--no-such-option"], "No such option: --no-such-option"),
         (["lst"], "No such command 'lst'."),
         (["show", "houshold_spend"], "called 'houshold_spend': did you mean household_spend"),
         (["show", "household_spend.spend_8d"], "did you mean household_spend.spend_7d"),
+        (["show", "spend_7d"], "called 'spend_7d': did you mean household_spend.spend_7d?"),
+        (["show", "last_purchase"], "mean household_visits.last_purchase or household_department.last_purchase?"),
+        (["show", "lifetime_spend"], "did you mean household_lifetime.spend"),
+        (["show", "retail/houshold_spend/v1"], "did you mean retail/household_spend/v1"),
+        (["show", "zzzzzz"], "see `features list`"),
+        (["show", "unit_price_std"], "did you mean household_spend.unit_price_std_90d?"),
         (["show"], "Missing argument 'name'."),
     ],
 )  # fmt: skip
@@ -56,6 +75,13 @@ def test_help_names_the_commands(features):
         assert all(
             name in features.text(*arguments) for name in ("list", "search", "show", "get", "training-set", "apply")
         )
+
+
+def test_help_fits_a_narrow_terminal(features, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = features.text("--help").partition("Commands:")[2].splitlines()[1:]
+    assert len(commands) >= 9
+    assert all(line.endswith(".") and "..." not in line for line in commands)
 
 
 def test_search_ranks_names_over_descriptions_over_logic(features):
@@ -80,17 +106,20 @@ def test_search_needs_every_word_and_reads_all_texts(features):
 
 
 def test_search_without_a_result_says_what_to_try(features):
-    assert features.text("search", "zeppelin").startswith("Nothing has all of: zeppelin.")
+    assert features.text("search", "zeppelin").startswith("No match for: zeppelin.")
 
 
 def test_search_limit(features):
     assert len(features.json("search", "household", "--limit", 3)) == 3
+    found = len(features.json("search", "household", "--limit", 1000))
+    assert features.text("search", "household", "--limit", 3).endswith(f"\n3 of {found} found\n")
+    assert features.text("search", "household", "--limit", 1000).endswith(f"\n{found} found\n")
     assert "limit" in features.refused("search", "household", "--limit", 0)
 
 
 def test_search_prefers_whole_words_and_knows_plurals():
-    def record(name: str) -> dict[str, str]:
-        return {"name": name, "description": "", "entity": "", "team": "", "kind": "", "computed_from": ""}
+    def record(name: str) -> dict[str, object]:
+        return {"name": name, "description": "", "entities": [], "team": "", "kind": "", "computed_from": ""}
 
     records = [record("baskets_x"), record("basketball"), record("basket"), record("ask")]
     assert [found["name"] for found in search(records, ["basket"])] == ["basket", "baskets_x", "basketball"]
@@ -119,7 +148,9 @@ def test_show_a_feature(features):
         "source": "purchases",
         "source_asset": "raw/transactions",
         "source_kind": "events",
+        "view_kind": "cadence",
         "cadence": "1d",
+        "batch_after": None,
         "available_after": "2h",
         "freshness": "26h",
         "ttl": "3d",
@@ -139,6 +170,9 @@ def test_show_a_view_and_a_service(features):
         ["store_demand/v1"],
     )
     assert len(view["features"]) == 9
+    stream = features.json("show", "household_activity")
+    assert (stream["view_kind"], stream["batch_after"]) == ("stream", "2h")
+    assert features.json("show", "household_campaign.campaign_id")["view_kind"] == "table"
     service = features.json("show", "department_affinity")
     assert service["keys"] == {"household_id": "Int64", "department": "String"}
     assert {"household_spend__spend_30d", "household_department__spend_28d"} <= {f["name"] for f in service["features"]}

@@ -187,8 +187,8 @@ def test_people_read_tables(filled, small_store):
     [
         (["household_spend.spend_7", KEY], "did you mean household_spend.spend_7d"),
         (["household_spent.spend_7d", KEY], "there is no view, feature or service called"),
-        (["household_spend", KEY], "household_spend is no single feature: write view.feature"),
-        (["churn", KEY], "churn is no single feature"),
+        (["household_spend", KEY], "household_spend is not a single feature: write view.feature"),
+        (["churn", KEY], "churn is not a single feature"),
         (["household_spend.spend_7d", "--key=household_id=x"], "'x' is not a whole number"),
         (
             ["household_spend.spend_7d", "--key=store_id=1"],

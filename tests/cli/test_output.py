@@ -29,18 +29,12 @@ def printed(width: int | None, table: tuple[list[str], list[list[object]]]) -> l
 def test_every_cell_is_shown_whole_whatever_the_width(table, width):
     columns, rows = table
     lines = printed(width, table)
-    if len(lines) == 1 + len(rows):
-        assert [line.split() for line in lines] == table_words(columns, rows)
-    else:
-        assert width is not None
-        words = " ".join(lines).split()
-        assert words == [word for row in rows for pair in zip(columns, row, strict=True) for word in pair]
+    as_table = [columns, *rows]
+    as_blocks = [list(pair) for row in rows for pair in zip(columns, row, strict=True)]
+    shown = [line.split() for line in lines if line]
+    assert shown == as_table or (width is not None and shown == as_blocks)
     longest = max(map(len, [*columns, *(cell for row in rows for cell in row)]))
     assert width is None or max(map(len, lines)) <= max(width, 2 * longest + 2)
-
-
-def table_words(columns: list[str], rows: list[list[str]]) -> list[list[str]]:
-    return [columns, *rows]
 
 
 def test_what_fits_is_a_table_and_what_does_not_is_a_block_per_row():

@@ -1,12 +1,15 @@
 """``features parity`` and ``features replay`` on the small store."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from feature_assets.declarations import load_declarations
 from feature_assets.parity.served import log_rows
+from feature_store.offline.store import OfflineStore
 from feature_store.plans import read_plans
 from serving.client import FeatureClient
 from tests.fixtures.small_store import SmallStore
@@ -34,11 +37,34 @@ def test_parity_counts_by_path_and_feature(filled):
     assert "largest difference" in shown
 
 
-def test_parity_of_what_was_never_computed_is_exit_code_1(features, monkeypatch):
+def test_what_cannot_be_compared_is_exit_code_2_and_says_why(features, filled, monkeypatch):
+    monkeypatch.setenv("FEATURES_ONLINE_URL", "redis://127.0.0.1:1/0")
+    code, out, _err = filled("parity", "household_campaign", *SMALL)
+    assert code == 2
+    assert "the online store cannot be read: online store redis://127.0.0.1:1/0: " in out
+    assert "refused. Check that the server runs" in out
+
+
+def test_parity_of_what_was_never_computed_is_exit_code_2(features, monkeypatch):
     monkeypatch.setenv("FEATURES_ONLINE_URL", "redis://127.0.0.1:1/0")
     code, out, _err = features("parity", "household_spend")
-    assert code == 1
+    assert code == 2
     assert "nothing to compare" in out
+
+
+def test_values_that_differ_are_exit_code_1(filled, small_store, tmp_path, monkeypatch):
+    shutil.copytree(small_store.offline.root, tmp_path / "offline")
+    monkeypatch.setenv("FEATURES_OFFLINE_ROOT", str(tmp_path / "offline"))
+    view = load_declarations().views["retail/household_campaign/v1"]
+    table = OfflineStore(str(tmp_path / "offline")).values(view)
+    for newest in table.ledger.partitions().to_dicts():
+        start = newest["partition_start"]
+        rows = table.scan(start, newest["as_of"]).collect().with_columns(pl.col("campaign_id") + 1000)
+        inputs = {start: newest["inputs_hash"]}
+        table.write(rows, start, newest["as_of"], run_id="planted", inputs_hash=inputs)
+    code, out, _err = filled("parity", "household_campaign")
+    assert code == 1
+    assert "campaign_id" in out
 
 
 def test_a_log_is_replayed_by_what_was_promised(filled, log):
@@ -65,7 +91,7 @@ def test_a_log_that_was_tampered_with_is_found(filled, log):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["parity", "churn"], "churn is no view"),
+        (["parity", "churn"], "churn is not a view"),
         (["parity", "household_spent"], "there is no view, feature or service called"),
         (["replay", "churn", "--log=nowhere.parquet"], "there is no Parquet file of that name"),
         (["replay", "curn", "--log=nowhere.parquet"], "did you mean churn"),
