@@ -8,7 +8,7 @@ from feature_assets.generator.conditions import load_when_landed
 from feature_assets.generator.keys import group_name, online_key, table_key, tiles_key
 from feature_assets.generator.partitions import microseconds, value_partitions
 from feature_store import FeatureView
-from feature_store.offline.instants import from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
 from resources.offline import OfflineStoreResource
 from resources.online import OnlineStoreResource
 from serving.stores.sync import SyncReport, sync_view

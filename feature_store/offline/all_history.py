@@ -16,7 +16,8 @@ import polars as pl
 
 from feature_store.engines.polars.snapshots import merge_state
 from feature_store.offline.inputs import Inputs
-from feature_store.offline.instants import INSTANT, from_microseconds, to_microseconds
+from feature_store.instants import from_microseconds, to_microseconds
+from feature_store.offline.instants import INSTANT
 from feature_store.offline.reach import floor_to
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.tables import CHECKPOINT_SPAN, tile_fingerprints

@@ -222,5 +222,5 @@ def test_restore_serves_yesterday_until_the_content_changes_or_it_is_undone(fill
         sync_view(small_store.offline, view, writer, T)
         assert served() == "2018-01-02T00:00:00.000000Z"
         assert "rejected  2018-01-02T00:00:00.000000Z" in filled.text("restore", "household_spend")
-    assert "is no view" in filled.refused("restore", "churn")
+    assert "is not a view" in filled.refused("restore", "churn")
     assert "nothing is served" in filled.refused("restore", "store_pulse")
