@@ -105,15 +105,18 @@ def interface(home):
     location = ["-m", "tests.dagster.sample.code_location", "-d", "."]
     web = [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *location]
     daemon = [sys.executable, "-m", "dagster._daemon", "run", *location]
+    # Of several processes that make Dagster's databases at once, all but the first would fail.
+    subprocess.run([sys.executable, "-m", "dagster", "instance", "info"], env=environment, check=True)
     with contextlib.ExitStack() as stack, (home / "log").open("w") as log:
-        for command in (web, daemon):
-            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        processes = [subprocess.Popen(command, env=environment, stdout=log, stderr=log) for command in (web, daemon)]
+        for process in processes:
             stack.callback(process.wait, 60)
             stack.callback(process.terminate)
         interface = UserInterface(port)
         for _ in range(240):
-            with contextlib.suppress(OSError, AssertionError):
-                interface.ask("{ version }")
+            assert all(process.poll() is None for process in processes), (home / "log").read_text()
+            with contextlib.suppress(OSError):
+                assert interface.ask("{ version }")
                 break
             time.sleep(0.5)
         yield interface
