@@ -95,6 +95,7 @@ _BOUNDS: Final = {
 }
 """How near approximations come; other floats may differ by rounding."""
 
+
 def _known(view: FeatureView, values: Values) -> Values:
     """Return what can be compared: a stream that one store knows, the other may not have been told of."""
     if not view.is_stream:

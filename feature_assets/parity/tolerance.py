@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from feature_store import DType, Float32
 
@@ -55,7 +55,7 @@ def half_unit32(value: float) -> float:
     return 2.0 ** (max(math.frexp(value)[1] - 1, -126) - 24)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -15,8 +15,8 @@ from typing import Final
 import polars as pl
 
 from feature_store.engines.polars.snapshots import merge_state
-from feature_store.offline.inputs import Inputs
 from feature_store.instants import from_microseconds, to_microseconds
+from feature_store.offline.inputs import Inputs
 from feature_store.offline.instants import INSTANT
 from feature_store.offline.reach import floor_to
 from feature_store.offline.store import OfflineStore

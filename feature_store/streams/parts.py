@@ -204,8 +204,8 @@ def _pick(tiles: WindowTiles, state: StreamState, *, last: bool) -> Column:
     """Keep, field by field, what comes last (or first); a null sequence comes before every other."""
     value = tiles.field(state.fields[-1].name)
     left = np.flatnonzero(value.valid)
-    for field in state.fields:
-        column = tiles.field(field.name)
+    for part in state.fields:
+        column = tiles.field(part.name)
         segments = Segments.of(tiles.row[left], len(tiles.as_of))
         if len(segments.rows) == len(left):
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -142,10 +142,13 @@ def test_sums_of_integers_that_do_not_fit_name_the_feature() -> None:
 def test_rows_of_several_instants_are_what_each_instant_alone_gives(view: FeatureView, data: st.DataObject) -> None:
     rows, asked = data.draw(cases(view))
     entities = entities_of(view, rows) or [("nobody",) * len(view.keys)]
-    together = stream_tiles(view, rows, [each for each in entities for _ in asked], END)
+    tiles = stream_tiles(view, rows, entities, END)
+    copies = tiles.take(np.repeat(np.arange(len(tiles)), len(asked)))
+    instants = np.tile(np.arange(len(asked)), len(tiles))
+    together = replace(copies, row=copies.row * len(asked) + instants)
     every = values_of(view, merged(view, together, [to_microseconds(as_of) for _ in entities for as_of in asked]))
     for place, as_of in enumerate(asked):
-        alone = merged(view, stream_tiles(view, rows, entities, END), [to_microseconds(as_of)] * len(entities))
+        alone = merged(view, tiles, [to_microseconds(as_of)] * len(entities))
         assert every[place :: len(asked)] == values_of(view, alone)
 
 
