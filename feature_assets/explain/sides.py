@@ -70,7 +70,7 @@ def sides_of(
         scale: see ``compare_entity``.
     """
     found = {OFFLINE: offline} if online.values is None else {OFFLINE: offline, ONLINE: online.values}
-    known = {path: _known(view, values) for path, values in found.items()}
+    known = {path: _known(view, values, recomputed) for path, values in found.items()}
     wrong: dict[str, list[str]] = {}
     for path, values in known.items():
         for compared in compare_entity(view, replace(place, path=path), recomputed, values, scale):
@@ -96,11 +96,12 @@ _BOUNDS: Final = {
 """How near approximations come; other floats may differ by rounding."""
 
 
-def _known(view: FeatureView, values: Values) -> Values:
+def _known(view: FeatureView, values: Values, recomputed: Values) -> Values:
     """Return what can be compared: a stream that one store knows, the other may not have been told of."""
     if not view.is_stream:
         return values
-    return {name: value for name, value in values.items() if value.status != Status.NOT_COMPUTED}
+    unknown = Status.NOT_COMPUTED
+    return {name: v for name, v in values.items() if v.status != unknown or v == recomputed.get(name)}
 
 
 def _verdict(feature: Feature, recomputed: Value | None, known: Mapping[str, Value], wrong: list[str]) -> str:

@@ -46,6 +46,7 @@ class Features:
 def features(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Features:
     """The command line on an empty project."""
     monkeypatch.setenv("FEATURES_STATE", str(tmp_path / "state"))
+    monkeypatch.delenv("COLUMNS", raising=False)
     return Features(capsys)
 
 
@@ -54,4 +55,5 @@ def filled(capsys: pytest.CaptureFixture[str], small_store: SmallStore, monkeypa
     """The command line on the small store."""
     for name, value in small_store.environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.delenv("COLUMNS", raising=False)
     return Features(capsys)

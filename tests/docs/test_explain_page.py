@@ -42,6 +42,7 @@ def page(small_store: SmallStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     shutil.copytree(small_store.offline.root, tmp_path / "offline")
     for name, value in {**small_store.environment, "FEATURES_OFFLINE_ROOT": str(tmp_path / "offline")}.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.delenv("COLUMNS", raising=False)
     view = declared(text)
     fill(OfflineStore(str(tmp_path / "offline")), small_store, view)
     teams = load_declarations()

@@ -12,7 +12,7 @@ PAGE = (project_root() / "docs" / "parity.md").read_text()
 
 def test_its_imports_exist() -> None:
     lines = re.findall(r"^from .* import .*$", PAGE, re.MULTILINE)
-    assert len(lines) == 2
+    assert len(lines) == 3
     for line in lines:
         exec(line, {})
 

@@ -11,7 +11,6 @@ from feature_assets.explain import Explanation, explain
 from feature_assets.parity.report import Value
 from feature_store import Status
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
-from feature_store.offline.layout import ledger_uri
 from feature_store.offline.materialize import compute_tiles
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.streams import stream_as_of
@@ -135,8 +134,7 @@ def test_derived_and_on_read_features_show_what_they_read(store):
 
 def test_what_only_the_online_store_knows_is_not_called_different(store, rows, valkey):
     """Without an offline copy nobody but the online store knows what was streamed since the last batch tiles."""
-    for table in (store.stream_copy(Live.full_name).uri, ledger_uri(store.stream_copy(Live.full_name).uri)):
-        shutil.rmtree(table)
+    shutil.rmtree(store.stream_copy(Live.full_name).uri)
     writer, loader = StreamWriter(valkey, Live, since=at(days=STREAMED)), OnlineWriter(valkey)
     sync_view(store, Live, loader, TIME)
     events = frame(rows, COLUMNS).filter(pl.col("time") >= at(days=STREAMED), pl.col("time") < TIME)

@@ -256,7 +256,8 @@ def test_json_holds_the_values_and_float32_with_its_own_digits(made: tuple[Colum
         found, wanted = (json.loads(json.dumps(each), parse_float=np.float32) for each in (found, wanted))
     assert found == wanted
     few, many = (
-        orjson.dumps(each, option=orjson.OPT_SERIALIZE_NUMPY) for each in (made_json._lists, made_json._arrays)
+        orjson.loads(orjson.dumps(each, option=orjson.OPT_SERIALIZE_NUMPY))
+        for each in (made_json._lists, made_json._arrays)
     )
     assert few == many, "the number of entities changes no digit"
 
