@@ -53,9 +53,9 @@ class FeatureParityFile(pytest.File):
     """The file of a module with views."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Yield a test per view."""
+        """Yield a test per view; their names have no brackets, in which pytest would look for parameters."""
         for view in _views(self.config.stash[_MODULES][self.path]):
-            yield FeatureParity.from_parent(self, name=f"feature-parity[{view.full_name}]", view=view)
+            yield FeatureParity.from_parent(self, name=f"feature-parity:{view.full_name}", view=view)
 
 
 class FeatureParity(pytest.Item):

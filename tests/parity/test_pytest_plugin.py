@@ -68,8 +68,8 @@ def test_it_is_installed_with_the_package():
 def test_every_view_of_a_module_is_a_test(repository):
     code, printed = run(repository, "--feature-parity", "ride_features", "-v")
     assert code == 0, printed
-    assert "feature-parity[rides/driver_trips/v1] PASSED" in printed
-    assert "feature-parity[rides/driver_fares/v1] PASSED" in printed
+    assert "feature-parity:rides/driver_trips/v1 PASSED" in printed
+    assert "feature-parity:rides/driver_fares/v1 PASSED" in printed
     assert "2 passed" in printed
 
 
@@ -85,8 +85,8 @@ def test_their_ids_can_be_given_back_and_single_tests_run_alone(repository):
     code, printed = run(repository, *option, "--collect-only", "-q")
     ids = [line for line in printed.splitlines() if "::" in line]
     assert sorted(ids) == [
-        "ride_features.py::feature-parity[rides/driver_fares/v1]",
-        "ride_features.py::feature-parity[rides/driver_trips/v1]",
+        "ride_features.py::feature-parity:rides/driver_fares/v1",
+        "ride_features.py::feature-parity:rides/driver_trips/v1",
         "test_other.py::test_one",
         "test_other.py::test_two",
     ]
