@@ -69,8 +69,9 @@ def sides_of(
         online: values, if any.
         scale: see ``compare_entity``.
     """
-    found = {OFFLINE: offline} if online.values is None else {OFFLINE: offline, ONLINE: online.values}
-    known = {path: _known(view, values, recomputed) for path, values in found.items()}
+    known = {OFFLINE: offline}
+    if online.values is not None:
+        known[ONLINE] = _known_to_both(view, offline, online.values)
     wrong: dict[str, list[str]] = {}
     for path, values in known.items():
         for compared in compare_entity(view, replace(place, path=path), recomputed, values, scale):
@@ -80,8 +81,8 @@ def sides_of(
     for feature in view.features:
         name = feature.name
         own = {path: values[name] for path, values in known.items() if name in values}
-        verdict = _verdict(feature, recomputed.get(name), own, wrong.get(name, []))
         served = None if online.values is None else online.values[name]
+        verdict = _verdict(feature, recomputed.get(name), own, served, wrong.get(name, []))
         agree = not verdict.startswith(_DIFFERENT)
         sides[name] = Sides(recomputed.get(name), offline[name], served, online.note, verdict, agree)
     return sides
@@ -96,29 +97,31 @@ _BOUNDS: Final = {
 """How near approximations come; other floats may differ by rounding."""
 
 
-def _known(view: FeatureView, values: Values, recomputed: Values) -> Values:
-    """Return what can be compared: a stream that one store knows, the other may not have been told of."""
+def _known_to_both(view: FeatureView, offline: Values, online: Values) -> Values:
+    """Return what can be compared of what is served: of a stream, one store may know what the other was not told."""
     if not view.is_stream:
-        return values
-    unknown = Status.NOT_COMPUTED
-    return {name: v for name, v in values.items() if v.status != unknown or v == recomputed.get(name)}
+        return online
+    return {name: value for name, value in online.items() if _is_known(value) == _is_known(offline[name])}
 
 
-def _verdict(feature: Feature, recomputed: Value | None, known: Mapping[str, Value], wrong: list[str]) -> str:
+def _is_known(value: Value) -> bool:
+    return value.status != Status.NOT_COMPUTED
+
+
+def _verdict(
+    feature: Feature, recomputed: Value | None, known: Mapping[str, Value], served: Value | None, wrong: list[str]
+) -> str:
     if wrong:
         return f"{_DIFFERENT}: {' and '.join(wrong)} not as recomputed"
-    if recomputed is not None and known:
+    if served is not None and ONLINE not in known and not _is_known(known[OFFLINE]):
+        return "not comparable: only the online store knows the value"
+    if recomputed is not None:
         kind = "" if feature.aggregation is None else feature.aggregation.kind
         is_exact = all(value == recomputed for value in known.values())
         how = "as recomputed" if is_exact else _BOUNDS.get(kind, "as recomputed, but for rounding")
         return f"same: {' and '.join(known)} {how}"
-    if OFFLINE in known and ONLINE in known:
-        is_same = known[OFFLINE] == known[ONLINE]
-        return (
-            "nothing to recompute from; offline and online are the same"
-            if is_same
-            else f"{_DIFFERENT}: offline and online"
-        )
-    if ONLINE in known:
-        return "not comparable: only the online store knows the value"
-    return "nothing to recompute from"
+    if ONLINE not in known:
+        return "nothing to recompute from"
+    if known[OFFLINE] == known[ONLINE]:
+        return "nothing to recompute from; offline and online are the same"
+    return f"{_DIFFERENT}: offline and online"
