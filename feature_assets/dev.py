@@ -18,7 +18,7 @@ from feature_assets.declarations import load_declarations
 from feature_assets.raw.clock import keep_clock
 from feature_store.errors import FeatureStoreError
 from resources.dagster_home import use_project_home
-from resources.project import project_resources
+from resources.online import running_url
 from resources.settings import Settings, project_root
 
 STOP_SECONDS = 5.0
@@ -56,7 +56,7 @@ def _run(settings: Settings) -> int:
     use_project_home(settings)
     keep_clock()
     apply_plans(load_declarations(), settings.plans, allow_redefined=False)
-    url = project_resources(settings=settings)["online_store"].running_url()
+    url = running_url(settings)
     with _running({"Dagster": _dagster_command(settings), "feature server": server_command(settings, url)}) as running:
         print(f"Dagster UI      http://127.0.0.1:{settings.ui_port}")
         print(f"feature server  http://127.0.0.1:{settings.http_port}/v1/services")

@@ -25,7 +25,7 @@ class OfflineStoreResource(dg.ConfigurableResource):
 
     Attributes:
         root: a folder or a URI such as ``s3://bucket/prefix``.
-        storage_options: as deltalake takes them.
+        storage_options: as deltalake takes them. Dagster shows them: give secrets as ``dg.EnvVar(...)``.
         team: the team of the code location; it may write the views that it owns. Empty: read only.
     """
 

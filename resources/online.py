@@ -8,15 +8,22 @@ from pathlib import Path
 
 import dagster as dg
 
+from resources.settings import Settings
 from serving.stores.embedded import ensure_embedded
 from serving.stores.writer import OnlineWriter
+
+
+def running_url(settings: Settings) -> str:
+    """Return the URL of the project's online store; the embedded one is started if it does not run."""
+    return settings.online_url or ensure_embedded(settings.online_folder)
 
 
 class OnlineStoreResource(dg.ConfigurableResource):
     """Where views are loaded for serving.
 
     Attributes:
-        url: ``redis://...``; empty: the embedded Valkey, started when it is first needed.
+        url: ``redis://...``; empty: the embedded Valkey, started when it is first needed. Dagster shows it: give
+            one with a password as ``dg.EnvVar(...)``.
         embedded_folder: where the embedded Valkey keeps its data.
     """
 

@@ -1,27 +1,40 @@
-"""The project's own resources, as its settings say."""
+"""The project's own resources, as its settings say; secrets never become configuration, which Dagster records."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import dagster as dg
+
+from feature_store.offline.store import OfflineStore
 from resources.offline import DeltaIOManager, OfflineStoreResource
 from resources.online import OnlineStoreResource
 from resources.settings import Settings
 from resources.slack import SlackResource
 
 
-def project_resources(team: str = "", settings: Settings | None = None) -> dict[str, Any]:
-    """Return the resources of a code location by key.
+class ProjectOfflineStore(OfflineStoreResource):
+    """The offline store of the settings, which it reads when it is opened: its options may hold secrets."""
+
+    @property
+    def store(self) -> OfflineStore:
+        """The store, for reading."""
+        return OfflineStore(self.root, Settings.from_environment().storage_options)
+
+
+def project_resources(team: str = "") -> dict[str, Any]:
+    """Return the resources of a code location by key, as the environment says.
 
     Args:
         team: whose views the code location may write; empty: none.
-        settings: from the environment if not given.
     """
-    chosen = settings or Settings.from_environment()
-    offline = OfflineStoreResource(root=chosen.offline_root, storage_options=dict(chosen.storage_options), team=team)
+    settings = Settings.from_environment()
+    offline = ProjectOfflineStore(root=settings.offline_root, team=team)
+    url = dg.EnvVar("FEATURES_ONLINE_URL") if settings.online_url else ""
+    token = dg.EnvVar("FEATURES_SLACK_TOKEN") if settings.slack_token else ""
     return {
         "offline_store": offline,
         "delta_io": DeltaIOManager(offline_store=offline),
-        "online_store": OnlineStoreResource(url=chosen.online_url, embedded_folder=str(chosen.online_folder)),
-        "slack": SlackResource(token=chosen.slack_token, base_url=chosen.slack_base_url, ui_url=chosen.ui_url),
+        "online_store": OnlineStoreResource(url=url, embedded_folder=str(settings.online_folder)),
+        "slack": SlackResource(token=token, base_url=settings.slack_base_url, ui_url=settings.ui_url),
     }

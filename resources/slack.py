@@ -10,7 +10,7 @@ class SlackResource(DagsterSlackResource):
     """Posts messages.
 
     Attributes:
-        token: of a bot that may ``chat:write``; empty: nothing can be posted.
+        token: of a bot that may ``chat:write``, as ``dg.EnvVar(...)`` since Dagster shows it; empty: none.
         base_url: of Slack's Web API, with a slash at its end.
         timeout: seconds to wait for an answer.
         ui_url: where the links in messages lead: the Dagster UI.

@@ -8,7 +8,6 @@ from typing import Any
 
 from feature_assets.cli.keys import parse_keys
 from feature_assets.cli.names import FeatureOfView, find
-from feature_assets.cli.online import running_url
 from feature_assets.cli.output import print_fields, print_json, print_line, print_table
 from feature_assets.cli.times import parse_time
 from feature_assets.declarations import load_declarations
@@ -18,6 +17,7 @@ from feature_assets.parity.text import iso, plain_text
 from feature_assets.raw.clock import now
 from feature_store.errors import InputError
 from feature_store.offline.store import OfflineStore
+from resources.online import running_url
 from resources.settings import Settings
 
 

@@ -16,9 +16,9 @@ from feature_assets.declarations import load_declarations
 from feature_assets.raw.clock import now
 from feature_store import FeatureService, FeatureView
 from feature_store.plans import ServicePlan, write_plan
+from resources.online import running_url
 from resources.settings import Settings
 from serving.client import FeatureClient
-from serving.stores.embedded import ensure_embedded
 from serving.stores.writer import OnlineWriter
 from serving.values import iso_instant, json_values
 from serving.vectors import FeatureVectors
@@ -62,11 +62,6 @@ def restore(name: str, *, undo: bool, as_json: bool) -> None:
         print_json(report)
     else:
         print_fields(report)
-
-
-def running_url(settings: Settings) -> str:
-    """Return the URL of the project's online store; the embedded one is started if it does not run."""
-    return settings.online_url or ensure_embedded(settings.online_folder)
 
 
 def service_of_view(view: FeatureView) -> FeatureService:

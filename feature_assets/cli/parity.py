@@ -8,7 +8,6 @@ from pathlib import Path
 import polars as pl
 
 from feature_assets.cli.names import find_service, find_view
-from feature_assets.cli.online import running_url
 from feature_assets.cli.output import print_json, print_line, print_table
 from feature_assets.cli.plan_folder import compile_service
 from feature_assets.declarations import load_declarations
@@ -21,6 +20,7 @@ from feature_assets.raw.clock import now
 from feature_store.errors import InputError
 from feature_store.offline.partition_choice import Availability
 from feature_store.offline.store import OfflineStore
+from resources.online import running_url
 from resources.settings import Settings
 
 DIFFERENT, NOT_COMPARED = 1, 2

@@ -21,7 +21,7 @@ from feature_assets.parity.served import ParityReport, check_parity
 from feature_store.offline.store import OfflineStore
 from feature_store.plans import ServicePlan
 from feature_store.views import FeatureView
-from resources.project import project_resources
+from resources.online import running_url
 from resources.settings import Settings, project_root
 from serving.client import FeatureClient
 from serving.stores.embedded import free_port
@@ -47,7 +47,7 @@ def load_online(
 
 def online_url(settings: Settings) -> str:
     """Return the URL of the project's online store, started if it is the embedded one."""
-    return project_resources(settings=settings)["online_store"].running_url()
+    return running_url(settings)
 
 
 @contextmanager
