@@ -12,6 +12,7 @@ import polars as pl
 from feature_store import EventSource, FeatureView
 from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.snapshots import merge_state, snapshot
+from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.engines.polars.tiles import build_tiles
@@ -45,7 +46,7 @@ def polars_engine(view: FeatureView, rows: pl.DataFrame, at: datetime) -> Snapsh
     tiles = build_tiles(view, rows.lazy(), *_bounds(view, rows, at)).frame
     before = tiles.filter(pl.col("tile_start") < at)
     state = merge_state(view, None, before) if view.has_all_history else None
-    return _by_keys(view, snapshot(view, tiles, at, state))
+    return _by_keys(view, snapshot(view, sort_tiles(view, tiles), at, state))
 
 
 def _stream_values(view: FeatureView, rows: pl.DataFrame, time: datetime) -> Snapshot:

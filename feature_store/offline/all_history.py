@@ -15,6 +15,7 @@ from typing import Final
 import polars as pl
 
 from feature_store.engines.polars.snapshots import merge_state
+from feature_store.engines.polars.sorted_tiles import SortedTiles
 from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.inputs import Inputs
 from feature_store.offline.instants import INSTANT
@@ -22,19 +23,6 @@ from feature_store.offline.reach import floor_to
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.tables import CHECKPOINT_SPAN, tile_fingerprints
 from feature_store.views import FeatureView
-
-
-@dataclass(frozen=True)
-class SortedTiles:
-    """Tiles sorted by time, of which any span is a slice."""
-
-    frame: pl.DataFrame
-
-    def between(self, start: int, end: int) -> pl.DataFrame:
-        """Return the tiles that begin in ``[start, end)``; microseconds."""
-        at = self.frame["tile_start"].to_physical()
-        first, last = at.search_sorted(start), at.search_sorted(end)
-        return self.frame.slice(first, last - first)
 
 
 @dataclass(frozen=True)

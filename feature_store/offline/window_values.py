@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from feature_store.engines.polars.snapshots import snapshot
+from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.instants import from_microseconds
-from feature_store.offline.all_history import RunningState, SortedTiles
+from feature_store.offline.all_history import RunningState
 from feature_store.offline.reach import floor_to
 from feature_store.offline.reading import OpenTable
 from feature_store.views import FeatureView
@@ -17,7 +18,7 @@ from feature_store.views import FeatureView
 def window_snapshots(
     view: FeatureView, tile_table: OpenTable, as_ofs: Sequence[int], running: RunningState | None
 ) -> Iterator[pl.DataFrame]:
-    """Yield the values at each as-of; tiles are read once, sorted by time, and sliced per as-of.
+    """Yield the values at each as-of; tiles are read and sorted once.
 
     Args:
         view: a view of events that is no stream view.
@@ -32,10 +33,10 @@ def window_snapshots(
     first = first if running is None else min(first, running.first_tile)
     start = from_microseconds(floor_to(first, view.cadence))
     scan = tile_table.scan(tile_table.between(start, from_microseconds(as_ofs[-1])))
-    tiles = SortedTiles(scan.drop("partition_start").collect().sort("tile_start", *view.keys))
+    tiles = sort_tiles(view, scan.drop("partition_start").collect())
     for as_of in as_ofs:
         state = None if running is None else running.at(as_of, tiles)
-        yield snapshot(view, tiles.between(_lowest_tail(view, as_of), as_of), from_microseconds(as_of), state)
+        yield snapshot(view, tiles, from_microseconds(as_of), state)
 
 
 def _lowest_tail(view: FeatureView, as_of: int) -> int:

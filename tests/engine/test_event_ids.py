@@ -25,6 +25,7 @@ from feature_store import (
     sum_,
 )
 from feature_store.engines.polars.snapshots import snapshot
+from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.oracle import snapshots as oracle
 from tests.engine.frames import START, assert_snapshot, at, frame
@@ -81,7 +82,13 @@ def test_an_event_counts_once_in_its_partition(rows, data):
     tiles = build_tiles(Delivered, held.lazy(), START, at(days=5)).frame
     for days in (2, 3, 5):
         expected = oracle.snapshot(Delivered, rows, at(days=days))
-        assert_snapshot(Delivered, snapshot(Delivered, tiles, at(days=days), None), rows, at(days=days), expected)
+        assert_snapshot(
+            Delivered,
+            snapshot(Delivered, sort_tiles(Delivered, tiles), at(days=days), None),
+            rows,
+            at(days=days),
+            expected,
+        )
     by_day = [build_tiles(Delivered, held.lazy(), at(days=day), at(days=day + 1)).frame for day in range(5)]
     assert_frame_equal(tiles, pl.concat(by_day))
     shuffled = frame(data.draw(st.permutations(rows)), COLUMNS)
@@ -97,7 +104,7 @@ def test_the_first_of_several_rows_counts_whichever_filters_and_buckets_it_passe
     ]
     for delivered in permutations(rows):
         tiles = build_tiles(Delivered, frame(delivered, COLUMNS).lazy(), START, at(days=1)).frame
-        (values,) = snapshot(Delivered, tiles, at(days=1), None).to_dicts()
+        (values,) = snapshot(Delivered, sort_tiles(Delivered, tiles), at(days=1), None).to_dicts()
         # The first by time, order, then the columns as they are declared: amount comes before place.
         assert (values["rows_2d"], values["large_2d"], values["by_place"]) == (1, 0, [0, 1])
 
@@ -107,7 +114,7 @@ def test_without_an_id_rows_are_events_of_their_own():
     tiles = build_tiles(
         Delivered, frame([row, row, {**row, "id": "a"}, {**row, "id": "a"}], COLUMNS).lazy(), START, at(days=1)
     )
-    assert snapshot(Delivered, tiles.frame, at(days=1), None)["rows_2d"].to_list() == [3]
+    assert snapshot(Delivered, sort_tiles(Delivered, tiles.frame), at(days=1), None)["rows_2d"].to_list() == [3]
 
 
 def test_rows_without_a_key_are_counted_each():

@@ -17,6 +17,7 @@ from polars.testing import assert_frame_equal
 
 from feature_store import FeatureView, approx_median, approx_n_unique, approx_percentile, feature_view
 from feature_store.engines.polars.snapshots import merge_state, snapshot
+from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.expressions.functions import col
 from feature_store.percentiles import ALPHA, bins_of, values_of
@@ -95,7 +96,7 @@ DATA = skewed()
 @pytest.mark.parametrize("name", DATA)
 def test_percentiles_and_distinct_counts_keep_their_bounds_on_skewed_data(name: str) -> None:
     values = DATA[name]
-    found = snapshot(Windowed, built(Windowed, rows_of(values)), END, None).row(0, named=True)
+    found = snapshot(Windowed, sort_tiles(Windowed, built(Windowed, rows_of(values))), END, None).row(0, named=True)
     in_order = np.sort(values)
     for place, q in enumerate(QS):
         exact = in_order[math.floor(q * (len(values) - 1))]
@@ -111,7 +112,7 @@ def test_percentiles_and_distinct_counts_keep_their_bounds_on_skewed_data(name: 
 @pytest.mark.parametrize("count", [4095, 4096, 4097])
 def test_distinct_values_are_counted_exactly_up_to_4096(count: int) -> None:
     values = np.tile(np.arange(count, dtype=np.float64), 3)
-    found = snapshot(Windowed, built(Windowed, rows_of(values)), END, None).row(0, named=True)
+    found = snapshot(Windowed, sort_tiles(Windowed, built(Windowed, rows_of(values))), END, None).row(0, named=True)
     assert all((found[name] == count) == (count <= 4096) for name in ("distinct", "texts", "moments"))
     assert found["distinct"] == pytest.approx(count, rel=0.05)
 
@@ -144,14 +145,14 @@ def test_a_merged_sketch_has_the_bytes_that_the_library_gives_for_all_values_at_
     stored = state[column].item()
     assert stored == sketch.compact().serialize()
     read = compact_theta_sketch.deserialize(stored)
-    found = snapshot(AllHistory, built(AllHistory, rows), END, state)["texts"].item()
+    found = snapshot(AllHistory, sort_tiles(AllHistory, built(AllHistory, rows)), END, state)["texts"].item()
     assert found == round(read.get_estimate())
 
 
 def test_the_empty_string_is_a_value() -> None:
     texts = ["", "", "a", None]
     rows = rows_of(np.arange(4.0)).with_columns(pl.Series("text", texts))
-    assert snapshot(Windowed, built(Windowed, rows), END, None)["texts"].item() == 2
+    assert snapshot(Windowed, sort_tiles(Windowed, built(Windowed, rows)), END, None)["texts"].item() == 2
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

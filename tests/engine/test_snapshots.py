@@ -15,6 +15,7 @@ from feature_store import FeatureView
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.snapshots import merge_state, snapshot
+from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.states import state_schema, tile_schema
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.errors import InputError
@@ -95,7 +96,7 @@ def test_snapshots_equal_the_oracle(view, data):
     as_of = data.draw(as_ofs(view))
     rows = data.draw(events(view, as_of))
     tiles = built(view, rows)
-    values = snapshot(view, tiles, as_of, history(view, tiles, as_of))
+    values = snapshot(view, sort_tiles(view, tiles), as_of, history(view, tiles, as_of))
     assert_snapshot(view, values, landed(rows), as_of, oracle.snapshot(view, landed(rows), as_of))
 
 
@@ -118,7 +119,11 @@ def test_tiles_of_partitions_are_the_same_however_many_are_built_at_once(case, d
     assert_frame_equal(pl.concat(parts), whole, check_exact=True)
     mixed = whole.sample(fraction=1, shuffle=True, seed=shuffle.randint(0, 99))
     state = history(view, whole, as_of)
-    assert_frame_equal(snapshot(view, mixed, as_of, state), snapshot(view, whole, as_of, state), check_exact=True)
+    assert_frame_equal(
+        snapshot(view, sort_tiles(view, mixed), as_of, state),
+        snapshot(view, sort_tiles(view, whole), as_of, state),
+        check_exact=True,
+    )
 
 
 @given(
@@ -135,7 +140,7 @@ def test_state_grown_in_portions_equals_state_of_everything(case, days, shuffle)
     state = None
     for start, end in spans:
         state = merge_state(view, state, tiles.filter(pl.col("tile_start") >= start, pl.col("tile_start") < end))
-    values = snapshot(view, tiles, END, state)
+    values = snapshot(view, sort_tiles(view, tiles), END, state)
     assert_snapshot(view, values, landed(rows), END, oracle.snapshot(view, landed(rows), END))
     assert state.schema == state_schema(view)
 
@@ -169,7 +174,7 @@ def test_empty_input(view):
     assert tiles.excluded == {}
     state = history(view, tiles.frame, END)
     assert state is None or state.schema == state_schema(view)
-    values = snapshot(view, tiles.frame, END, state)
+    values = snapshot(view, sort_tiles(view, tiles.frame), END, state)
     assert values.is_empty()
     assert values.schema == {
         **{key: polars_dtype(dtype) for key, dtype in view.entity.keys.items()},
@@ -190,7 +195,7 @@ def test_an_event_counts_from_its_tail_to_just_before_the_as_of():
     as_of, tail = at(days=10), at(days=3)
     for time, counted in ((tail - MICROSECOND, 0), (tail, 1), (as_of - MICROSECOND, 1), (as_of, 0)):
         rows = [plain_row(time=time), plain_row(time=at(days=5), value=1.0)]
-        values = snapshot(Daily, built(Daily, rows), as_of, None)
+        values = snapshot(Daily, sort_tiles(Daily, built(Daily, rows)), as_of, None)
         assert values["rows_7d"].to_list() == [counted + 1], time
 
 
@@ -203,7 +208,7 @@ def test_sums_of_a_tile_that_do_not_fit_int64_are_an_error():
 def test_sums_over_tiles_that_do_not_fit_int64_are_an_error():
     rows = [plain_row(time=at(days=day), number=2**63 - 1, value=1.0) for day in (1, 7)]
     with pytest.raises(InputError, match=r"engine/daily/v1\.number_7d"):
-        snapshot(Daily, built(Daily, rows), at(days=8), None)
+        snapshot(Daily, sort_tiles(Daily, built(Daily, rows)), at(days=8), None)
     with pytest.raises(InputError, match=r"engine/weekly/v1\.sum_number"):
         merge_state(Weekly, None, built(Weekly, rows))
 
@@ -218,7 +223,7 @@ def test_tiles_hold_the_rows_from_the_start_to_just_before_the_end():
 def test_ties_in_time_go_by_sequence_then_by_value_and_null_is_the_lowest_sequence():
     tied = [(None, 5.0), (None, 4.0), (0, 9.0), (1, 2.0), (1, 3.0), (7, None)]
     rows = [plain_row(time=at(days=1), sequence=sequence, value=value) for sequence, value in tied]
-    values = snapshot(Daily, built(Daily, rows), at(days=2), None)
+    values = snapshot(Daily, sort_tiles(Daily, built(Daily, rows)), at(days=2), None)
     assert values["first_value"].to_list() == [4.0]
     assert values["last_value"].to_list() == [3.0]
 
@@ -230,7 +235,7 @@ def test_only_views_of_all_history_have_a_state():
 
 def test_std_keeps_its_digits_far_from_zero():
     rows = [plain_row(time=at(days=place % 6), value=1e9 + place % 2) for place in range(600)]
-    values = snapshot(Daily, built(Daily, rows), at(days=7), None)
+    values = snapshot(Daily, sort_tiles(Daily, built(Daily, rows)), at(days=7), None)
     assert values["std_7d"].item() == pytest.approx(math.sqrt(0.25 * 600 / 599), rel=1e-9)
 
 
@@ -238,12 +243,12 @@ def test_bounds_off_the_grid_are_refused():
     with pytest.raises(InputError, match="not a bound of its partitions"):
         build_tiles(Daily, frame([], COLUMNS).lazy(), at(hours=1), END)
     with pytest.raises(InputError, match="not a bound of its tiles"):
-        snapshot(Hourly, built(Hourly, []), at(microseconds=1), None)
+        snapshot(Hourly, sort_tiles(Hourly, built(Hourly, [])), at(microseconds=1), None)
 
 
 def test_all_history_needs_its_state():
     with pytest.raises(InputError, match="give the state"):
-        snapshot(Weekly, built(Weekly, []), END, None)
+        snapshot(Weekly, sort_tiles(Weekly, built(Weekly, [])), END, None)
 
 
 def test_many_events_at_the_same_instants_equal_the_oracle():
@@ -263,7 +268,7 @@ def test_many_events_at_the_same_instants_equal_the_oracle():
     for view in EVENT_VIEWS:
         tiles = built(view, rows, chunks=3)
         as_of = at(days=14)
-        values = snapshot(view, tiles, as_of, history(view, tiles, as_of))
+        values = snapshot(view, sort_tiles(view, tiles), as_of, history(view, tiles, as_of))
         assert_snapshot(view, values, rows, as_of, oracle.snapshot(view, rows, as_of))
 
 

@@ -36,9 +36,9 @@ class Mutant:
 MUTANTS: Final[Sequence[Mutant]] = (
     Mutant(
         "the event at the as-of counts",
-        f"{POLARS}/snapshots.py",
-        "(start < from_microseconds(as_of))",
-        "(start <= from_microseconds(as_of))",
+        f"{POLARS}/sorted_tiles.py",
+        "end > _AT",
+        "end >= _AT",
         "tiles",
         "daily",
     ),

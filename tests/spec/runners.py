@@ -15,6 +15,7 @@ import redis
 from feature_store import FeatureService, FeatureView
 from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.snapshots import merge_state, snapshot
+from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.offline.instants import INSTANT
@@ -88,7 +89,7 @@ def tiles() -> Answers:
     parts = [build_tiles(span.view, rows, *bounds).frame for bounds in ((cut, END), (START, cut))]
     shuffled = pl.concat(parts).sample(fraction=1, shuffle=True, seed=1)
     state = merge_state(span.view, None, shuffled.filter(pl.col("tile_start") < AS_OF))
-    return answers_of(span.view, snapshot(span.view, shuffled, AS_OF, state))
+    return answers_of(span.view, snapshot(span.view, sort_tiles(span.view, shuffled), AS_OF, state))
 
 
 def table_in_memory() -> Answers:

@@ -14,6 +14,7 @@ import pytest
 
 from feature_store import col, decayed_sum, feature_view, mean, skew, std, stream_view, sum_, variance
 from feature_store.engines.polars.snapshots import merge_state, snapshot
+from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.instants import to_microseconds
@@ -79,7 +80,7 @@ def events(values: Sequence[float], rng: Random) -> list[dict]:
 
 def of_tiles(rows: list[dict]) -> dict[str, float]:
     tiles = build_tiles(WINDOWED, frame_of(WINDOWED, rows).lazy(), START, AS_OF).frame
-    return snapshot(WINDOWED, tiles, AS_OF, None).to_dicts()[0]
+    return snapshot(WINDOWED, sort_tiles(WINDOWED, tiles), AS_OF, None).to_dicts()[0]
 
 
 def of_running_state(rows: list[dict]) -> dict[str, float]:
@@ -87,7 +88,7 @@ def of_running_state(rows: list[dict]) -> dict[str, float]:
     state = None
     for part in range(3):
         state = merge_state(RUNNING, state, tiles.filter(pl.int_range(pl.len()) % 3 == part))
-    return snapshot(RUNNING, tiles, AS_OF, state).to_dicts()[0]
+    return snapshot(RUNNING, sort_tiles(RUNNING, tiles), AS_OF, state).to_dicts()[0]
 
 
 def of_stream(rows: list[dict]) -> dict[str, float]:

@@ -13,19 +13,20 @@ from feature_store.engines.polars.merging import merge_states
 from feature_store.engines.polars.ordered import values_of
 from feature_store.engines.polars.sketches import n_distinct
 from feature_store.engines.polars.slots import merged_column
+from feature_store.engines.polars.sorted_tiles import SortedTiles
 from feature_store.engines.polars.states import State, aggregation_states, state_schema, view_states
 from feature_store.errors import InputError
-from feature_store.instants import from_microseconds, to_microseconds
+from feature_store.instants import to_microseconds
 from feature_store.views import FeatureView
 from feature_store.windows import Window
 
 
-def snapshot(view: FeatureView, tiles: pl.DataFrame, as_of: datetime, state: pl.DataFrame | None) -> pl.DataFrame:
+def snapshot(view: FeatureView, tiles: SortedTiles, as_of: datetime, state: pl.DataFrame | None) -> pl.DataFrame:
     """Return the values of a view at one as-of: a row for every entity with a counted event in any feature's window.
 
     Args:
         view: a view of an event source.
-        tiles: its tiles from the earliest tail to the as-of, in any order; others may be among them and do not count.
+        tiles: its tiles from the earliest tail to the as-of; others may be among them and do not count.
         as_of: with a zone; a multiple of the view's tile.
         state: the all-history state of everything before the as-of (``merge_state``); None if the view needs none.
 
@@ -83,15 +84,14 @@ def _any_counted(states: tuple[State, ...]) -> pl.Expr:
     return pl.any_horizontal(pl.col(state.column) > 0 for state in states if state.value is None)
 
 
-def _merge_windows(view: FeatureView, tiles: pl.DataFrame, as_of: int) -> pl.DataFrame:
+def _merge_windows(view: FeatureView, tiles: SortedTiles, as_of: int) -> pl.DataFrame:
     """Return keys and merged states of every window, for entities with a counted event in one of them."""
     needed = {window: _window_states(view, window) for window in view.windows}
     columns = dict.fromkeys(state.column for states in needed.values() for state in states)
-    tails = {window: from_microseconds(window.tail(as_of)) for window in view.windows}
-    start = pl.col("tile_start")
-    reached = (start >= min(tails.values(), default=from_microseconds(as_of))) & (start < from_microseconds(as_of))
-    frame = tiles.filter(reached).select("tile_start", *view.keys, *columns).sort(*view.keys, "tile_start")
-    frame = number_groups(frame, view.keys)
+    tails = {window: window.tail(as_of) for window in view.windows}
+    start = pl.col("tile_start").to_physical()
+    reached = tiles.between(min(tails.values(), default=as_of), as_of)
+    frame = reached.select(GROUP, "tile_start", *view.keys, *columns)
     merged = heads(frame).select(GROUP, *view.keys)
     counts: list[str] = []
     for window, states in needed.items():
