@@ -46,6 +46,8 @@ def _type_name(dtype: pl.DataType) -> str:
         return f"list<{_type_name(pl.Series(dtype=dtype.inner).dtype)}>"
     if isinstance(dtype, pl.Struct):
         return f"struct<{','.join(f'{f.name}:{_type_name(pl.Series(dtype=f.dtype).dtype)}' for f in dtype.fields)}>"
+    if isinstance(dtype, pl.Decimal):
+        return f"decimal<{dtype.scale}>"
     return "instant" if isinstance(dtype, pl.Datetime) else type(dtype).__name__.lower()
 
 
@@ -69,6 +71,8 @@ def _buffers(column: pl.Series, bounds: Bounds) -> Iterator[_Buffer]:
         lengths = column.bin.size().fill_null(0).cast(pl.Int64).to_numpy()
         yield _fixed(lengths, bounds)
         yield memoryview(b"".join(column.drop_nulls())), _ends(lengths)[bounds]
+    elif isinstance(dtype, pl.Decimal):
+        yield from _buffers(column.cast(pl.String), bounds)  # numpy has no integers of 128 bits
     else:
         yield _fixed(_numbers(column), bounds)
 

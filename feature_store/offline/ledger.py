@@ -8,6 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 from feature_store.errors import InputError
+from feature_store.instants import to_microseconds
 from feature_store.offline.commit_ledger import CommitLedger, Listing
 from feature_store.offline.delta import StorageOptions, open_table
 from feature_store.offline.instants import partition_starts
@@ -32,8 +33,12 @@ class Ledger(CommitLedger):
         return current_state(self.entries(open_table(self._table_uri, self._options)))
 
     def partition(self, as_of: datetime) -> dict[str, Any] | None:
-        """Return the current state of the partition of an as-of, or None if it never landed."""
-        rows = self.partitions().filter(pl.col("as_of") == as_of).to_dicts()
+        """Return the current state of the partition of an as-of, or None if it never landed.
+
+        Raises:
+            InputError: the as-of has no time zone.
+        """
+        rows = self.partitions().filter(pl.col("as_of").to_physical() == to_microseconds(as_of)).to_dicts()
         return rows[0] if rows else None
 
     def missing(self, start: datetime, end: datetime, cadence: int) -> list[datetime]:

@@ -119,7 +119,7 @@ class PartitionedTable:
         """
         starts = partition_starts(write.start, write.end, write.cadence)
         if "day" in frame.columns:
-            raise InputError(f"{self.uri}: 'day' is the column by which files are laid out: rename yours")
+            raise InputError(f"{self.uri}: 'day' is a column of the store's own: rename yours")
         stored, arrays = to_storage(frame), array_shapes(frame.schema)
         self._check_range(stored, write, starts)
         stored = stored.sort("partition_start", *write.order, nulls_last=False, maintain_order=True)
@@ -134,7 +134,7 @@ class PartitionedTable:
             )
             listed = self.ledger.listed()
             self._check_overlap(current_state(self.ledger.entries(table, listed)), write)
-            self._check_types(table, as_arrays(with_day.schema, arrays))
+            self._check_types(table, as_arrays(with_day.schema, arrays), write)
             overwrite_range(table, with_day, arrays, write.start, write.end, tags)
             return table, listed
 
@@ -172,13 +172,15 @@ class PartitionedTable:
                 f"{self.uri}: {rows} rows repeat {', '.join(columns)} of another row: keep one row of each"
             )
 
-    def _check_types(self, table: DeltaTable, schema: pl.Schema) -> None:
+    def _check_types(self, table: DeltaTable, schema: pl.Schema, write: Write) -> None:
+        computed = write.fingerprints or {}
         stored = as_arrays(pl.Schema(table.schema()), stored_shapes(table))
         for name, dtype in schema.items():
             if name in stored and stored[name] != dtype:
+                advice = "declare a new version of the view" if name in computed else "cast it where the rows are made"
                 raise FingerprintError(
                     f"{self.uri}: column {name!r} is stored as {stored[name]}, but is {dtype} now: "
-                    "declare a new version of the view, or another name"
+                    f"{advice}, or give it another name"
                 )
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from feature_store.errors import InputError, NotComputedError, VersionExpiredError
+from feature_store.instants import to_microseconds
 from feature_store.offline.delta import RETENTION, StorageOptions, open_table
 from feature_store.offline.ledger import Ledger
 from feature_store.offline.ledger_entries import current_state, publications
@@ -48,9 +49,14 @@ class OpenTable:
         return publications(self.entries)
 
     def between(self, start: datetime | None, end: datetime | None) -> pl.DataFrame:
-        """Return the landed partitions that begin in ``[start, end)``; None: no bound."""
-        after = pl.lit(value=True) if start is None else pl.col("partition_start") >= start
-        before = pl.lit(value=True) if end is None else pl.col("partition_start") < end
+        """Return the landed partitions that begin in ``[start, end)``; None: no bound.
+
+        Raises:
+            InputError: a bound without a time zone.
+        """
+        at = pl.col("partition_start").to_physical()
+        after = pl.lit(value=True) if start is None else at >= to_microseconds(start)
+        before = pl.lit(value=True) if end is None else at < to_microseconds(end)
         return self.partitions.filter(after & before)
 
     def scan(self, partitions: pl.DataFrame) -> pl.LazyFrame:

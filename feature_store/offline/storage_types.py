@@ -19,8 +19,16 @@ from feature_store.offline.instants import INSTANT
 Shapes = Mapping[str, Sequence[int]]
 """By column that holds arrays, their lengths, those of arrays in arrays after them."""
 
+_LARGEST: Final = 2**63 - 1
+
 _SHAPE: Final = "feature_store.array_shape"
 """Key of a column's metadata in Delta."""
+
+_KNOWN: Final = (
+    *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Float32, pl.Float64, pl.Decimal),
+    *(pl.Boolean, pl.String, pl.Binary, pl.Date),
+)
+"""Scalars that Delta keeps as they are."""
 
 _SIGNED: Final[Mapping[type[pl.DataType], pl.DataType]] = {
     pl.UInt8: pl.Int16(),
@@ -36,8 +44,13 @@ def to_storage(frame: pl.DataFrame) -> pl.DataFrame:
     Timestamps become UTC microseconds, unsigned integers wider signed ones, categories strings, arrays lists.
 
     Raises:
-        InputError: a timestamp without a zone, or a column that has no type because it is all null.
+        InputError: a timestamp without a zone, a column that has no type because it is all null, a type that Delta does
+            not know, or an integer beyond Int64.
     """
+    for name, dtype in frame.schema.items():
+        largest = frame[name].max() if dtype == pl.UInt64 else None
+        if isinstance(largest, int) and largest > _LARGEST:
+            raise InputError(f"column {name!r} holds {largest}, which does not fit Int64: cast it to pl.String")
     return frame.with_columns(
         pl.col(name).cast(_stored(name, dtype)) for name, dtype in frame.schema.items() if _stored(name, dtype) != dtype
     )
@@ -93,4 +106,7 @@ def _stored(column: str, dtype: pl.DataType) -> pl.DataType:
         return pl.Struct(fields)
     if isinstance(dtype, pl.Categorical | pl.Enum):
         return pl.String()
+    if not isinstance(dtype, (*_KNOWN, *_SIGNED)):
+        advice = f'pl.col("{column}").dt.total_microseconds()' if dtype == pl.Duration else "to pl.Int64 or pl.String"
+        raise InputError(f"column {column!r} is a {dtype}, which Delta Lake does not know: cast it, e.g. {advice}")
     return _SIGNED.get(type(dtype), dtype)

@@ -19,6 +19,8 @@ from feature_store.streams.compiler import compile_stream_plan
 from feature_store.streams.plan import level_name
 from feature_store.views import FeatureView
 
+_NARROW: Final = [pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]
+
 CHECKPOINT_SPAN: Final = 28 * DAY
 """How far apart all-history states are kept, microseconds: whole days and whole weeks."""
 
@@ -32,8 +34,9 @@ class SourceTable(PartitionedTable):
         """Replace the rows of ``[start, end)``; return their number.
 
         Args:
-            frame: the source's columns. Rows without a time have no partition: they are left out, and counted with the
-                first one of the range (``excluded`` in the ledger).
+            frame: the source's columns; integers are stored as Int64, so that they may become wider. Rows without a
+                time have no partition: they are left out, and counted with the first one of the range (``excluded`` in
+                the ledger).
             start: start of the first partition.
             end: end of the last.
             time_column: the Timestamp column that says to which partition a row belongs.
@@ -41,17 +44,21 @@ class SourceTable(PartitionedTable):
             cadence: span of a partition, microseconds.
 
         Raises:
-            InputError: rows outside the range, or times without a zone.
+            InputError: rows outside the range, times without a zone, a column called like one of the store's own, or
+                of a type that Delta does not know.
+            FingerprintError: a column changed its type, other than from one type of integers to another.
         """
+        if "partition_start" in frame.columns:
+            raise InputError(f"{self.uri}: 'partition_start' is a column of the store's own: rename yours")
         time = frame.schema[time_column]
         if not isinstance(time, pl.Datetime) or time.time_zone is None:
             raise InputError(f"{self.uri}: {time_column} is a {time}: give it a zone, pl.Datetime('us', 'UTC')")
         microseconds = pl.col(time_column).cast(INSTANT).cast(pl.Int64)
         timed = frame.filter(pl.col(time_column).is_not_null())
-        rows = timed.with_columns((microseconds // cadence * cadence).cast(INSTANT).alias("partition_start"))
+        partition = (microseconds // cadence * cadence).cast(INSTANT).alias("partition_start")
+        rows = timed.with_columns(partition, pl.col(_NARROW).cast(pl.Int64))
         without_time = {start: frame.height - timed.height}
-        plain = [name for name, dtype in frame.schema.items() if name != time_column and not dtype.is_nested()]
-        order = [time_column, *sorted(plain)]
+        order = [time_column, *sorted(set(frame.columns) - {time_column})]
         write = Write(start=start, end=end, cadence=cadence, run_id=run_id, order=order, excluded=without_time)
         return self.write_range(rows, write)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import polars as pl
 import pytest
 
@@ -25,6 +27,7 @@ def test_vectors_may_come_as_lists():
 def test_narrower_types_are_widened():
     assert read(pl.DataFrame({"number": [1]}, schema={"number": pl.Int32}), "number").dtype == pl.Int64
     assert read(pl.DataFrame({"value": [1]}, schema={"value": pl.Int16}), "value").dtype == pl.Float64
+    assert read(pl.DataFrame({"value": [Decimal("1.50")]}), "value").to_list() == [1.5]
     assert read(pl.DataFrame({"text": ["a"]}, schema={"text": pl.Categorical}), "text").dtype == pl.String
     assert read(pl.DataFrame({"value": [None]}), "value").to_list() == [None]
 

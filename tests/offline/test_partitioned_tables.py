@@ -1,7 +1,8 @@
 """Writing partitions: idempotent, in any order, one commit per range, and nothing that readers could misread."""
 
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, time, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -112,6 +113,12 @@ def test_only_landed_partitions_are_read(store: OfflineStore) -> None:
     assert contents(values)["partition_start"].to_list() == [day(0), day(3)]
     assert values.scan(day(1), day(3)).collect().height == 0
     assert values.scan(day(3)).collect().height == 1
+    assert values.scan(day(3).astimezone(timezone(timedelta(hours=2)))).collect().height == 1
+    for bounds in ((datetime(2024, 1, 1), None), (None, datetime(2024, 1, 1))):
+        with pytest.raises(InputError, match=r"2024-01-01 00:00:00 has no time zone: write datetime"):
+            values.scan(*bounds)
+    with pytest.raises(InputError, match="has no time zone"):
+        values.ledger.partition(datetime(2024, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -206,7 +213,7 @@ def test_times_are_stored_in_utc_microseconds_and_unsigned_numbers_signed(store:
     start = datetime.fromisoformat("2023-12-31T00:00:00+00:00")
     source.write(frame, start, START, time_column="at", run_id="r")
     stored = source.scan().collect()
-    assert stored.schema == {"at": INSTANT, "n": pl.Int16, "partition_start": INSTANT}
+    assert stored.schema == {"at": INSTANT, "n": pl.Int64, "partition_start": INSTANT}
     assert stored.rows() == [(datetime.fromisoformat("2023-12-31T23:30:00+00:00"), 200, start)]
     assert DeltaTable(source.uri).protocol().min_reader_version == 1
 
@@ -234,8 +241,65 @@ def test_rows_of_a_source_belong_to_the_partition_of_their_time(store: OfflineSt
     naive = rows.with_columns(pl.col("bought_at").dt.replace_time_zone(None))
     with pytest.raises(InputError, match="give it a zone"):
         source.write(naive, day(0), day(2), time_column="bought_at", run_id="r")
-    with pytest.raises(InputError, match="rename yours"):
-        source.write(rows.with_columns(day=1), day(0), day(2), time_column="bought_at", run_id="r")
+    for name in ("day", "partition_start"):
+        with pytest.raises(InputError, match=f"'{name}' is a column of .* rename yours"):
+            source.write(rows.with_columns(pl.lit(1).alias(name)), day(0), day(2), time_column="bought_at", run_id="r")
+
+
+ROWS = purchase_rows([(1, day(0), "a", 1.0, 1), (2, day(1), "b", 2.0, 2)])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (pl.Series([timedelta(days=1), None]), r"'x' is a Duration\(.*cast it, e.g. .*dt.total_microsec"),
+        (pl.Series([time(12), None]), "'x' is a Time, which Delta Lake does not know: cast it"),
+        (pl.Series([2**100, None], dtype=pl.Int128), "'x' is a Int128, which Delta Lake does not know: cast it"),
+        (pl.Series([[timedelta(days=1)], []]), "'x' is a Duration"),
+        (pl.Series([2**63, 1], dtype=pl.UInt64), f"'x' holds {2**63}, which does not fit Int64: cast it"),
+        (pl.Series([None, None]), "'x' is all null"),
+    ],
+)
+def test_columns_that_delta_cannot_hold_are_refused(store: OfflineStore, values: pl.Series, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        store.source("raw/odd").write(
+            ROWS.with_columns(values.alias("x")), day(0), day(2), time_column="bought_at", run_id="r"
+        )
+
+
+def test_decimals_are_stored_and_any_change_of_one_is_seen(store: OfflineStore) -> None:
+    source = store.source("raw/prices")
+    hashes: list[list[str]] = []
+    for prices in (["1.50", "-12345678901234567890.01"], ["1.50", "-12345678901234567890.02"]):
+        price = pl.Series("x", [Decimal(price) for price in prices], dtype=pl.Decimal(38, 2))
+        source.write(ROWS.with_columns(price), day(0), day(2), time_column="bought_at", run_id="r")
+        assert source.scan().sort("partition_start").select("x").collect()["x"].equals(price)
+        hashes.append(source.ledger.partitions()["content_hash"].to_list())
+    assert hashes[0][0] == hashes[1][0]
+    assert hashes[0][1] != hashes[1][1]
+
+
+def test_integers_of_a_source_may_become_wider_and_other_types_may_not_change(store: OfflineStore) -> None:
+    source = store.source("raw/widened")
+    for n, dtype in enumerate((pl.Int32, pl.Int64, pl.UInt8)):
+        rows = ROWS.with_columns(x=pl.lit(n, dtype))
+        source.write(rows, day(0), day(2), time_column="bought_at", run_id="r")
+    assert source.scan().collect()["x"].to_list() == [2, 2]
+    text = ROWS.with_columns(x=pl.lit("2"))
+    with pytest.raises(
+        FingerprintError, match="'x' is stored as Int64, but is String now: cast it where the rows are made, or give"
+    ):
+        source.write(text, day(0), day(2), time_column="bought_at", run_id="r")
+
+
+def test_the_order_of_rows_does_not_count_in_nested_columns_either(store: OfflineStore) -> None:
+    same = purchase_rows([(1, day(0), "a", 1.0, 1)] * 3)
+    hashes: set[str] = set()
+    for nested in ([[2], [1], None], [None, [2], [1]]):
+        rows = same.with_columns(pl.Series("x", nested), pl.struct(pl.Series("y", nested)).alias("s"))
+        store.source("raw/nested").write(rows, day(0), day(1), time_column="bought_at", run_id="r")
+        hashes.add(store.source("raw/nested").ledger.partitions()["content_hash"].item())
+    assert len(hashes) == 1
 
 
 def test_partitions_of_another_length_replace_what_they_cover_and_nothing_else(store: OfflineStore) -> None:

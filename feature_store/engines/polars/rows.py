@@ -46,7 +46,7 @@ def _fits(actual: pl.DataType, wanted: pl.DataType) -> bool:
     if actual in (wanted, pl.Null):
         return True
     if wanted.is_numeric():
-        return actual.is_integer() or (wanted.is_float() and actual.is_float())
+        return actual.is_integer() or (wanted.is_float() and (actual.is_float() or actual.is_decimal()))
     # Delta knows lists but no arrays.
     alike = ((pl.Array, (pl.Array, pl.List)), (pl.Datetime, pl.Datetime), (pl.String, (pl.Categorical, pl.Enum)))
     return any(isinstance(wanted, one) and isinstance(actual, other) for one, other in alike)
