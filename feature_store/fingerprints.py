@@ -48,7 +48,7 @@ def stored_column(
     if feature in stored:
         raise FingerprintError(
             f"{view}.{feature} is stored as another definition computed it ({stored[feature]}), but the "
-            f"reader wants {fingerprint}: declare a new version of the view; or run `features apply`, materialise "
+            f"reader wants {fingerprint}: declare a new version of the view; or run `features apply`, materialize "
             "it and load it again"
         )
     if renamed_from is not None and renamed_from in stored:

@@ -70,7 +70,7 @@ class OfflineStoreResource(dg.ConfigurableResource):
             writer = f"the code location of team {self.team}" if self.team else "a code location without a team"
             raise OwnershipError(
                 f"{writer} may not write {what}, which {owner} owns: "
-                f"materialise it in {owner}'s code location, or change its owner="
+                f"materialize it in {owner}'s code location, or change its owner="
             )
 
 

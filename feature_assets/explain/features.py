@@ -134,7 +134,7 @@ class _Case:
 
     def _why_lacking(self, feature: Feature) -> str:
         if not self.view.is_stream:
-            return "the partition was computed before it was declared: materialise it again"
+            return "the partition was computed before it was declared: materialize it again"
         starts = self._specified.lacking(feature, self.time)
         places = (
             f"the partition from {iso(starts[0])}"

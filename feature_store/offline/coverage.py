@@ -21,7 +21,8 @@ class Slots:
     Attributes:
         cadence: span of a slot, microseconds.
         first: start of the first, microseconds.
-        stream_until: per slot, up to where the stream tells everything from its start on; its start: nothing.
+        stream_until: per slot, end of the span that the stream covers completely, from the slot's start; equal to the
+            start if it covers nothing.
     """
 
     cadence: int

@@ -69,7 +69,7 @@ class Inputs:
             spans = ", ".join(f"[{from_microseconds(a)}, {from_microseconds(b)})" for a, b in gaps[:5])
             more = f" and {len(gaps) - 5} more spans" if len(gaps) > 5 else ""
             raise MissingTilesError(
-                f"{purpose} needs {self.table} of {spans}{more}, which its ledger does not list: materialise them"
+                f"{purpose} needs {self.table} of {spans}{more}, which its ledger does not list: materialize them"
             )
 
 

@@ -34,7 +34,7 @@ def partition_starts(start: datetime, end: datetime, cadence: int) -> list[datet
     """
     first, last = to_microseconds(start), to_microseconds(end)
     if first >= last:
-        raise InputError(f"[{start}, {end}) is no range of partitions: the end must lie after the start")
+        raise InputError(f"[{start}, {end}) is not a range of partitions: the end must be after the start")
     for instant, microseconds in ((start, first), (end, last)):
         if microseconds % cadence:
             span = format_duration(cadence)

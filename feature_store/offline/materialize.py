@@ -110,7 +110,7 @@ def compute_values(
         view: the view.
         start: start of the first partition.
         end: end of the last.
-        progress: told after each partition.
+        progress: called after each partition.
 
     Raises:
         MissingTilesError: tiles (for table views: source partitions) that a window reaches have not landed, or no

@@ -151,7 +151,7 @@ class PartitionedTable:
             )
 
     def _check_overlap(self, partitions: pl.DataFrame, write: Write) -> None:
-        """Refuse to replace a part of a partition: the rows of one can only be told by its start."""
+        """Refuse to replace a part of a partition: rows are known to be of one only by its start."""
         start, end = pl.col("partition_start"), pl.col("as_of")
         overlapping = partitions.filter(start < write.end, end > write.start)
         parts = overlapping.filter((start < write.start) | (end > write.end))
@@ -169,7 +169,7 @@ class PartitionedTable:
         rows = repeated.to_series()[1:].sum()
         if rows:
             raise InputError(
-                f"{self.uri}: {rows} rows repeat {', '.join(columns)} of another row: keep one row of each"
+                f"{self.uri}: {rows} rows have the same ({', '.join(columns)}) as another row: keep one of them"
             )
 
     def _check_types(self, table: DeltaTable, schema: pl.Schema, write: Write) -> None:

@@ -65,7 +65,7 @@ def check_spine(plan: ServicePlan, frame: pl.DataFrame, time_column: str, added:
         _require(frame, column, f"a key of {plan.full_name}")
         if frame.schema[column] != expected:
             raise InputError(
-                f"spine column {column!r} is a {frame.schema[column]}, but this key is a {dtype}: "
+                f"spine column {column!r} is of type {frame.schema[column]}, but this key is {dtype}: "
                 f'use pl.col("{column}").cast(pl.{expected})'
             )
     _require(frame, time_column, "the time of each row")
@@ -75,7 +75,8 @@ def check_spine(plan: ServicePlan, frame: pl.DataFrame, time_column: str, added:
 
 def _require(frame: pl.DataFrame, column: str, role: str) -> None:
     if column not in frame.columns:
-        raise InputError(f"the spine has no column {column!r}, {role}: add it; there are {', '.join(frame.columns)}")
+        known = f"its columns are {', '.join(frame.columns)}" if frame.columns else "it has no columns"
+        raise InputError(f"the spine has no column {column!r}, {role}: add it; {known}")
 
 
 def _instants(time: pl.Series) -> pl.Series:

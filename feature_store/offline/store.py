@@ -38,13 +38,13 @@ class OfflineStore:
         scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?", self.root)
         if scheme is not None and (scheme[1] not in _SCHEMES or scheme[2] is None):
             raise InputError(
-                f"the offline store cannot lie at {self.root!r}: use a folder, or a URI that starts with "
+                f"the offline store cannot be at {self.root!r}: use a folder, or a URI that starts with "
                 f"{', '.join(f'{known}://' for known in _SCHEMES)}"
             )
         # Polars looks for the files of a Delta table under the encoded path.
         if quote(self.root, safe=_PLAIN) != self.root:
             raise InputError(
-                f"the offline store cannot lie at {self.root!r}: use a path of plain letters, digits and -._~ only, "
+                f"the offline store cannot be at {self.root!r}: use a path of plain letters, digits and -._~ only, "
                 "since others are written differently in a URL"
             )
 

@@ -68,7 +68,7 @@ def sync_view(
     table = _table(store, view)
     opened = table.open()
     if opened.partitions.is_empty():
-        raise NotComputedError(f"{view.full_name}: no partition has landed: materialise its table first")
+        raise NotComputedError(f"{view.full_name}: no partition has landed: materialize its table first")
     served, wanted = _wanted(opened.partitions, now)
     loads: dict[datetime, LoadReport] = {}
     for row in wanted.iter_slices(1):

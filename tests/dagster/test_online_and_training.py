@@ -64,7 +64,7 @@ def test_a_newer_partition_takes_over_unless_it_was_rejected(served):
 
 
 def test_a_view_without_partitions_says_what_to_do(served):
-    with pytest.raises(Exception, match="materialise its table first"):
+    with pytest.raises(Exception, match="materialize its table first"):
         served.run([ONLINE], "2024-01-12")
 
 

@@ -46,7 +46,7 @@ class Spend:
 _HISTORY = 30
 
 
-def materialise(events_per_day: int, entities: int, days: int, rounds: int) -> Result:
+def materialize(events_per_day: int, entities: int, days: int, rounds: int) -> Result:
     """Measure rows of values per second, from raw events to stored snapshots.
 
     Args:
@@ -81,7 +81,7 @@ def materialise(events_per_day: int, entities: int, days: int, rounds: int) -> R
     if {sample.details["rows"] for each in samples.values() for sample in each} != {samples[OURS][0].details["rows"]}:
         raise RuntimeError("the contenders do not compute the same number of rows")
     return Result(
-        f"Materialise {days} days of 7 and 30 day windows, {events_per_day:,} events/day, {entities:,} entities",
+        f"Materialize {days} days of 7 and 30 day windows, {events_per_day:,} events/day, {entities:,} entities",
         "rows/s",
         samples,
         [
