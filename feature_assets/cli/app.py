@@ -87,7 +87,10 @@ def restore_command(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Serve a view's previous snapshot at once; the newer ones stay rejected until their content changes."""
+    """Serve a view's previous snapshot at once.
+
+    The newer ones stay rejected until their content changes.
+    """
     from feature_assets.cli.online import restore  # noqa: PLC0415
 
     restore(name, undo=undo, as_json=json)
