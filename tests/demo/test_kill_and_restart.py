@@ -32,7 +32,7 @@ PRODUCTS = "retail/product_demand/v1"
 """Its snapshot takes more than one transaction to load, even of few households."""
 
 SOURCES = 6
-VIEWS = 12
+VIEWS = 14
 
 
 @pytest.mark.timeout(3000)

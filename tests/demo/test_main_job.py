@@ -60,7 +60,7 @@ def assert_planted_difference_is_reported(demo: Demo) -> None:
         printed = demo.run(ends_with=1)
     assert printed.summary["parity_different"] > 0
     assert "household_spend__spend_level" in printed.text
-    assert "parity store_demand/v1: 1,000 entities, 16,000 values compared, 0 different" in printed.text
+    assert "parity store_demand/v1: 1,000 entities, 17,000 values compared, 0 different" in printed.text
 
 
 def hour_of(instant: datetime) -> datetime:

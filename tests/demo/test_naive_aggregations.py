@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from feature_assets.declarations import load_declarations
-from feature_assets.landing import land
+from feature_assets.landing import land, time_column
 from feature_assets.raw.completejourney import RawData
 from feature_assets.raw.feeds import FEEDS
 from feature_store import FeatureView
@@ -25,20 +25,28 @@ INSTANTS = 50
 """Random pairs of an entity and a partition, per view."""
 
 END = datetime(2018, 1, 2, tzinfo=UTC)
-HOUSEHOLDS = sorted(random.Random(2017).sample(range(1, 2501), 40))
+RAW = RawData(timedelta(0))
+REDEEMERS = (
+    RAW.coupon_redemptions()
+    .collect()["household_id"]
+    .value_counts()
+    .sort("count", "household_id")["household_id"]
+    .tail(10)
+)
+HOUSEHOLDS = sorted({*random.Random(2017).sample(range(1, 2501), 30), *REDEEMERS})
 VIEWS = {view.name: view for view in load_declarations().views.values() if not view.is_table}
 KINDS = {"count", "sum", "mean", "min", "max", "std", "first", "last", "n_unique"}
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> OfflineStore:
-    """The purchases of 40 random households, by day for the year and by hour for its last days."""
+    """The purchases and coupons of 30 random households and 10 others, by day and, of the last days, by hour."""
     store = OfflineStore(str(tmp_path_factory.mktemp("naive") / "offline"))
-    rows = RawData(timedelta(0)).transactions().filter(pl.col("household_id").is_in(HOUSEHOLDS)).collect()
     for feed in FEEDS:
         if feed.source.asset in {view.source.asset for view in VIEWS.values()}:
             start = feed.source.start
-            arrived = rows.filter(pl.col("purchased_at") >= start)
+            rows = feed.rows(RAW).filter(pl.col("household_id").is_in(HOUSEHOLDS))
+            arrived = rows.filter(pl.col(time_column(feed.source)) >= start).collect()
             land(store, feed.source, arrived, start, END, run_id="naive", cadence=feed.cadence)
     return store
 

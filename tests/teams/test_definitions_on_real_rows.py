@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
+from feature_assets.teams.growth.features.visits import DEPARTMENTS
 from feature_assets.teams.merchandising.features import HouseholdDepartment
 from tests.fixtures.small_store import SmallStore
 
@@ -50,10 +51,11 @@ def test_own_brands_and_their_share(small_store):
 
 def test_baskets_on_weekends_and_in_the_evening(small_store):
     baskets, at = pl.col("basket_id"), pl.col("purchased_at")
+    by_the_shops_clock = at.dt.convert_time_zone("Etc/GMT+5")
     naive = last_days(small_store, 90).group_by("household_id").agg(
         baskets_90d=baskets.n_unique(),
-        weekend_baskets_90d=baskets.filter(at.dt.weekday() >= 6).n_unique(),
-        evening_baskets_90d=baskets.filter(at.dt.hour() >= 18).n_unique(),
+        weekend_baskets_90d=baskets.filter(by_the_shops_clock.dt.weekday() >= 6).n_unique(),
+        evening_baskets_90d=baskets.filter(by_the_shops_clock.dt.hour() >= 18).n_unique(),
         last_purchase=at.max(),
     )  # fmt: skip
     stored = values(small_store, "household_visits")
@@ -61,6 +63,84 @@ def test_baskets_on_weekends_and_in_the_evening(small_store):
     assert joined.height == naive.height
     for name in ("baskets_90d", "weekend_baskets_90d", "evening_baskets_90d", "last_purchase"):
         assert joined[name].to_list() == joined[f"{name}_stored"].to_list()
+
+
+def test_shops_are_busiest_in_the_afternoon_and_evening_of_their_own_clock(small_store):
+    """What the hours of an evening rest on: by UTC, the busiest hours would be those before midnight."""
+    hours = small_store.purchases.group_by(pl.col("purchased_at").dt.convert_time_zone("Etc/GMT+5").dt.hour()).len()
+    busiest = hours.sort("len", descending=True).head(6)["purchased_at"]
+    assert min(busiest) >= 11
+    assert max(busiest) <= 19
+
+
+def test_a_coupon_does_not_lower_the_shelf_price(small_store):
+    """Manufacturers pay their coupons: the shop's sales value holds them, so the shelf price has them once."""
+    value, retail, coupon, match = map(pl.col, ("sales_value", "retail_disc", "coupon_disc", "coupon_match_disc"))
+    shelf = value + retail + match
+    line = pl.when(shelf != 0).then((retail + coupon + match) / shelf)
+    naive = last_days(small_store, 30).group_by("household_id").agg(
+        discount_rate_30d=line.mean(), discount_30d=(retail + coupon + match).sum()
+    )  # fmt: skip
+    assert small_store.purchases.filter(coupon > 0).height > 100
+    assert_equal(values(small_store, "household_promotions"), naive, ["household_id"])
+
+
+def test_the_share_of_lines_at_a_loyalty_price_leaves_fuel_out(small_store):
+    is_fuel = pl.col("product_type").fill_null("").str.to_lowercase().str.contains("gasoline", literal=True)
+    lines = last_days(small_store, 30).filter(~is_fuel)
+    naive = lines.group_by("household_id").agg(loyalty_price_share_30d=(pl.col("retail_disc") > 0).mean())
+    assert naive["loyalty_price_share_30d"].max() <= 1
+    assert_equal(values(small_store, "household_promotions"), naive, ["household_id"])
+
+
+def test_redemptions_of_coupons(small_store):
+    redemptions = small_store.offline.source("raw/coupon_redemptions").scan().collect()
+    recent = redemptions.filter(pl.col("redeemed_at") >= AS_OF - timedelta(days=90))
+    naive = recent.group_by("household_id").agg(
+        redemptions_90d=pl.len(),
+        campaigns_90d=pl.col("campaign_id").n_unique(),
+        last_redemption=pl.col("redeemed_at").max(),
+    )  # fmt: skip
+    stored = values(small_store, "household_coupons")
+    joined = naive.join(stored, on="household_id", suffix="_stored")
+    assert joined.height == naive.height > 10
+    for name in ("redemptions_90d", "campaigns_90d", "last_redemption"):
+        assert joined[name].to_list() == joined[f"{name}_stored"].to_list()
+
+
+def test_the_largest_lines(small_store):
+    largest = pl.col("sales_value").top_k(3).sort(descending=True)
+    naive = last_days(small_store, 90).group_by("household_id").agg(largest_lines_90d=largest)
+    joined = naive.join(values(small_store, "household_visits"), on="household_id", suffix="_stored")
+    assert joined.height == naive.height > 50
+    for mine, stored in joined.select("largest_lines_90d", "largest_lines_90d_stored").iter_rows():
+        assert [*mine, *[None] * (3 - len(mine))] == stored
+
+
+def test_the_catalog_is_the_product_hierarchy(small_store):
+    raw = small_store.offline.source("raw/products").scan().collect()
+    stored = values(small_store, "product_catalog")
+    assert stored.height == raw["product_id"].n_unique() > 90_000
+    names = ["product_id", "department", "product_category", "brand"]
+    assert set(stored.select(names).iter_rows()) == set(raw.select(names).iter_rows())
+    assert stored.filter("is_private_label")["brand"].unique().to_list() == ["Private"]
+
+
+def test_fuel_has_neither_units_nor_unit_prices(small_store):
+    recent = last_days(small_store, 28)
+    fuel = recent.filter(pl.col("product_type").str.contains("GASOLINE"))["product_id"].unique().to_list()
+    stored = values(small_store, "product_demand").filter(pl.col("product_id").is_in(fuel))
+    assert stored.height > 0
+    assert stored["units_28d"].unique().to_list() == [0]
+    assert stored["mean_price_28d"].null_count() == stored.height
+    assert stored["buyers_28d"].min() > 0
+
+
+def test_departments_of_a_household_are_those_that_sell_most(small_store):
+    sold = (
+        small_store.purchases.group_by("department").agg(pl.col("sales_value").sum()).drop_nulls().sort("sales_value")
+    )
+    assert set(DEPARTMENTS) == set(sold["department"].tail(len(DEPARTMENTS)))
 
 
 def test_lifetime_covers_all_history(small_store):
@@ -117,6 +197,8 @@ def test_prices_and_traffic(small_store):
     prices = recent.group_by("product_id").agg(
         lowest_price_28d=price.min(), buyers_28d=pl.col("household_id").n_unique()
     )
+    fuel = recent.filter(pl.col("product_type").str.contains("GASOLINE"))["product_id"].unique().to_list()
+    prices = prices.with_columns(lowest_price_28d=pl.when(~pl.col("product_id").is_in(fuel)).then("lowest_price_28d"))
     for name in ("lowest_price_28d", "buyers_28d"):
         priced = prices.select("product_id", name).drop_nulls()
         assert_equal(values(small_store, "product_demand"), priced, ["product_id"])

@@ -2,6 +2,7 @@
 
 from feature_assets.teams.growth.features.activity import HouseholdActivity
 from feature_assets.teams.growth.features.campaign import HouseholdCampaign
+from feature_assets.teams.growth.features.coupons import HouseholdCoupons
 from feature_assets.teams.growth.features.lifetime import HouseholdLifetime
 from feature_assets.teams.growth.features.profile import HouseholdProfile
 from feature_assets.teams.growth.features.promotions import HouseholdPromotions
@@ -15,12 +16,14 @@ views = (
     HouseholdLifetime,
     HouseholdProfile,
     HouseholdCampaign,
+    HouseholdCoupons,
     HouseholdActivity,
 )
 
 __all__ = [
     "HouseholdActivity",
     "HouseholdCampaign",
+    "HouseholdCoupons",
     "HouseholdLifetime",
     "HouseholdProfile",
     "HouseholdPromotions",

@@ -29,4 +29,4 @@ class HouseholdActivity:
     baskets_24h = approx_n_unique(col("basket_id"), over="24h", description="Distinct baskets, last 24 hours")
     last_line = last(col("purchased_at"), over="24h", description="When the last line was bought, within 24 hours")
     spend_rush = ratio(spend_1h, spend_24h, description="Share of the last 24 hours' spend that is of the last hour")
-    days_since_last_line = days_since(last_line, description="Grows while nothing is bought")
+    days_since_last_line = days_since(last_line, description="Days since the last line was bought")

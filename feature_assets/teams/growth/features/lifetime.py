@@ -11,6 +11,7 @@ from feature_store import (
     decayed_sum,
     feature_view,
     first,
+    first_k,
     last,
     max_,
     mean,
@@ -51,5 +52,6 @@ class HouseholdLifetime:
     )
     stores = n_unique(col("store_id"), description="Different stores it ever shopped at")
     first_purchase = first(col("purchased_at"), description="Its first purchase")
+    first_departments = first_k(col("department"), 3, description="Departments of the first three lines it bought")
     latest_store = last(col("store_id"), description="The store of its latest purchase")
     days_as_customer = days_since(first_purchase, description="Days since its first purchase")

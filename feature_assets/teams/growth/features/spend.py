@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from feature_assets.entities import household
+from feature_assets.purchases import IS_FUEL, UNIT_PRICE
 from feature_assets.raw.sources import purchases
 from feature_store import Float32, bucketise, col, derive, feature_view, ratio, std, sum_
-
-IS_FUEL = col("product_type").fill_null("").lower().contains("gasoline")
-"""Fuel is sold in hundredths of a gallon: its quantities would drown all others."""
 
 
 @feature_view(
@@ -30,13 +28,15 @@ class HouseholdSpend:
     )
     spend_30d = sum_(col("sales_value"), over="30d", dtype=Float32, description="Sales value, last 30 days, USD")
     spend_90d = sum_(col("sales_value"), over="90d", dtype=Float32, description="Sales value, last 90 days, USD")
-    units_30d = sum_(col("quantity"), where=~IS_FUEL, over="30d", description="Units bought but for fuel, last 30 days")
+    units_30d = sum_(
+        col("quantity"), where=~IS_FUEL, over="30d", description="Units bought, excluding fuel, last 30 days"
+    )
     unit_price_std_90d = std(
-        col("sales_value") / col("quantity"),
+        UNIT_PRICE,
         where=~IS_FUEL,
         over="90d",
         default=0.0,
-        description="How much unit prices vary, last 90 days, USD; 0 for fewer than two lines",
+        description="Standard deviation of the price of a unit, excluding fuel, last 90 days, USD; 0 below two lines",
     )
     private_label_30d = sum_(
         col("sales_value"),

@@ -18,9 +18,15 @@ from feature_store import (
     last_k,
     n_unique,
     sum_,
+    top_k,
 )
 
-DEPARTMENTS = ("GROCERY", "PRODUCE", "MEAT", "DELI", "DRUG GM")
+DEPARTMENTS = ("GROCERY", "DRUG GM", "FUEL", "PRODUCE", "MEAT", "MEAT-PCKGD", "DELI")
+
+HOUR, DAY = col("purchased_at").hour(), col("purchased_at").weekday()
+EVENING = (HOUR >= 23) | (HOUR < 5)
+WEEKEND = ((DAY == 5) & (HOUR >= 5)) | (DAY == 6) | ((DAY == 0) & (HOUR < 5))
+"""Times are UTC; the clocks of the shops are five hours behind."""
 
 
 @feature_view(
@@ -42,15 +48,15 @@ class HouseholdVisits:
     baskets_90d = n_unique(col("basket_id"), over="90d", description="Baskets, last 90 days")
     weekend_baskets_90d = n_unique(
         col("basket_id"),
-        where=col("purchased_at").weekday() >= 5,
+        where=WEEKEND,
         over="90d",
-        description="Baskets on Saturdays and Sundays, last 90 days",
+        description="Baskets on Saturdays and Sundays by the shops' clocks (UTC-5), last 90 days",
     )
     evening_baskets_90d = n_unique(
         col("basket_id"),
-        where=col("purchased_at").hour() >= 18,
+        where=EVENING,
         over="90d",
-        description="Baskets from 18:00 UTC on, last 90 days",
+        description="Baskets from 18:00 to midnight by the shops' clocks (UTC-5), last 90 days",
     )
     last_purchase = last(col("purchased_at"), over="90d", description="When the household last bought anything")
     last_department = last(col("department"), over="90d", description="Department of the last line it bought")
@@ -68,9 +74,12 @@ class HouseholdVisits:
     median_line_90d = approx_median(
         col("sales_value"), over="90d", description="Median sales value of a line, last 90 days, to 1 percent, USD"
     )
+    largest_lines_90d = top_k(
+        col("sales_value"), 3, over="90d", description="Its three largest lines, last 90 days, the largest first, USD"
+    )
     last_department_vector = derive(
         embed(last_department.lower(), department_vectors),
         description="What that department is about: fresh, pantry, ready to eat, home and body",
     )
-    days_since_last_purchase = days_since(last_purchase, description="Grows while nothing is bought")
+    days_since_last_purchase = days_since(last_purchase, description="Days since the last purchase")
     weekday = day_of_week(description="Day of the week when the features are read, Monday being 0")

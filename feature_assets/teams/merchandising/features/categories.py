@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from feature_assets.entities import product_category
 from feature_assets.raw.sources import purchases
-from feature_store import col, derive, feature_view, std, sum_
+from feature_store import approx_percentile, col, derive, feature_view, skew, std, sum_
 
 
 @feature_view(
@@ -31,6 +31,14 @@ class CategoryDemand:
     )
     line_std_28d = std(
         col("sales_value"), over="28d", description="How much the value of a line varies, last 28 days, USD"
+    )
+    line_skew_28d = skew(
+        col("sales_value"),
+        over="28d",
+        description="Skewness of the value of a line, last 28 days: high where few lines are large",
+    )
+    dear_line_28d = approx_percentile(
+        col("sales_value"), 0.9, over="28d", description="90th percentile of the value of a line, to 1 percent, USD"
     )
     private_label_share = derive(
         private_label_sales_28d / sales_28d, description="Our own brands' share of the sales value"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from feature_assets.entities import store
 from feature_assets.raw.sources import purchases
-from feature_store import bucketise, col, derive, feature_view, first, n_unique, ratio, sum_
+from feature_store import bucketise, col, derive, feature_view, first, histogram, n_unique, ratio, sum_
 
 
 @feature_view(
@@ -26,6 +26,12 @@ class StoreTraffic:
     baskets_28d = n_unique(col("basket_id"), over="28d", description="Baskets, last 28 days")
     households_28d = n_unique(col("household_id"), over="28d", description="Different households, last 28 days")
     sales_28d = sum_(col("sales_value"), over="28d", description="Sales value, last 28 days, USD")
+    lines_by_weekday_28d = histogram(
+        col("purchased_at").weekday(),
+        range(7),
+        over="28d",
+        description="Lines scanned on Mondays, Tuesdays, ... Sundays, UTC, last 28 days",
+    )
     first_sale_28d = first(
         col("purchased_at"), over="28d", description="First sale of the last 28 days; late for a store that reopened"
     )
