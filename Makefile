@@ -28,7 +28,7 @@ export STOP
 unexport PYTHONPATH PYTHONHOME
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
-.PHONY: help setup demo dev test test-full mutants lint definitions format bench pins clean
+.PHONY: help setup demo dev stop test test-full mutants lint definitions format bench pins clean
 
 help: ## Show what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,13 +41,16 @@ demo: setup ## Land, backfill, load, train, serve and report; DAYS=5 for a short
 dev: setup ## Run UI, daemon, online store and feature server together
 	$(BIN)/python -m feature_assets.dev
 
+stop: setup ## Stop the embedded online store; its data stays
+	$(BIN)/python -c "$$STOP"
+
 test: lint definitions ## Lint, check the definitions, run the tests
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-full: lint definitions ## The same with the tests that take minutes, and more examples
 	HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -n $(WORKERS) -m "full or not full"
 
-mutants: setup ## Plant mistakes one by one; the specification must notice each
+mutants: setup ## Plant bugs one by one; the specification must catch each
 	$(BIN)/python -m tests.mutants
 
 lint: setup ## Check style, types and who imports whom
