@@ -201,8 +201,13 @@ class State:
             table = project.store.values(view)
             hashes[name] = dict(table.ledger.partitions().select("partition_start", "content_hash").iter_rows())
             stored = table.scan().collect().partition_by("partition_start", as_dict=True, include_key=False)
-            rows[name] = {start: set(frame.rows()) for (start,), frame in stored.items()}
+            rows[name] = {start: set(map(hashable, frame.iter_rows())) for (start,), frame in stored.items()}
         return cls(hashes, rows)
+
+
+def hashable(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row with its arrays as tuples."""
+    return tuple(tuple(value) if isinstance(value, list) else value for value in row)
 
 
 def differing(view: FeatureView, before: set[tuple[Any, ...]], after: set[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
