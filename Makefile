@@ -38,7 +38,7 @@ setup: $(READY) $(HOME_READY) ## Install the pinned packages into .venv (quick w
 demo: setup ## Land, backfill, load, train, serve and report; DAYS=5 for a short history
 	$(BIN)/python -m feature_assets.demo
 
-dev: setup ## Run UI, daemon, online store and feature server together
+dev: setup ## Run UI, daemon, online store, feature server and live purchases together
 	$(BIN)/python -m feature_assets.dev
 
 stop: setup ## Stop the embedded online store; its data stays

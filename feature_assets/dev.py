@@ -1,4 +1,4 @@
-"""``make dev``: the Dagster UI, its daemon, the online store and the feature server, together until Ctrl-C."""
+"""``make dev``: the Dagster UI, its daemon, the online store, the feature server and live purchases, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -57,7 +57,12 @@ def _run(settings: Settings) -> int:
     keep_clock()
     apply_plans(load_declarations(), settings.plans, allow_redefined=False)
     url = running_url(settings)
-    with _running({"Dagster": _dagster_command(settings), "feature server": server_command(settings, url)}) as running:
+    commands = {
+        "Dagster": _dagster_command(settings),
+        "feature server": server_command(settings, url),
+        "live purchases": [sys.executable, "-m", "feature_assets.live_stream", url],
+    }
+    with _running(commands) as running:
         print(f"Dagster UI      http://127.0.0.1:{settings.ui_port}")
         print(f"feature server  http://127.0.0.1:{settings.http_port}/v1/services")
         print(f"online store    {url}", flush=True)

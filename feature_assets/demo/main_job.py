@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from rich.console import Console
@@ -18,6 +19,7 @@ from feature_assets.demo.range_runs import RunPool, close_interrupted_runs
 from feature_assets.demo.serve import ask_over_http, feature_server, load_online, online_url, served_parity
 from feature_assets.demo.summary import Summary, print_scores, print_summary, print_vector
 from feature_assets.demo.totals import count_offline, count_online
+from feature_assets.live_stream import LivePurchases, live_views
 from feature_assets.raw.clock import clock, has_run_dry, keep_clock, now
 from feature_assets.training.churn_model import Metrics
 from feature_store.durations import DAY
@@ -53,7 +55,11 @@ def _run(settings: Settings, runs: RunPool) -> int:
     with stages.stage("plans", "service plans"):
         apply_plans(declared, settings.plans, allow_redefined=False)
     plans = read_plans(settings.plans)
-    with FeatureClient(settings.plans, url) as client:
+    with FeatureClient(settings.plans, url) as client, ExitStack() as stack:
+        with stages.stage("stream", "live purchases"):
+            live = [stack.enter_context(LivePurchases(url, view, store)) for view in live_views(backfill.views)]
+            events = sum(purchases.play() for purchases in live)
+        console.print(f"{events:,} live purchases played that batch tiles do not own yet")
         end = complete_until(DAY, started)
         churn = ChurnDemo(store, plans["churn/v1"], end - timedelta(days=days - 1), end)
         metrics = _train_and_score(runs, stages, churn, client, days)
@@ -62,7 +68,10 @@ def _run(settings: Settings, runs: RunPool) -> int:
         console.print(f"POST /v1/services/churn/v1/features: {len(answer['features'])} features of {EXAMPLE}")
         rng = np.random.default_rng(0)
         with stages.stage("parity", "served = training rows?"):
-            parity = {name: served_parity(store, client, plan, rng) for name, plan in plans.items()}
+            served_at = datetime.now(UTC)
+            for purchases in live:
+                purchases.play()  # up to then, for the stream's copy does not answer for a later T
+            parity = {name: served_parity(store, client, plan, rng, served_at) for name, plan in plans.items()}
         print_vector(console, client.get_features("churn/v1", EXAMPLE))
     partitions, rows = count_offline(store, backfill.views)
     summary = Summary(parity, metrics, rows, count_online(url, backfill.views), partitions, stages.seconds)

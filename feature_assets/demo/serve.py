@@ -73,8 +73,8 @@ def feature_server(settings: Settings, url: str) -> Iterator[str]:
 
 
 def random_keys(store: OfflineStore, plan: ServicePlan, rng: np.random.Generator) -> dict[str, list[int | str]]:
-    """Return the keys of random entities: those in the newest partition of the view with most keys, and unseen ones."""
-    widest = max(plan.views, key=lambda view: len(view.keys))
+    """Return the keys of random entities: those in the newest snapshot of the view with most keys, and unseen ones."""
+    widest = max((view for view in plan.views if view.stream is None), key=lambda view: len(view.keys))
     opened = store.stored_values(widest.view).open()
     names = {key.name: key.column for key in widest.keys}
     known = opened.scan(opened.between(None, None).tail(1)).select(list(names)).rename(names).collect()
@@ -86,10 +86,14 @@ def random_keys(store: OfflineStore, plan: ServicePlan, rng: np.random.Generator
 
 
 def served_parity(
-    store: OfflineStore, client: FeatureClient, plan: ServicePlan, rng: np.random.Generator
+    store: OfflineStore,
+    client: FeatureClient,
+    plan: ServicePlan,
+    rng: np.random.Generator,
+    time: datetime | None = None,
 ) -> ParityReport:
-    """Serve random entities of a service and compare them with training rows at the response's T."""
-    served = client.get_features(plan.full_name, random_keys(store, plan, rng))
+    """Serve random entities of a service at a time, or now, and compare them with training rows at the response's T."""
+    served = client.get_features(plan.full_name, random_keys(store, plan, rng), time=time)
     return check_parity(store, plan, served)
 
 

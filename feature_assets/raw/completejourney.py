@@ -39,9 +39,13 @@ class RawData:
         return cls(clock().shift, Settings.from_environment().data_folder)
 
     def transactions(self) -> pl.LazyFrame:
-        """Lines of receipts with their product; its columns are null where the product is not in the hierarchy."""
+        """Lines of receipts with their product; its columns are null where the product is not in the hierarchy.
+
+        A receipt has one line of a product, so both together identify the line.
+        """
         moment = self._instant("transaction_timestamp").alias("purchased_at")
-        rows = self._scan("transactions").with_columns(moment).drop("transaction_timestamp", "week")
+        line = pl.format("{}-{}", "basket_id", "product_id").alias("line_id")
+        rows = self._scan("transactions").with_columns(moment, line).drop("transaction_timestamp", "week")
         return rows.join(self._scan("products"), on="product_id", how="left")
 
     def demographics(self) -> pl.LazyFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -38,11 +39,18 @@ purchases = EventSource(
     "purchases",
     asset="raw/transactions",
     event_time="purchased_at",
-    columns=_PURCHASE,
+    columns={**_PURCHASE, "line_id": String},
     start=clock().history_start,
     description="Lines of receipts, with the product's place in the hierarchy (null for products that it lacks)",
     allowed_lateness="2d",
     stream=KafkaTopic("purchases"),
+)
+
+live_purchases = replace(
+    purchases,
+    name="live_purchases",
+    description="The same lines, live: a stream may deliver one twice, so their ids tell them apart",
+    event_id="line_id",
 )
 
 recent_purchases = EventSource(

@@ -9,7 +9,7 @@ from tests.demo.process import Demo, Printed
 FIELDS = {"parity_compared", "parity_different", "auc", "rows_offline", "rows_online", "partitions", "seconds"}
 """Of the last line, which is an interface."""
 
-STAGES = {"land", "tiles", "values", "online", "plans", "serve", "parity"}
+STAGES = {"land", "tiles", "values", "online", "plans", "stream", "serve", "parity"}
 MODEL_STAGES = {"training_set", "train", "score"}
 
 

@@ -38,6 +38,7 @@ UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED
 ENTITIES = {
     "churn/v1": {"household_id": [900, 901, 950, 1000, 10**12, None]},
     "department_affinity/v1": {"household_id": [900, 901, 1000, 900], "department": ["GROCERY", "MEAT", "DELI", None]},
+    "live_offer/v1": {"household_id": [900, 901, 950, 1000, 10**12, None]},
     "store_demand/v1": {"store_id": [286, 288, 292, 299, 300, 304, 306, 309, 313, 318, 319, 10**12]},
 }
 
@@ -91,9 +92,10 @@ def assert_same(actual: EndState, expected: EndState) -> None:
 
 
 def table_names(demo: Demo) -> list[str]:
-    """Every table below the offline root that has a ledger."""
+    """Every table of partitions below the offline root; what was played live is not in partitions."""
     root = Path(demo.offline_root)
-    return sorted(str(path.relative_to(root))[: -len(".ledger")] for path in root.rglob("*.ledger"))
+    names = (str(path.relative_to(root)).removesuffix(".ledger") for path in root.rglob("*.ledger"))
+    return sorted(name for name in names if not name.endswith("/stream"))
 
 
 def content_hashes(demo: Demo) -> dict[str, list[tuple[datetime, int, str]]]:

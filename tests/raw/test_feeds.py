@@ -52,8 +52,9 @@ def test_hours_of_a_day_hold_the_rows_of_the_day(tmp_path: Path) -> None:
     ledger = store.source("raw/transactions_hourly").ledger.partitions()
     assert ledger["rows"].sum() == hourly
     assert len(ledger) == 24
-    same = [rows_of(store, asset).drop("partition_start") for asset in ("raw/transactions", "raw/transactions_hourly")]
-    assert same[0].equals(same[1])
+    daily, hourly = (rows_of(store, asset) for asset in ("raw/transactions", "raw/transactions_hourly"))
+    assert daily.drop("partition_start", "line_id").equals(hourly.drop("partition_start"))
+    assert daily["line_id"].is_unique().all()
 
 
 def test_rows_without_a_time_are_left_out_and_counted(store: OfflineStore) -> None:

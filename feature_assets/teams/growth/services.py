@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from feature_assets.teams.growth.features import (
+    HouseholdActivity,
+    HouseholdCoupons,
     HouseholdLifetime,
     HouseholdProfile,
     HouseholdPromotions,
@@ -37,4 +39,18 @@ churn = FeatureService(
     ],
 )
 
-services = (churn,)
+live_offer = FeatureService(
+    "live_offer",
+    version=1,
+    owner="growth",
+    description="Which offer should this household see right now?",
+    features=[
+        HouseholdActivity.all(),
+        HouseholdSpend["spend_30d", "private_label_share", "spend_level"],
+        HouseholdVisits["last_department", "days_since_last_purchase"],
+        HouseholdPromotions["loyalty_price_share_30d", "deal_seeker"],
+        HouseholdCoupons["redemptions_90d", "days_since_last_redemption"],
+    ],
+)
+
+services = (churn, live_offer)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from feature_assets.entities import household
-from feature_assets.raw.sources import purchases
+from feature_assets.raw.sources import live_purchases
 from feature_store import approx_n_unique, col, count, days_since, last, ratio, stream_view, sum_
 
 
 @stream_view(
     entity=household,
-    source=purchases,
+    source=live_purchases,
     namespace="retail",
     version=1,
     owner="growth",
