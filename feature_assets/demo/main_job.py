@@ -115,6 +115,6 @@ def _introduce(console: Console, backfill: Backfill) -> None:
         f"the data ends {clock().data_end:%Y-%m-%d %H:%M}"
     )
     if interrupted:
-        console.print(f"Going on after {interrupted} interrupted runs.")
+        console.print(f"Going on after {interrupted} interrupted run{'s' if interrupted > 1 else ''}.")
     if has_run_dry():
         console.print("[yellow]The data has run dry: newer partitions are empty. `make clean` starts afresh.[/yellow]")

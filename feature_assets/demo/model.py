@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -11,7 +11,7 @@ from feature_assets.demo.due import Span, range_run
 from feature_assets.demo.progress import Stage
 from feature_assets.demo.range_runs import RunPool
 from feature_assets.training.churn_model import Metrics, Model, score, train
-from feature_assets.training.churn_spine import ACTIVE_SPAN, LABEL_SPAN, spine_times
+from feature_assets.training.churn_spine import ACTIVE_SPAN, LABEL_SPAN, SCORING_TIME, spine_times
 from feature_store.durations import DAY
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.training_sets import load_training_set, stale_days
@@ -20,6 +20,9 @@ from serving.client import FeatureClient
 
 SHORTEST_HISTORY = 2 * LABEL_SPAN + timedelta(days=3)
 """Days of values below which no label window closes before a test period that has closed label windows itself."""
+
+RECENCY = "household_visits__days_since_last_purchase"
+"""What the model is compared with: how long a household has stayed away says much by itself."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,18 @@ class ChurnDemo:
         """Train on the partitions of the training set and test on its last days."""
         first, last = self.times[0], self.times[-1]
         rows = load_training_set(self.store, self.plan.full_name, first - timedelta(days=1), last)
-        return train(rows.sort("time", "household_id").collect(), [output.name for output in self.plan.outputs])
+        features = [output.name for output in self.plan.outputs]
+        return train(rows.sort("time", "household_id").collect(), features, baseline=RECENCY)
 
     def score_served(self, model: Model, client: FeatureClient) -> pl.DataFrame:
-        """Score every household that bought lately from its served vector; the likeliest to leave first."""
+        """Score every household that bought lately from its served vector; the likeliest to leave first.
+
+        T is the hour of the spine, if it is past today, so that days since an event are what the model was trained on.
+        """
         bought = self.store.source("raw/transactions").scan(self.known_until - ACTIVE_SPAN, self.known_until)
         households = bought.select(pl.col("household_id").unique().sort()).collect()["household_id"].to_list()
-        served = client.get_features(self.plan.full_name, {"household_id": households})
+        time = min(self.known_until + SCORING_TIME, datetime.now(UTC))
+        served = client.get_features(self.plan.full_name, {"household_id": households}, time=time)
         scores = pl.DataFrame({"household_id": households, "no_purchase_next_14d": score(model, served.to_polars())})
         return scores.sort("no_purchase_next_14d", descending=True)
 

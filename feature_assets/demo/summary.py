@@ -91,7 +91,8 @@ def print_summary(console: Console, summary: Summary) -> None:
     if summary.metrics is not None:
         metrics = summary.metrics
         console.print(
-            f"churn model: AUC {metrics.auc:.3f} on {metrics.test_rows:,} rows from {metrics.test_start:%Y-%m-%d} on, "
+            f"churn model: AUC {metrics.auc:.3f} (days since the last purchase alone: {metrics.baseline_auc:.3f}) "
+            f"on {metrics.test_rows:,} rows from {metrics.test_start:%Y-%m-%d} on, "
             f"trained on {metrics.train_rows:,} rows whose label was known by then"
         )
     for service, report in summary.parity.items():

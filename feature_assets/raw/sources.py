@@ -91,7 +91,7 @@ demographics = TableSource(
         "kids_count": String,
     },
     start=clock().history_start,
-    description="What a third of the households told of themselves",
+    description="What a third of the households told of themselves; since when is unknown, so it counts from the start",
 )
 
 products = TableSource(

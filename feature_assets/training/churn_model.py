@@ -39,12 +39,14 @@ class Metrics:
 
     Attributes:
         auc: area under the ROC curve on the test period; 0.5 is chance.
+        baseline_auc: that of one feature by itself, without a model; None: none was given.
         test_start: start of the test period.
         train_rows, test_rows: how many rows were used.
         churn_rate: share of the test rows that bought nothing in 14 days.
     """
 
     auc: float
+    baseline_auc: float | None
     test_start: datetime
     train_rows: int
     test_rows: int
@@ -86,13 +88,20 @@ def split(frame: pl.DataFrame, test_start: datetime | None = None) -> Split:
     return Split(test_start, train_rows, test_rows)
 
 
-def train(frame: pl.DataFrame, features: Sequence[str], test_start: datetime | None = None) -> tuple[Model, Metrics]:
+def train(
+    frame: pl.DataFrame,
+    features: Sequence[str],
+    test_start: datetime | None = None,
+    *,
+    baseline: str | None = None,
+) -> tuple[Model, Metrics]:
     """Train on the past and test on what came after.
 
     Args:
         frame: a training set: ``time``, ``no_purchase_next_14d`` and the features.
         features: columns the model reads: the outputs of its feature service.
         test_start: see ``split``.
+        baseline: a feature that grows with the risk, null standing for 0, which by itself is what a model must beat.
     """
     parts = split(frame, test_start)
     matrix = FeatureMatrix.fit(parts.train, features)
@@ -103,8 +112,10 @@ def train(frame: pl.DataFrame, features: Sequence[str], test_start: datetime | N
     model = Model(matrix, classifier)
     labels = parts.test[LABEL]
     auc = float(roc_auc_score(labels.to_numpy(), score(model, parts.test)))
+    alone = None if baseline is None else parts.test[baseline].fill_null(0)
+    of_one = None if alone is None else float(roc_auc_score(labels.to_numpy(), alone.to_numpy()))
     rate = float(labels.to_numpy().mean())
-    return model, Metrics(auc, parts.test_start, parts.train.height, parts.test.height, rate)
+    return model, Metrics(auc, of_one, parts.test_start, parts.train.height, parts.test.height, rate)
 
 
 def score(model: Model, features: pl.DataFrame | FeatureVectors) -> Matrix:

@@ -74,6 +74,14 @@ def test_the_model_beats_chance_on_real_households(training_frame):
     assert 0.05 < metrics.churn_rate < 0.5
 
 
+def test_the_model_beats_one_feature_by_itself(training_frame):
+    frame = training_frame.with_columns(pl.col("days_since").fill_null(60.0), label=pl.col(LABEL).cast(pl.Int64))
+    _model, metrics = train(frame, FEATURES, baseline="days_since")
+    assert metrics.baseline_auc is not None
+    assert 0.6 < metrics.baseline_auc < metrics.auc
+    assert train(frame, FEATURES, baseline="label")[1].baseline_auc == 1.0
+
+
 def test_shuffled_labels_give_chance(training_frame):
     """Were features to leak the label's rows, or rows to leak between the parts, the result would not be near 0.5."""
     order = np.random.default_rng(0).permutation(training_frame.height)
