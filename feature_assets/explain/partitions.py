@@ -66,7 +66,7 @@ def choose(store: OfflineStore, view: FeatureView, time: datetime) -> Chosen:
     row = partitions.row(index, named=True)
     notes = _notes(view, partitions, row, time)
     if is_stale(store, view, Instant(time, row["as_of"], row["available_at"], row)):
-        notes.append("what it was computed from was written anew since: materialize it again")
+        notes.append("what it was computed from has been rewritten since: materialize it again")
     facts = PartitionFacts(
         status=Status(choice.status[0]).name,
         as_of=row["as_of"],

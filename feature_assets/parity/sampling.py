@@ -61,7 +61,7 @@ def choose_instants(
 ) -> tuple[list[Instant], list[str]]:
     """Return the newest usable instant and others at random (none: there are none), and notes on what was left out.
 
-    Left out are instants whose inputs were written anew since they were computed: their values are due to be computed
+    Left out are instants whose inputs have been rewritten since they were computed: their values are due to be computed
     again, and the raw rows of today say nothing about them.
     """
     table = store.tiles(view) if view.is_stream else store.values(view)

@@ -126,7 +126,7 @@ class PatchedTable(OpenTable):
 
     @property
     def differs(self) -> bool:
-        """Whether any partition was written anew since."""
+        """Whether any partition has been rewritten since."""
         same = ["partition_start", "content_hash", "fingerprints"]
         return not self.partitions.select(same).equals(current_state(self.entries).select(same))
 

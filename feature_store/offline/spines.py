@@ -65,7 +65,7 @@ def check_spine(plan: ServicePlan, frame: pl.DataFrame, time_column: str, added:
         _require(frame, column, f"a key of {plan.full_name}")
         if frame.schema[column] != expected:
             raise InputError(
-                f"spine column {column!r} is of type {frame.schema[column]}, but this key is {dtype}: "
+                f"spine column {column!r} has type {frame.schema[column]}, but this key has type {dtype}: "
                 f'use pl.col("{column}").cast(pl.{expected})'
             )
     _require(frame, time_column, "the time of each row")
@@ -81,10 +81,11 @@ def _require(frame: pl.DataFrame, column: str, role: str) -> None:
 
 def _instants(time: pl.Series) -> pl.Series:
     if not isinstance(time.dtype, pl.Datetime):
-        raise InputError(f"spine column {time.name!r} is a {time.dtype}: make it pl.Datetime('us', 'UTC')")
+        raise InputError(f"spine column {time.name!r} has type {time.dtype}: make it pl.Datetime('us', 'UTC')")
     if time.dtype.time_zone is None:
         fix = f'pl.col("{time.name}").dt.replace_time_zone("UTC")'
         raise InputError(f"spine column {time.name!r} has no time zone: state it, e.g. {fix}")
     if time.has_nulls():
-        raise InputError(f"{time.null_count()} spine rows have no {time.name!r}: drop them, or fill in their time")
+        rows = "1 spine row has" if time.null_count() == 1 else f"{time.null_count()} spine rows have"
+        raise InputError(f"{rows} no {time.name!r}: drop them, or fill in their time")
     return time.cast(INSTANT)

@@ -52,7 +52,7 @@ class SourceTable(PartitionedTable):
             raise InputError(f"{self.uri}: 'partition_start' is a column of the store's own: rename yours")
         time = frame.schema[time_column]
         if not isinstance(time, pl.Datetime) or time.time_zone is None:
-            raise InputError(f"{self.uri}: {time_column} is a {time}: give it a zone, pl.Datetime('us', 'UTC')")
+            raise InputError(f"{self.uri}: {time_column} has type {time}: give it a zone, pl.Datetime('us', 'UTC')")
         microseconds = pl.col(time_column).cast(INSTANT).cast(pl.Int64)
         timed = frame.filter(pl.col(time_column).is_not_null())
         partition = (microseconds // cadence * cadence).cast(INSTANT).alias("partition_start")
@@ -175,7 +175,7 @@ class ValueTable(PartitionedTable):
             if frame.schema[name] != expected:
                 fix = f"cast it to {expected!r}"
                 raise InputError(
-                    f"{view.full_name}: {name!r} is a {frame.schema[name]}, but declared as {dtype}: {fix}"
+                    f"{view.full_name}: {name!r} has type {frame.schema[name]}, but is declared as {dtype}: {fix}"
                 )
 
 

@@ -131,7 +131,7 @@ class StreamWriter:
     def append(self, rows: pl.DataFrame, *, until: datetime | None = None) -> AppendReport:
         """Make events count.
 
-        They may come in any order and any portions, best of seconds or minutes. Where the source declares an
+        They may come in any order and in batches of any size, best of seconds or minutes. Where the source declares an
         ``event_id``, an event may be appended again; elsewhere it would count again. Should this raise, some entities
         may have all their events and others none: append the same rows again, which without ids makes sense only for
         fewer than ``stream_rows.ENTITIES_PER_TRANSACTION`` entities at once, as these are written together or not at

@@ -226,7 +226,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
         "live",
     ),
     Mutant(
-        "an event that is told twice counts twice",
+        "an event reported twice counts twice",
         f"{POLARS}/tiles.py",
         'if "__id" not in events.columns:',
         'if "__id" in events.columns:',

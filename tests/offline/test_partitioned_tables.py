@@ -133,7 +133,7 @@ def test_only_landed_partitions_are_read(store: OfflineStore) -> None:
         (spend_values([(day(0), None, 1)]), "null key"),
         (spend_values([(day(0), 1, 1)]).drop("share"), r"\['share'\] are missing"),
         (spend_values([(day(0), 1, 1)]).with_columns(last_time=datetime(2024, 1, 1)), "declared as Timestamp: cast it"),
-        (spend_values([(day(0), 1, 1)]).with_columns(share=None), "'share' is a Null, but declared as Float64"),
+        (spend_values([(day(0), 1, 1)]).with_columns(share=None), "'share' has type Null, but is declared as Float64"),
     ],
 )
 def test_values_that_nobody_could_read_are_refused(store: OfflineStore, frame: pl.DataFrame, message: str) -> None:

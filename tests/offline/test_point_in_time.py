@@ -229,13 +229,13 @@ def test_a_feature_renamed_and_changed_at_once_is_an_error(store: OfflineStore) 
 @pytest.mark.parametrize(
     ("spine", "message"),
     [
-        (spine_of((1, None)), "1 spine rows have no 'time'"),
+        (spine_of((1, None)), "1 spine row has no 'time'"),
         (
             spine_of((1, day(5))).with_columns(pl.col("time").dt.replace_time_zone(None)),
             r"no time zone: state it, e\.g\.",
         ),
-        (spine_of((1, day(5))).with_columns(pl.col("time").dt.date()), "'time' is a Date: make it"),
-        (spine_of((1, day(5))).cast({"shopper_id": pl.Int32}), r"is of type Int32, but this key is Int64: use pl\.col"),
+        (spine_of((1, day(5))).with_columns(pl.col("time").dt.date()), "'time' has type Date: make it"),
+        (spine_of((1, day(5))).cast({"shopper_id": pl.Int32}), r"type Int32, but this key has type Int64: use pl\.col"),
         (spine_of((1, day(5))).cast({"shopper_id": pl.String}), r"\.cast\(pl\.Int64\)"),
         (spine_of((1, day(5))).drop("shopper_id"), "a key of spend_model/v1: add it; its columns are time"),
         (pl.DataFrame(), "no column 'shopper_id', a key of spend_model/v1: add it; it has no columns"),

@@ -79,7 +79,7 @@ def _head() -> Iterator[str]:
     yield ""
     yield "Every rule stands here with the code that says it. Names that code uses and does not define are"
     yield "those of other rules, or stand in [feature_store/oracle](../feature_store/oracle). The table at the end"
-    yield "tells by which test each rule is held on each path by which values come about."
+    yield "shows which test enforces each rule on each path by which values come about."
     yield ""
 
 

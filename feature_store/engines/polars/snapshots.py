@@ -51,7 +51,7 @@ def snapshot(view: FeatureView, tiles: SortedTiles, as_of: datetime, state: pl.D
 def merge_state(view: FeatureView, state: pl.DataFrame | None, tiles: pl.DataFrame) -> pl.DataFrame:
     """Return the all-history state with tiles added: keys and state columns, sorted by the keys.
 
-    Tiles can be added in any order and in any portions, each once.
+    Tiles can be added in any order and in batches of any size, each once.
 
     Raises:
         InputError: a sum of integers does not fit Int64, or no aggregation of the view covers all history.

@@ -92,7 +92,7 @@ class HouseholdSpend:
     last_purchase = last(col("purchased_at"), over="7d", description="When the household last bought anything")
     spend_trend = ratio(spend_3d, spend_7d, description="Share of the weekly spend that is recent")
     is_big = derive(spend_trend > 0.5, description="Whether most of the spend is recent")
-    days_since_last_purchase = days_since(last_purchase, description="Grows while nothing is bought")
+    days_since_last_purchase = days_since(last_purchase, description="Days since the last purchase")
 
 
 @feature_view(
@@ -149,7 +149,7 @@ class HouseholdActivity:
     lines_15m = count(over="15m", description="Rows of receipts, last 15 minutes")
     spend_24h = sum_(col("sales_value"), over="24h", description="Sales value, last 24 hours, USD")
     last_seen = last(col("purchased_at"), over="14d", description="When the household last bought anything")
-    days_unseen = days_since(last_seen, description="Grows while nothing is bought")
+    days_unseen = days_since(last_seen, description="Days since the last purchase")
 
 
 churn = FeatureService(
