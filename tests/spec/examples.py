@@ -9,28 +9,34 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 
 from feature_store import (
+    EmbeddingTable,
     FeatureView,
     Float32,
+    Int64,
     String,
     approx_median,
     approx_n_unique,
     approx_percentile,
+    bucketise,
     col,
     count,
     count_ratio,
+    day_of_week,
     days_since,
     decayed_sum,
     derive,
+    embed,
     feature_view,
     first,
     first_k,
     histogram,
+    hour_of_day,
     last,
     last_k,
     max_,
@@ -38,6 +44,7 @@ from feature_store import (
     min_,
     n_unique,
     one_hot,
+    ordinal,
     ratio,
     skew,
     std,
@@ -45,10 +52,12 @@ from feature_store import (
     sum_,
     top_k,
     variance,
+    when,
 )
 from feature_store import field as table_field
 from feature_store.drafts import FeatureDraft
 from tests.spec.declarations import COLUMNS, EVENTS, OPTIONS, TABLE_COLUMNS, TABLE_ROWS, at
+from tests.spec.paths_of_rules import SNAPSHOT_PATHS
 from tests.spec.worlds import MICROSECOND, Row
 
 AS_OF: Final = at(9)
@@ -71,6 +80,7 @@ class Example:
         rows: of the source; of the subject, if a row says nothing else.
         drafts: gives the features that are asked for, in a class body of its own each time.
         answer: by feature, at ``AS_OF``.
+        read: answers of on-read features just after ``AS_OF``, which snapshots do not hold.
         at: answers at other T, of examples of streams.
         streams: whether a stream view can declare the features.
         is_empty: whether the subject is EMPTY.
@@ -80,6 +90,7 @@ class Example:
     rows: Sequence[Row]
     drafts: Drafts
     answer: Mapping[str, Any] = field(default_factory=dict)
+    read: Mapping[str, Any] = field(default_factory=dict)
     at: Mapping[datetime, Mapping[str, Any]] = field(default_factory=dict)
     streams: bool = True
     is_empty: bool = False
@@ -121,8 +132,54 @@ def _of_nobody() -> Mapping[str, FeatureDraft]:
 
 
 def _read_later() -> Mapping[str, FeatureDraft]:
-    last_time = last(col("time"), **WEEK)
-    return {"last_time": last_time, "days": days_since(last_time, description="d")}
+    last_time, nothing = last(col("time"), **WEEK), last(col("moment"), **WEEK)
+    return {
+        "last_time": last_time,
+        "last_moment": nothing,
+        "days": days_since(last_time, description="d"),
+        "days_of_nothing": days_since(nothing, description="d"),
+        "hour_of_last": hour_of_day(last_time, description="d"),
+        "hour_of_reading": hour_of_day(description="d"),
+        "weekday_of_reading": day_of_week(description="d"),
+    }
+
+
+def _encoded() -> Mapping[str, FeatureDraft]:
+    word, number = last(col("text"), **WEEK), last(col("number"), **WEEK)
+    table = EmbeddingTable("spec", {1: [1.0, 2.0], 2: [3.0, 4.0]})
+    return {
+        "word": word,
+        "number_of_word": number,
+        "known_word": derive(one_hot(word, ["a", "z"]), description="d"),
+        "unknown_word": derive(one_hot(word, ["a", "b"]), description="d"),
+        "place": derive(ordinal(word, ["a", "z"]), description="d"),
+        "no_place": derive(ordinal(word, ["a", "b"]), description="d"),
+        "bucket": derive(bucketise(number, [1.0, 2.0, 3.0]), description="d"),
+        "known_key": derive(embed(number, table), description="d"),
+        "unknown_key": derive(embed(number + 1, table), description="d"),
+    }
+
+
+def _logical() -> Mapping[str, FeatureDraft]:
+    null, true = col("number") > 0, col("flag")
+    return {
+        "null_or_true": count(where=null | true, **WEEK),
+        "null_or_false": count(where=(null | ~true).is_null(), **WEEK),
+        "null_and_true": count(where=(null & true).is_null(), **WEEK),
+        "null_and_false": count(where=~(null & ~true), **WEEK),
+        "not_null": count(where=(~null).is_null(), **WEEK),
+    }
+
+
+def _of_rows() -> Mapping[str, FeatureDraft]:
+    return {
+        "product_of_rows": sum_(col("value") * col("number"), **WEEK),
+        "ratio_of_rows": sum_(col("value") / col("number"), **WEEK),
+        "too_large": count(col("number") * 2**62, **WEEK),
+        "parsed": sum_(col("text").cast(Int64), **WEEK),
+        "otherwise": sum_(when(col("number") > 0).then(col("value")).otherwise(100.0), **WEEK),
+        "filled": sum_(col("number").fill_null(10), **WEEK),
+    }
 
 
 EVENT_EXAMPLES: Final = [
@@ -197,6 +254,54 @@ EVENT_EXAMPLES: Final = [
         {"told_apart": 7},
     ),
     Example(
+        "input.null_time",
+        [row(at(8), number=1), row(at(8), number=2) | {"time": None}],
+        lambda: {"timed": sum_(col("number"), **WEEK), "timed_rows": count(**WEEK)},
+        {"timed": 1, "timed_rows": 1},
+    ),
+    Example(
+        "input.expression",
+        [row(at(8), value=2.0, number=3, text="4"), row(at(8), value=5.0, number=0, text="no"), row(at(8), value=7.0)],
+        _of_rows,
+        {
+            "product_of_rows": 6.0,
+            "ratio_of_rows": 2.0 / 3,
+            "too_large": 1,
+            "parsed": 4,
+            "otherwise": 202.0,
+            "filled": 13,
+        },
+    ),
+    Example(
+        "expression.logic",
+        [row(at(8), number=None, flag=True)],
+        _logical,
+        {"null_or_true": 1, "null_or_false": 1, "null_and_true": 1, "null_and_false": 1, "not_null": 1},
+    ),
+    Example(
+        "expression.encoding",
+        [row(at(8), text="z", number=2)],
+        _encoded,
+        {
+            "known_word": [0.0, 1.0],
+            "unknown_word": [0.0, 0.0],
+            "place": 1,
+            "no_place": None,
+            "bucket": 2,
+            "known_key": [3.0, 4.0],
+            "unknown_key": None,
+        },
+    ),
+    Example(
+        "expression.calendar",
+        [row(datetime(2024, 4, 1, tzinfo=UTC)), row(datetime(2024, 3, 31, 23, 59, 59, 999999, tzinfo=UTC))],
+        lambda: {
+            "mondays": count(where=col("time").weekday() == 0, **WEEK),
+            "sunday_evenings": count(where=(col("time").weekday() == 6) & (col("time").hour() == 23), **WEEK),
+        },
+        {"mondays": 1, "sunday_evenings": 1},
+    ),
+    Example(
         "keys.typed",
         [row(at(8), left="1", right="12"), row(at(8), left="11", right="2"), row(at(8))],
         lambda: {"own_rows": count(**WEEK)},
@@ -228,13 +333,14 @@ EVENT_EXAMPLES: Final = [
     ),
     Example(
         "value.default",
-        [row(at(8), text="a")],
+        [row(at(8), text="a", narrow=2.0)],
         lambda: {
             "default_sum": sum_(col("number"), default=-1, **WEEK),
             "default_mean": mean(col("value"), default=0.1, dtype=Float32, **WEEK),
             "no_default": last(col("text"), default="none", **WEEK),
+            "null_result": std(col("narrow"), default=-1.0, **WEEK),
         },
-        {"default_sum": -1, "default_mean": 0.10000000149011612, "no_default": "a"},
+        {"default_sum": -1, "default_mean": 0.10000000149011612, "no_default": "a", "null_result": None},
     ),
     Example(
         "value.ties",
@@ -354,7 +460,17 @@ EVENT_EXAMPLES: Final = [
         "read.on_read",
         [row(AS_OF - timedelta(hours=36), text="a")],
         _read_later,
-        {"last_time": AS_OF - timedelta(hours=36)},
+        read={
+            "days": 1.5 + MICROSECOND / timedelta(days=1),
+            "days_of_nothing": None,
+            "hour_of_last": 12,
+            "hour_of_reading": AS_OF.hour,
+            "weekday_of_reading": 5,
+        },
+        at={
+            AS_OF: {"days": 1.5, "hour_of_reading": AS_OF.hour},
+            AS_OF + timedelta(hours=12): {"days": 2.0, "hour_of_last": 12, "hour_of_reading": 12},
+        },
     ),
 ]
 
@@ -366,6 +482,18 @@ STREAM_EXAMPLES: Final = [
         at={
             at(8, hours=5) + timedelta(minutes=4, seconds=59): {"by_five_minutes": 6},
             at(8, hours=5) + timedelta(minutes=5): {"by_five_minutes": 4},
+        },
+    ),
+    Example(
+        "window.hop",
+        [row(at(7, hours=17), number=1), row(at(8, hours=5) + timedelta(minutes=49), number=4)],
+        lambda: {
+            "by_hours": sum_(col("number"), over="12h", description="d"),
+            "by_minutes": sum_(col("number"), over="10m", description="d"),
+        },
+        at={
+            at(8, hours=6) - timedelta(seconds=1): {"by_hours": 5, "by_minutes": 4},
+            at(8, hours=6): {"by_hours": 4, "by_minutes": 0},
         },
     ),
     Example(
@@ -413,7 +541,6 @@ TABLE_EXAMPLES: Final = [
     TableExample("window.as_of", [table_row(time=AS_OF - MICROSECOND, number=2), table_row(time=AS_OF)], 2),
     TableExample("table.latest", [table_row(number=2), table_row(time=at(7), number=3)], 2),
     TableExample("value.ties", [table_row(sequence=2, number=3), table_row(sequence=1, number=9)], 3),
-    TableExample("input.duplicates", [table_row(number=4), table_row(number=4)], 4),
     TableExample("input.null_key", [table_row(number=2), table_row(left=None, time=at(8, hours=1))], 2),
     TableExample("keys.typed", [table_row(left="1", right="12", number=5), table_row(number=2)], 2),
     TableExample("table.deleted", [table_row(), table_row(time=at(8, hours=1), is_deleted=True)], None),
@@ -428,6 +555,12 @@ TABLE_EXAMPLES: Final = [
     TableExample("input.not_finite", [table_row(value=math.nan)], 1, {"value": None, "half": 0.5}),
     TableExample("value.rounding", [table_row(value=0.2)], 1, {"half": 0.10000000149011612}),
     TableExample("value.derived", [table_row(number=None, value=math.inf)], 7, {"total": 7.5}),
+    TableExample("input.null_time", [table_row(), table_row(time=None, number=9)], 1),
+    TableExample("input.expression", [table_row(value=2.0)], 1, {"half": 1.0}),
+    TableExample("expression.logic", [table_row(is_deleted=None, value=2.0)], 1, {"either": True, "both": None}),
+    TableExample("expression.encoding", [table_row(text="c")], 1, {"place": None, "vector": [0.0, 0.0]}),
+    TableExample("expression.encoding", [table_row(text="b")], 1, {"place": 1, "vector": [0.0, 1.0]}),
+    TableExample("expression.calendar", [table_row(valid_to=datetime(2024, 4, 8, tzinfo=UTC))], 1, {"weekday": 0}),
     TableExample("status.empty", [table_row(time=AS_OF)], None),
 ]
 
@@ -440,6 +573,11 @@ class Rows:
     value = table_field(description="d")
     half = table_field(col("value") / 2, dtype=Float32, default=0.5, description="d")
     total = derive(col("number") + col("half"), description="d")
+    either = table_field(col("is_deleted") | (col("value") > 0), description="d")
+    both = table_field(col("is_deleted") & (col("value") > 0), description="d")
+    place = table_field(ordinal(col("text"), ["a", "b"]), description="d")
+    vector = table_field(one_hot(col("text"), ["a", "b"]), description="d")
+    weekday = table_field(col("valid_to").weekday(), description="d")
 
 
 def view_of(examples: Sequence[Example], *, is_stream: bool) -> FeatureView:
@@ -453,6 +591,35 @@ def view_of(examples: Sequence[Example], *, is_stream: bool) -> FeatureView:
         options = {"cadence": "1d", "batch_after": "1h", "available_after": "0s", "freshness": "1m"}
         return stream_view(source=EVENTS, **options, **OPTIONS)(body)
     return feature_view(source=EVENTS, cadence="1d", freshness="2d", **OPTIONS)(body)
+
+
+def answer_on(path: str, example: Example) -> Mapping[str, Any]:
+    """Return what an example asserts on a path at ``AS_OF``, of values and of those read; nothing where it has none."""
+    return {**example.answer, **example.read} if path in ("point-in-time join", "online read") else example.answer
+
+
+def asked_of_streams(example: Example) -> Mapping[datetime, Mapping[str, Any]]:
+    """Return what an example asserts of a stream view, by T."""
+    return {**({AS_OF: example.answer} if example.answer else {}), **example.at}
+
+
+EVENT_CASES: Final = [
+    (path, world)
+    for path in ("tiles", *SNAPSHOT_PATHS, "point-in-time join", "online read")
+    for world, example in enumerate(EVENT_EXAMPLES)
+    if answer_on(path, example)
+]
+"""Paths and the examples of events that assert something there."""
+TABLE_CASES: Final = [
+    (path, world)
+    for path in ("table view", *SNAPSHOT_PATHS, "point-in-time join", "online read")
+    for world in range(len(TABLE_EXAMPLES))
+]
+"""Paths and the examples of tables."""
+STREAMED: Final = [example for example in (*EVENT_EXAMPLES, *STREAM_EXAMPLES) if example.streams]
+"""The examples that stream views can be asked, in the order of their worlds there."""
+STREAM_CASES: Final = [(path, world) for path in ("stream offline", "stream online") for world in range(len(STREAMED))]
+"""Paths of streams and the examples that stream views can be asked."""
 
 
 def numbered(examples: Sequence[Example | TableExample]) -> list[Row]:

@@ -34,7 +34,7 @@ from tests.spec.examples import (
     AS_OF,
     END,
     EVENT_EXAMPLES,
-    STREAM_EXAMPLES,
+    STREAMED,
     SUBJECT,
     TABLE_EXAMPLES,
     Rows,
@@ -48,9 +48,6 @@ from tests.spec.worlds import MICROSECOND, Range, World, frame_of
 
 Answers = Mapping[int, Mapping[str, Any]]
 """By world, the values of its subject, and under ``status`` PRESENT or EMPTY."""
-
-STREAMED: Final = [example for example in (*EVENT_EXAMPLES, *STREAM_EXAMPLES) if example.streams]
-"""The examples that stream views can be asked, in the order of their worlds there."""
 
 
 @cache

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from feature_store.status import Status
 from tests.spec import runners
-from tests.spec.examples import AS_OF, EVENT_EXAMPLES, TABLE_EXAMPLES, Example, TableExample, numbered
-from tests.spec.paths_of_rules import SNAPSHOT_PATHS
+from tests.spec.examples import (
+    EVENT_CASES,
+    EVENT_EXAMPLES,
+    STREAM_CASES,
+    STREAMED,
+    TABLE_CASES,
+    TABLE_EXAMPLES,
+    Example,
+    TableExample,
+    answer_on,
+    asked_of_streams,
+    numbered,
+)
 
 _ASKED: dict[str, Any] = {}
 # A path answers all examples at once.
@@ -40,19 +51,17 @@ def ask(path: str, kind: str, valkey: str) -> Any:
     return runners.stored(span, numbered(examples), runners.BACKFILLS[path])
 
 
-def is_named(example: Example | TableExample) -> str:
-    return example.rule
+def named(examples: Sequence[Example | TableExample], cases: Sequence[tuple[str, int]]) -> list[Any]:
+    return [pytest.param(path, world, id=f"{examples[world].rule}-{path}") for path, world in cases]
 
 
-@pytest.mark.parametrize("path", ["tiles", *SNAPSHOT_PATHS, "point-in-time join", "online read"])
-@pytest.mark.parametrize("world", range(len(EVENT_EXAMPLES)), ids=lambda world: EVENT_EXAMPLES[world].rule)
+@pytest.mark.parametrize(("path", "world"), named(EVENT_EXAMPLES, EVENT_CASES))
 def test_events(path: str, world: int, valkey_server: str) -> None:
     example = EVENT_EXAMPLES[world]
-    assert_answer(answers(path, "events", valkey_server)[world], example, example.answer)
+    assert_answer(answers(path, "events", valkey_server)[world], example, answer_on(path, example))
 
 
-@pytest.mark.parametrize("path", ["table view", *SNAPSHOT_PATHS, "point-in-time join", "online read"])
-@pytest.mark.parametrize("world", range(len(TABLE_EXAMPLES)), ids=lambda world: TABLE_EXAMPLES[world].rule)
+@pytest.mark.parametrize(("path", "world"), named(TABLE_EXAMPLES, TABLE_CASES))
 def test_tables(path: str, world: int, valkey_server: str) -> None:
     example = TABLE_EXAMPLES[world]
     row = answers(path, "tables", valkey_server)[world]
@@ -61,15 +70,13 @@ def test_tables(path: str, world: int, valkey_server: str) -> None:
         assert {name: row[name] for name in ("number", *example.also)} == {"number": example.answer, **example.also}
 
 
-@pytest.mark.parametrize("path", ["stream offline", "stream online"])
-@pytest.mark.parametrize("world", range(len(runners.STREAMED)), ids=lambda world: runners.STREAMED[world].rule)
+@pytest.mark.parametrize(("path", "world"), named(STREAMED, STREAM_CASES))
 def test_streams(path: str, world: int, valkey_server: str) -> None:
-    example = runners.STREAMED[world]
-    asked: dict[datetime, dict] = {AS_OF: example.answer} if example.answer else {}
-    for time, wanted in {**asked, **example.at}.items():
+    example = STREAMED[world]
+    for time, wanted in asked_of_streams(example).items():
         assert_answer(answers(path, "streams", valkey_server)[time][world], example, wanted)
 
 
-def assert_answer(row: dict, example: Example, wanted: dict) -> None:
+def assert_answer(row: Mapping[str, Any], example: Example, wanted: Mapping[str, Any]) -> None:
     assert row["status"] == (Status.EMPTY if example.is_empty else Status.PRESENT)
     assert {name: row[name] for name in wanted} == wanted

@@ -68,8 +68,8 @@ def stream_spans(
     It missed some events before ``owned``.
     """
     covered: list[Span] = []
-    rows = [row for row in rows_of(worlds) if row["time"] is not None]
-    rows = [row for row in rows if owned is None or row["time"] >= owned or rng.choice([True, False])]
+    timed = [row for row in rows_of(worlds) if row["time"] is not None]
+    rows = [row for row in timed if owned is None or row["time"] >= owned or rng.choice([True, False])]
     for sequence in range(rng.choice([0, 1, 2]) if owned is None else 1):
         start = span.start + rng.choice([timedelta(days=2), timedelta(days=4), timedelta(days=3, hours=5)])
         end = rng.choice([span.end, start + timedelta(days=1), start + timedelta(hours=2, minutes=30)])
@@ -83,7 +83,7 @@ def stream_spans(
 def append_tiles(store: OfflineStore, span: Range, rows: Sequence[Row], covered: Span, sequence: int) -> None:
     """Append, of a span of time, every tile that overlaps it, with what happened in it before the span's end."""
     start, end = covered
-    seen = [row for row in rows if row["time"] < end]
+    seen = [row for row in rows if row["time"] is not None and row["time"] < end]
     tiles = build_stream_tiles(span.view, frame_of(span.view, seen).lazy(), span.start, span.end).frame
     overlapping = tiles.filter(pl.col("tile_start") + pl.duration(microseconds=pl.col("span")) > start)
     plan = compile_stream_plan(span.view, list(span.view.fingerprints))
