@@ -79,13 +79,14 @@ def _instant(view: FeatureView, name: str, value: Any) -> Any:
     return EPOCH + timedelta(microseconds=value) if is_instant else value
 
 
-def tiles() -> Answers:
+def tiles(span: Range, rows: list[dict]) -> Answers:
     """Ask a snapshot merged from shuffled tiles of two runs."""
-    span, rows = events(), frame_of(events().view, numbered(EVENT_EXAMPLES), Random(1)).lazy()
+    frame = frame_of(span.view, rows, Random(1)).lazy()
     cut = START + timedelta(days=5)
-    parts = [build_tiles(span.view, rows, *bounds).frame for bounds in ((cut, END), (START, cut))]
+    parts = [build_tiles(span.view, frame, *bounds).frame for bounds in ((cut, END), (START, cut))]
     shuffled = pl.concat(parts).sample(fraction=1, shuffle=True, seed=1)
-    state = merge_state(span.view, None, shuffled.filter(pl.col("tile_start") < AS_OF))
+    before = shuffled.filter(pl.col("tile_start") < AS_OF)
+    state = merge_state(span.view, None, before) if span.view.has_all_history else None
     return answers_of(span.view, snapshot(span.view, sort_tiles(span.view, shuffled), AS_OF, state))
 
 
@@ -127,10 +128,10 @@ class Asked:
 
 
 def by_world(view: FeatureView, frame: pl.DataFrame) -> Answers:
-    """Return the rows of a training set or a response by world, with the status of the first feature."""
-    names = {f"{view.name}__{feature.name}": feature.name for feature in view.features}
-    first = next(iter(names))
-    rows = frame.rename(names).with_columns(pl.col(f"{first}__status").alias("status"))
+    """Return the rows of a training set or a response by world, with the statuses, and that of the first feature."""
+    columns = [column for column in frame.columns if column.startswith(f"{view.name}__")]
+    rows = frame.rename({column: column.removeprefix(f"{view.name}__") for column in columns})
+    rows = rows.with_columns(pl.col(f"{view.features[0].name}__status").alias("status"))
     return {row["world"]: row for row in rows.to_dicts()}
 
 
@@ -187,29 +188,28 @@ def stream_times() -> list[datetime]:
     return sorted({AS_OF, *(time for example in STREAMED for time in example.at)})
 
 
-def stream_trained() -> Mapping[datetime, Answers]:
+def stream_trained(span: Range, rows: list[dict], count: int, times: list[datetime]) -> Mapping[datetime, Answers]:
     """Ask the join of a stream view whose newest day is the stream's alone."""
-    span = live()
     with folder() as root:
         store = OfflineStore(str(root))
-        land(store, span, numbered(STREAMED))
+        land(store, span, rows)
         compute_tiles(store, span.view, START, AS_OF - timedelta(days=2), "r")
         told = (AS_OF - timedelta(days=3), END)
-        stream_offline.append_tiles(store, span, numbered(STREAMED), told, sequence=1)
-        return {time: joined(store, span.view, len(STREAMED), time) for time in stream_times()}
+        stream_offline.append_tiles(store, span, rows, told, sequence=1)
+        return {time: joined(store, span.view, count, time) for time in times}
 
 
-def stream_served(url: str) -> Mapping[datetime, Answers]:
+def stream_served(
+    url: str, span: Range, rows: list[dict], count: int, times: list[datetime]
+) -> Mapping[datetime, Answers]:
     """Ask the online store for a stream view whose newest day is the stream's alone."""
-    span = live()
     with redis.Redis.from_url(url) as server:
         server.flushdb()
     with folder() as root:
         store = OfflineStore(str(root / "offline"))
-        land(store, span, numbered(STREAMED))
+        land(store, span, rows)
         end = AS_OF - timedelta(days=2)
         compute_tiles(store, span.view, START, end, "r")
         stream_online.load(url, store, span, end + timedelta(microseconds=span.view.batch_after or 0))
-        worlds = [World(0, numbered(STREAMED), AS_OF)]
-        stream_online.stream(url, store, span, worlds, Random(1))
-        return _ask(url, root, span.view, len(STREAMED), stream_times())
+        stream_online.stream(url, store, span, [World(0, rows, AS_OF)], Random(1))
+        return _ask(url, root, span.view, count, times)

@@ -12,18 +12,32 @@ import numpy as np
 import polars as pl
 import pytest
 
-from feature_store import col, decayed_sum, feature_view, mean, skew, std, stream_view, sum_, variance
+from feature_store import (
+    FeatureView,
+    col,
+    decayed_sum,
+    feature_view,
+    mean,
+    skew,
+    std,
+    stream_view,
+    sum_,
+    variance,
+)
 from feature_store.engines.polars.snapshots import merge_state, snapshot
 from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.engines.polars.tiles import build_tiles
+from feature_store.errors import InputError
 from feature_store.instants import to_microseconds
 from feature_store.streams.compiler import compile_stream_plan
 from feature_store.streams.merge import merge
 from feature_store.streams.tiles import StreamTiles
+from tests.spec import runners
 from tests.spec.declarations import EVENTS, OPTIONS, START, at
-from tests.spec.examples import row
-from tests.spec.worlds import frame_of
+from tests.spec.examples import END, row
+from tests.spec.paths_of_rules import SNAPSHOT_PATHS
+from tests.spec.worlds import Range, frame_of
 
 AS_OF = at(7)
 HALF_LIFE = timedelta(hours=31)
@@ -171,3 +185,40 @@ def test_a_sum_does_not_depend_on_the_order_of_its_events() -> None:
     for _ in range(5):
         rng.shuffle(rows)
         assert of_tiles(rows) == first
+
+
+def sums(name: str, options: dict) -> FeatureView:
+    body = {"__doc__": "A sum of integers.", "total": sum_(col("number"), **options)}
+    return feature_view(source=EVENTS, cadence="1d", freshness="2d", **OPTIONS)(type(name, (), body))
+
+
+SUMS, EVER_SUMS = sums("Sums", WEEK), sums("EverSums", EVER)
+
+LARGE: dict[str, list[int]] = {"one tile": [2**62, 2**62], "two tiles": [2**62, 2**62], "negative": [-(2**63), -1]}
+"""Integers of which each fits and the sum does not; in the second case a day apart."""
+
+
+def large(case: str) -> list[dict]:
+    apart = timedelta(days=case == "two tiles")
+    rows = [row(at(7) + apart * place, number=number, world=0) for place, number in enumerate(LARGE[case])]
+    return [*rows, row(at(7), number=2**63 - 1, world=1), row(at(7), number=-1, world=1), row(at(7), number=1, world=1)]
+
+
+@pytest.mark.spec("tiles", "value.sum")
+@pytest.mark.parametrize("view", [SUMS, EVER_SUMS], ids=lambda view: view.name)
+@pytest.mark.parametrize("case", LARGE)
+def test_a_sum_that_does_not_fit_is_an_error(case: str, view: FeatureView) -> None:
+    span = Range(view, START, START, END)
+    assert runners.tiles(span, large(case)[2:])[1]["total"] == 2**63 - 1
+    with pytest.raises(InputError, match=r"total.*: a sum of integers does not fit Int64\."):
+        runners.tiles(span, large(case))
+
+
+@pytest.mark.spec("one run", "value.sum")
+@pytest.mark.spec("chunks", "value.sum")
+@pytest.mark.spec("partition by partition", "value.sum")
+@pytest.mark.parametrize("path", SNAPSHOT_PATHS)
+@pytest.mark.parametrize("case", LARGE)
+def test_a_snapshot_with_a_sum_that_does_not_fit_is_not_written(case: str, path: str) -> None:
+    with pytest.raises(InputError, match=r"total.*: a sum of integers does not fit Int64\."):
+        runners.stored(Range(SUMS, START, START, END), large(case), runners.BACKFILLS[path])

@@ -34,16 +34,15 @@ def answers(path: str, kind: str, valkey: str) -> Any:
 
 
 def ask(path: str, kind: str, valkey: str) -> Any:
+    if kind == "streams":
+        asked = (runners.live(), numbered(STREAMED), len(STREAMED), runners.stream_times())
+        return runners.stream_trained(*asked) if path == "stream offline" else runners.stream_served(valkey, *asked)
     examples = EVENT_EXAMPLES if kind == "events" else TABLE_EXAMPLES
     span = runners.events() if kind == "events" else runners.TABLE
     if path == "tiles":
-        return runners.tiles()
+        return runners.tiles(span, numbered(examples))
     if path == "table view":
         return runners.table_in_memory()
-    if path == "stream offline":
-        return runners.stream_trained()
-    if path == "stream online":
-        return runners.stream_served(valkey)
     if path == "point-in-time join":
         return runners.trained(span, numbered(examples), len(examples))
     if path == "online read":
