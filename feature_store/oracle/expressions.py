@@ -233,6 +233,11 @@ def parse_instant(text: str) -> datetime | None:
         return None
 
 
+def weekday(instant: datetime, _options: Options) -> int:
+    """The day of the week in UTC; Monday is 0."""
+    return instant.weekday()
+
+
 OTHERS: Final[Mapping[str, Callable[[Any, Options], Any]]] = {
     "not": lambda value, _options: not value,
     "lower": lambda value, _options: value.lower(),
@@ -243,7 +248,7 @@ OTHERS: Final[Mapping[str, Callable[[Any, Options], Any]]] = {
     "month": lambda value, _options: value.month,
     "day": lambda value, _options: value.day,
     "hour": lambda value, _options: value.hour,
-    "weekday": lambda value, _options: value.weekday(),
+    "weekday": weekday,
     "one_hot": one_hot,
     "ordinal": ordinal,
     "bucketise": lambda value, options: sum(boundary <= float(value) for boundary in options["boundaries"]),

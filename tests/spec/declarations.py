@@ -160,6 +160,8 @@ class More:
     share_of_a = count_ratio(
         POSITIVE, col("number") > 0, where=col("text") == "a", over="36h", hop="12h", description="d"
     )
+    neither = count(where=~(POSITIVE | col("flag")), over="7d", hop="1d", description="d")
+    not_both = count(where=~(POSITIVE & col("flag")), over="36h", hop="12h", description="d")
     rows_by_flag = count(by=col("flag"), buckets=[True, False], over="7d", hop="1d", description="d")
     sum_by_text = sum_(
         col("value"), by=col("text"), buckets=["a", "A", "b"], over="7d", hop="1d", dtype=Float32, description="d"

@@ -9,56 +9,81 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from feature_store import oracle
-from tests.spec.examples import EVENT_EXAMPLES, TABLE_EXAMPLES
+from tests.spec.examples import (
+    EVENT_CASES,
+    EVENT_EXAMPLES,
+    STREAM_CASES,
+    STREAMED,
+    TABLE_CASES,
+    TABLE_EXAMPLES,
+)
+from tests.spec.explained import EXPLAINED
 from tests.spec.paths_of_rules import PATH_NAMES, SNAPSHOT_PATHS
-from tests.spec.rules import EXPLAINED, RULES
-from tests.spec.runners import STREAMED
+from tests.spec.rules import OTHER_RULES, RULES
 
 HERE: Final = Path(__file__).parent
 PAGE: Final = HERE.parent.parent / "docs" / "specification.md"
 
-_BOTH: Final = (*SNAPSHOT_PATHS, "point-in-time join", "online read")
-_EXAMPLES: Final = {
-    **{(example.rule, path): "example" for example in EVENT_EXAMPLES for path in ("tiles", *_BOTH)},
-    **{(example.rule, path): "example" for example in TABLE_EXAMPLES for path in ("table view", *_BOTH)},
-    **{(example.rule, path): "example" for example in STREAMED for path in ("stream offline", "stream online")},
+EXAMPLES: Final = {
+    *((EVENT_EXAMPLES[world].rule, path) for path, world in EVENT_CASES),
+    *((TABLE_EXAMPLES[world].rule, path) for path, world in TABLE_CASES),
+    *((STREAMED[world].rule, path) for path, world in STREAM_CASES),
+}
+"""Rules and paths of the examples that assert something there."""
+OWN_NAMES: Final = ("exactness", "reading")
+"""Modules of tests that the table names; the others compare generated worlds."""
+_WORLDS_OF: Final = {
+    "tiles": "test_tiles.py",
+    **dict.fromkeys(SNAPSHOT_PATHS, "test_snapshots.py"),
+    "table view": "test_tables.py",
+    "stream offline": "test_stream_offline.py",
+    "stream online": "test_stream_online.py",
+    "point-in-time join": "test_point_in_time.py",
+    "online read": "test_online.py",
 }
 
 
-def marked() -> dict[tuple[str, str], str]:
-    """Return by rule and path the file of the first test that is marked with them: ``spec(path, *rules)``."""
-    found: dict[tuple[str, str], str] = {}
+def marked() -> dict[tuple[str, str], list[str]]:
+    """Return by rule and path the modules with tests that are marked with them: ``spec(path, *rules)``."""
+    found: dict[tuple[str, str], list[str]] = {}
     for file in sorted(HERE.glob("test_*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.FunctionDef):
-                for path, *rules in _marks(node):
-                    found |= {(rule, path): file.name for rule in rules if (rule, path) not in found}
+        module = import_module(f"tests.spec.{file.stem}")
+        tests = [test for name, test in vars(module).items() if name.startswith("test_") and inspect.isfunction(test)]
+        for mark in (mark for held in (module, *tests) for mark in _marks(held) if mark.name == "spec"):
+            path, *rules = mark.args
+            for rule in rules:
+                found.setdefault((rule, path), []).append(file.stem.removeprefix("test_"))
     return found
 
 
-def _marks(function: ast.FunctionDef) -> Iterator[list[str]]:
-    for decorator in function.decorator_list:
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.spec":
-            yield [ast.literal_eval(argument) for argument in decorator.args]
+def _marks(marked: object) -> list[pytest.Mark]:
+    marks = getattr(marked, "pytestmark", [])
+    return [getattr(mark, "mark", mark) for mark in (marks if isinstance(marks, list) else [marks])]
 
 
 def cells() -> dict[tuple[str, str], str]:
-    """Return by rule and path what the table says: links to tests, or why there is none."""
+    """Return by rule and path what the table says: what holds the rule there, or why nothing does."""
     by_test, found = marked(), {}
     for rule in RULES:
         for path in PATH_NAMES:
             key = (rule.name, path)
-            links = ["[example](../tests/spec/test_examples.py)"] if key in _EXAMPLES else []
-            links += [f"[{by_test[key][5:-3]}](../tests/spec/{by_test[key]})"] if key in by_test else []
-            if links:
-                found[key] = ", ".join(links)
+            names = [*(["example"] if key in EXAMPLES else []), *map(_short, by_test.get(key, []))]
+            if names:
+                found[key] = " ".join(dict.fromkeys(names))
             elif key in EXPLAINED:
-                found[key] = f"not applicable ({_note(EXPLAINED[key])})"
+                found[key] = f"({_note(EXPLAINED[key])})"
     return found
+
+
+def _short(name: str) -> str:
+    return name if name in OWN_NAMES else "worlds"
 
 
 def _note(reason: str) -> int:
@@ -67,7 +92,7 @@ def _note(reason: str) -> int:
 
 def text() -> str:
     """Return the page."""
-    return "\n".join([*_head(), *_rules(), *_table()]) + "\n"
+    return "\n".join([*_head(), *_rules(), *_other_rules(), *_table()]) + "\n"
 
 
 def _head() -> Iterator[str]:
@@ -121,18 +146,41 @@ def _without_docstring(part: Callable[..., Any]) -> str:
     return "\n".join(lines[: first.lineno - 1] + lines[first.end_lineno :]).rstrip()
 
 
+def _other_rules() -> Iterator[str]:
+    yield "## Rules about what is written and refused"
+    yield ""
+    for rule in OTHER_RULES:
+        yield f"**{rule.name}.** {rule.says} Held by:"
+        yield ""
+        for test in rule.tests:
+            file, _, name = test.partition("::")
+            yield f"- [{name}](../tests/{file})"
+        yield ""
+
+
 def _table() -> Iterator[str]:
-    found = cells()
+    found, tests = cells(), "../tests/spec"
     yield "## Rules and paths"
     yield ""
-    yield "*example*: a few rows and an answer written by hand. Other names: tests that compare generated worlds, whose"
-    yield "events lie around every bound, with the oracle. `make test` runs them on some hundreds of worlds per path;"
-    yield "`python -m tests.spec.run --examples 20000` on as many as are wanted."
+    yield "What holds each rule on each path:"
     yield ""
-    yield f"| rule | {' | '.join(PATH_NAMES)} |"
+    yield f"- *example*: a few rows and an answer written by hand, in [examples]({tests}/examples.py);"
+    yield "- *worlds*: generated worlds, whose events lie around every bound, compared with the oracle: tests named by"
+    yield "  the head of the column. `make test` runs some hundreds of worlds per path, `python -m tests.spec.run"
+    yield "  --examples 20000` as many as are wanted;"
+    yield f"- *exactness*: exact arithmetic on bad data, and overflow, in [test_exactness]({tests}/test_exactness.py);"
+    yield f"- *reading*: every T around every bound, by hand, in [test_reading]({tests}/test_reading.py);"
+    yield "- a number in brackets: the rule does not apply, for the reason below the table."
+    yield ""
+    yield f"That an example or the worlds are about a rule is checked: [test_oracle]({tests}/test_oracle.py)"
+    yield "breaks the rule in the oracle, and each of them must notice."
+    yield ""
+    heads = [f"[{path}]({tests}/{_WORLDS_OF[path]})" for path in PATH_NAMES]
+    yield f"| rule | {' | '.join(heads)} |"
     yield f"|---|{'---|' * len(PATH_NAMES)}"
     for rule in RULES:
-        yield f"| {rule.name} | {' | '.join(found.get((rule.name, path), '') for path in PATH_NAMES)} |"
+        link = f"[{rule.name}](#{rule.name.replace('.', '')})"
+        yield f"| {link} | {' | '.join(found.get((rule.name, path), '') for path in PATH_NAMES)} |"
     yield ""
     for number, reason in enumerate(dict.fromkeys(EXPLAINED.values()), 1):
         yield f"{number}. {reason[0].upper()}{reason[1:]}."

@@ -1,4 +1,4 @@
-"""The rules of the specification: what each is called, which code says it, and where it does not apply, and why."""
+"""The rules of the specification: what each is called, and which code says it or which tests hold it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from feature_store.oracle import (
     tables,
     windows,
 )
-from tests.spec.paths_of_rules import PATH_NAMES, SNAPSHOT_PATHS
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,23 @@ class Rule:
 RULES: Final = [
     Rule("window.tail", "An event exactly at the tail of a window counts.", [windows.in_window]),
     Rule("window.as_of", "An event exactly at the as-of does not count; nor does a table's row.", [windows.in_window]),
-    Rule("window.hop", "The tail moves in hops that are aligned to the Unix epoch.", [windows.tail]),
+    Rule(
+        "window.hop",
+        "The tail moves in hops that are aligned to the Unix epoch: `hop=`, or by default 1 day from 12 days, 1 hour "
+        "from 12 hours, 5 minutes from 1 hour, else 1 minute.",
+        [windows.tail],
+    ),
     Rule("window.all_history", "Without a window, everything before the as-of counts.", [windows.in_window]),
     Rule("input.null", "A null input is skipped; `count()` counts rows.", [snapshots.inputs_of, snapshots.input_value]),
     Rule("input.not_finite", "NaN and infinities are null, and -0.0 is 0.0.", [expressions.as_type]),
     Rule("input.filter", "A row counts where its filter is true: not false, not null.", [snapshots.passes]),
+    Rule(
+        "input.expression",
+        "Row expressions are computed before anything is aggregated: null in, null out; what does not fit is null.",
+        [expressions.apply, expressions.cast],
+    ),
     Rule("input.null_key", "Rows with a null key are left out (and counted).", [snapshots.snapshot]),
+    Rule("input.null_time", "Rows with a null time are left out (and counted).", [windows.in_window, tables.is_before]),
     Rule(
         "input.duplicates",
         "Equal rows are rows like any others: none is dropped, none is multiplied.",
@@ -56,8 +66,24 @@ RULES: Final = [
         "batch tiles own its time.",
         [snapshots.events_of],
     ),
+    Rule(
+        "expression.logic",
+        "Logic is three-valued: false wins over null in `&`, true in `|`; `~` of null is null.",
+        [expressions.kleene_and, expressions.kleene_or],
+    ),
+    Rule(
+        "expression.encoding",
+        "A category outside the declared list is all zeros in one-hot and null in ordinal; an unknown key of an "
+        "embedding is null.",
+        [expressions.one_hot, expressions.ordinal, expressions.embed],
+    ),
+    Rule("expression.calendar", "Days and hours are those of UTC; Monday is 0.", [expressions.weekday]),
     Rule("keys.typed", 'Keys are compared as typed columns: ("1", "12") is not ("11", "2").', [rows.keys_of]),
-    Rule("value.sum", "Sums of integers are exact; one that does not fit Int64 is an error.", [aggregates.exact_sum]),
+    Rule(
+        "value.sum",
+        "Sums of integers are exact; one that does not fit Int64, in a window or in a tile of it, is an error.",
+        [aggregates.exact_sum],
+    ),
     Rule(
         "value.rounding",
         "Float32 is rounded once, after aggregating.",
@@ -152,48 +178,66 @@ RULES: Final = [
     ),
 ]
 
-_NO_TABLE: Final = "a table's rows are not aggregated"
-_NO_EVENTS: Final = "only tables have such rows"
-_NO_CADENCE: Final = "only stream views have a value between partitions"
-_NO_READ: Final = "a snapshot is one partition: which one is used, and whether it may be, is decided when it is read"
-_NO_HISTORY: Final = "a stream view needs a window"
-_STREAMS: Final = ("stream offline", "stream online")
-_CADENCE: Final = ("tiles", *SNAPSHOT_PATHS, "point-in-time join", "online read")
-_WRITTEN: Final = ("tiles", *SNAPSHOT_PATHS, "table view")
 
-EXPLAINED: Final[dict[tuple[str, str], str]] = {
-    **{
-        (rule.name, "table view"): _NO_TABLE
-        for rule in RULES
-        if rule.name.startswith(("window.", "input.filter", "input.event_id", "value.")) and rule.name != "window.as_of"
-    },
-    **{
-        (rule.name, path): _NO_EVENTS
-        for rule in RULES
-        if rule.name.startswith("table.")
-        for path in ("tiles", *_STREAMS)
-    },
-    **{
-        (rule.name, path): _NO_CADENCE
-        for rule in RULES
-        if rule.name.startswith("stream.")
-        for path in (*_CADENCE, "table view")
-    },
-    **{
-        (rule.name, path): _NO_READ
-        for rule in RULES
-        if rule.name in ("status.not_computed", "status.expired", "read.partition", "read.on_read", "read.rows")
-        for path in _WRITTEN
-    },
-    **{("window.all_history", path): _NO_HISTORY for path in _STREAMS},
-    **{
-        ("value.distinct", path): "exact distinct counts are refused: `approx_n_unique` takes their place"
-        for path in _STREAMS
-    },
-    **{("value.lists", path): "refused in stream views: their tiles would grow without bound" for path in _STREAMS},
-    **{("status.expired", path): "a stream view has no `ttl`: its as-of is T" for path in _STREAMS},
-    **{("read.partition", path): "a stream view has a value at every T" for path in _STREAMS},
-}
-"""Why a rule does not apply to a path."""
+@dataclass(frozen=True)
+class OtherRule:
+    """A rule about what is written and refused, not about values: it has no oracle.
 
-assert {path for _rule, path in EXPLAINED} <= set(PATH_NAMES)
+    Attributes:
+        name: of the rule.
+        says: the rule in a sentence.
+        tests: that hold it, as ``file::function`` below ``tests``.
+    """
+
+    name: str
+    says: str
+    tests: Sequence[str]
+
+
+_AUTOMATION: Final = "dagster/test_automation.py"
+OTHER_RULES: Final = [
+    OtherRule(
+        "time.zone",
+        "A time without a zone is refused, and so is a spine with a null time; times in other zones are the same "
+        "instants.",
+        [
+            "offline/test_point_in_time.py::test_a_spine_that_cannot_be_used_is_refused",
+            "offline/test_point_in_time.py::test_times_in_another_zone_and_unit_are_the_same_instants",
+        ],
+    ),
+    OtherRule(
+        "training.missing",
+        "A row for which a feature is NOT_COMPUTED is an error when a training set is built, unless "
+        "`allow_missing=True`.",
+        [
+            "offline/test_point_in_time.py::test_rows_without_a_partition_are_an_error_that_says_which",
+            "cli/test_data_commands.py::test_rows_before_history_need_allow_missing",
+        ],
+    ),
+    OtherRule(
+        "input.excluded",
+        "Rows that are left out for a null key or time are counted, and the counts shown with the asset.",
+        [
+            "offline/test_materialize.py::test_rows_without_a_key_are_counted",
+            "offline/test_materialize.py::test_rows_without_a_time_are_counted",
+        ],
+    ),
+    OtherRule(
+        "input.late",
+        "Rows within `allowed_lateness` compute again exactly the partitions whose windows reach them; later ones "
+        "wait for a backfill.",
+        [
+            f"{_AUTOMATION}::test_an_older_partition_repaired_within_the_allowed_lateness_reaches_all_its_windows",
+            f"{_AUTOMATION}::test_what_lies_further_back_is_left_to_a_backfill",
+            "offline/test_materialize.py::test_a_corrected_day_changes_exactly_the_windows_that_reach_it",
+        ],
+    ),
+    OtherRule(
+        "version.fingerprint",
+        "Values computed by another definition are an error, offline and online, never a silent mix.",
+        [
+            "offline/test_point_in_time.py::test_a_feature_computed_by_another_definition_is_an_error",
+            "serving/test_feature_client.py::test_values_of_another_definition_are_an_error_not_a_silent_mix",
+        ],
+    ),
+]

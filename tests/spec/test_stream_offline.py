@@ -2,24 +2,17 @@
 
 import pytest
 
+from tests.spec.held import OF_STREAMS
 from tests.spec.paths import stream_offline
 from tests.spec.properties import holds_on_invented_worlds, holds_on_seeded_worlds
 from tests.spec.ranges import LIVE
 
+pytestmark = pytest.mark.spec("stream offline", *OF_STREAMS)
 
-@pytest.mark.spec(
-    "stream offline",
-    "stream.second",
-    "stream.falls",
-    "stream.ownership",
-    "status.empty",
-    "status.not_computed",
-    "read.on_read",
-    "read.rows",
-)
+
 def test_worlds_that_are_invented() -> None:
     holds_on_invented_worlds(stream_offline.check, LIVE, share=0.25)
 
 
 def test_worlds_of_fixed_seeds() -> None:
-    holds_on_seeded_worlds(stream_offline.check, LIVE, share=5)
+    holds_on_seeded_worlds(stream_offline.check, LIVE, share=5, stores=5)

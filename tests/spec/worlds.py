@@ -169,7 +169,7 @@ def table_world(span: Range, number: int, rng: Random) -> World:
             "world": number,
             "left": left,
             "right": right,
-            "time": min(max(time, span.start), span.end - MICROSECOND),
+            "time": rng.choice([min(max(time, span.start), span.end - MICROSECOND)] * 20 + [None]),
             "sequence": rng.choice([None, 1, 2]),
             "landed_at": rng.choice([None, available_at, available_at, as_of]) or None,
             "valid_to": rng.choice([None, None, as_of, at(3)]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
@@ -26,13 +27,18 @@ ROWS_PER_WORLD = 3
 
 def check(span: Range, worlds: Sequence[World], rng: Random) -> None:
     """Fail where a row of a training set is not what the oracle says, or is lost, multiplied or moved."""
+    build(span, worlds, rng).compare()
+
+
+def build(span: Range, worlds: Sequence[World], rng: Random) -> TrainingSet:
+    """Build a training set of a cadence or table view."""
     with folder() as root:
         store = OfflineStore(str(root))
         written = write_with_holes(store, span, worlds, rng)
         times = instants(span, written)
         asked = [(world, rng.choice(times)) for world in worlds for _ in range(ROWS_PER_WORLD)]
         rng.shuffle(asked)
-        assert_joined(
+        return join(
             store,
             span,
             asked,
@@ -42,22 +48,51 @@ def check(span: Range, worlds: Sequence[World], rng: Random) -> None:
         )
 
 
-def assert_joined(
+@dataclass(frozen=True)
+class TrainingSet:
+    """A training set, and what it was built from.
+
+    Attributes:
+        span: of which view.
+        asked: worlds and times, in the order of the rows.
+        requests: the rows of the spine.
+        histories: gives what was written of a world.
+        availability: as asked.
+        rows: of the training set.
+    """
+
+    span: Range
+    asked: Sequence[tuple[World, datetime]]
+    requests: Sequence[dict]
+    histories: Callable[[World], Mapping[str, History]]
+    availability: Availability
+    rows: Sequence[dict]
+
+    def compare(self) -> None:
+        """Fail where a row is not what the oracle says."""
+        service = service_of(self.span.view)
+        for (world, time), request, row in zip(self.asked, self.requests, self.rows, strict=True):
+            history = self.histories(world)
+            wanted = service_row(service, history, request, time, self.availability)
+            known = world_known_to(history[self.span.view.full_name], world, time, self.availability)
+            assert_service_row(service, known, request, row, wanted)
+
+
+def join(
     store: OfflineStore,
     span: Range,
     asked: Sequence[tuple[World, datetime]],
     histories: Callable[[World], Mapping[str, History]],
     rng: Random,
     availability: Availability = "promised",
-) -> None:
-    """Join a spine of some worlds and times, some of it twice, and compare it with the oracle."""
+) -> TrainingSet:
+    """Join a spine of some worlds and times, some of it twice; fails where rows are lost, multiplied or moved."""
     asked = [*asked, *asked[: rng.choice([0, 1, 5])]]
-    service = service_of(span.view)
     requests = [{**some_keys(world, rng), "time": time, "label": n} for n, (world, time) in enumerate(asked)]
     spine = _spine(span, requests, rng)
     joined = point_in_time_join(
         store,
-        compile_plan(service, empty_values),
+        compile_plan(service_of(span.view), empty_values),
         spine,
         "time",
         allow_missing=True,
@@ -65,11 +100,7 @@ def assert_joined(
         availability=availability,
     )
     assert_frame_equal(joined.select(spine.columns), spine)
-    for (world, time), request, row in zip(asked, requests, joined.iter_rows(named=True), strict=True):
-        history = histories(world)
-        wanted = service_row(service, history, request, time, availability)
-        known = world_known_to(history[span.view.full_name], world, time, availability)
-        assert_service_row(service, known, request, row, wanted)
+    return TrainingSet(span, asked, requests, histories, availability, joined.to_dicts())
 
 
 def _spine(span: Range, requests: list[dict], rng: Random) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from feature_store.offline.materialize import compute_tiles
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.streams import Span, StreamHistory
 from feature_store.streams.compiler import compile_stream_plan
-from tests.spec.paths.point_in_time import assert_joined
+from tests.spec.paths.point_in_time import TrainingSet, join
 from tests.spec.services import at_first
 from tests.spec.stores import RUN, all_partitions, folder, land
 from tests.spec.worlds import MICROSECOND, Range, Row, World, frame_of, rows_of
@@ -23,6 +23,11 @@ ROWS_PER_WORLD = 3
 
 def check(span: Range, worlds: Sequence[World], rng: Random) -> None:
     """Fail where a training row of a stream view is not what the oracle says of its T."""
+    build(span, worlds, rng).compare()
+
+
+def build(span: Range, worlds: Sequence[World], rng: Random) -> TrainingSet:
+    """Build a training set of a stream view."""
     with folder() as root:
         store = OfflineStore(str(root))
         landed = land_tiles(store, span, worlds, rng)
@@ -31,7 +36,7 @@ def check(span: Range, worlds: Sequence[World], rng: Random) -> None:
         covered = stream_spans(store, span, worlds, owned, rng)
         asked = [(world, rng.choice(instants(span, world, owned))) for world in worlds for _ in range(ROWS_PER_WORLD)]
         rng.shuffle(asked)
-        assert_joined(
+        return join(
             store,
             span,
             asked,
