@@ -201,30 +201,12 @@ def _last(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
 
 
 def _pick(tiles: WindowTiles, state: StreamState, *, last: bool) -> Column:
-    """Keep, field by field, what comes last (or first); a null sequence comes before every other."""
+    """Keep the value of the latest (or earliest) time; tiles of a window do not overlap, so no two have one time."""
     value = tiles.field(state.fields[-1].name)
-    left = np.flatnonzero(value.valid)
-    for part in state.fields:
-        column = tiles.field(part.name)
-        segments = Segments.of(tiles.row[left], len(tiles.as_of))
-        if len(segments.rows) == len(left):
-            break
-        left = left[_is_edge(segments, Column(column.values[left], column.valid[left]), last=last)]
-    segments = Segments.of(tiles.row[left], len(tiles.as_of))
-    return _by_row(segments, value.values[left[segments.heads]])
-
-
-def _is_edge(segments: Segments, column: Column, *, last: bool) -> Mask:
-    """Return which values equal the largest (or smallest) of their row, null being smaller than everything."""
-    if column.valid.all():
-        return column.values == segments.repeat(segments.reduce(np.maximum if last else np.minimum, column.values))
-    null = ~column.valid
-    of_null = segments.repeat(segments.reduce(np.logical_and if last else np.logical_or, null))
-    edge = of_null & null
-    others = np.flatnonzero(~of_null & column.valid)
-    among = Segments.of(segments.repeat(segments.rows)[others], segments.count)
-    edge[others] = _is_edge(among, Column(column.values[others], column.valid[others]), last=last)
-    return edge
+    segments = tiles.segments(value.valid)
+    times = tiles.field(state.fields[0].name).values[value.valid]
+    edges = times == segments.repeat(segments.reduce(np.maximum if last else np.minimum, times))
+    return _by_row(segments, value.values[value.valid][edges])
 
 
 def _by_row(segments: Segments, values: npt.NDArray[np.generic]) -> Column:

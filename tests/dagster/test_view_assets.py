@@ -139,8 +139,9 @@ def test_one_feature_that_fails_the_audit_fails_too(ready, monkeypatch):
     assert ready.store.values(HouseholdSpend).delta_version() is None
 
 
-def test_another_teams_location_cannot_write(ready):
-    stranger = Location(ready.instance, ready.root, team="pricing")
+@pytest.mark.parametrize("team", ["pricing", ""], ids=["another team", "no team"])
+def test_a_location_that_is_not_the_owners_cannot_write(ready, team):
+    stranger = Location(ready.instance, ready.root, team=team)
     for keys in ([TABLE, *FEATURES], [f"{VIEW}/spend_7d"], [f"{VIEW}/_tiles"]):
         with pytest.raises(Exception, match="may not write") as raised:
             stranger.run(keys, "2024-01-09")

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from feature_store import EventSource, FeatureService, Int64, Status, Timestamp, col, feature_view, ratio, sum_
+from feature_store import EventSource, FeatureService, Int64, Status, Timestamp, col, derive, feature_view, ratio, sum_
 from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import MissingTilesError
 from feature_store.offline.materialize import (
@@ -346,6 +346,19 @@ def test_a_feature_added_in_place_waits_for_its_tiles_and_no_other_feature_for_i
     compute_tiles(fresh, view, START, day(9), "tiles")
     materialize(fresh, view, START, day(9))
     assert_frame_equal(values_of(store, view), values_of(fresh, view).select(values_of(store, view).columns))
+
+
+def test_a_derived_feature_added_in_place_makes_all_partitions_stale_though_the_tiles_are_the_same(
+    store: OfflineStore,
+) -> None:
+    land(store, some_purchases())
+    day_by_day(store, growing(), 0, 3)
+    assert stale_partitions(store, growing(), START, day(3)) == []
+    view = growing(double=derive(PIECES_3D * 2, description="Derived from it"))
+    assert stale_partitions(store, view, START, day(3)) == [day(n) for n in range(3)]
+    materialize(store, view, START, day(3))
+    assert stale_partitions(store, view, START, day(3)) == []
+    assert values_of(store, view).filter(pl.col("double") != 2 * pl.col("pieces_3d")).is_empty()
 
 
 def test_a_range_over_the_day_on_which_a_feature_came_has_it_where_its_tiles_are(store: OfflineStore) -> None:

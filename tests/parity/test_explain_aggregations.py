@@ -225,6 +225,12 @@ def test_an_event_at_the_tail_counts_and_one_before_just_misses():
     assert (before.value, before.off_by) == (2.0, "0:00:00.000001")
 
 
+def test_what_misses_is_listed_by_its_age_the_youngest_first():
+    rows = [trip(hours, None, None) for hours in (48, 3, 47, 1)]
+    _counted, missed = listed_events(Choices, Choices.feature("dearest").aggregation, rows, WINDOW, 10)
+    assert [hours_before(event.time) for event in missed["null input"].shown] == [1, 3, 47, 48]
+
+
 def test_an_event_that_was_delivered_twice_counts_once():
     window = WindowFacts(AS_OF - timedelta(days=2), AS_OF, "2d", "1h")
     rows = [{**trip(2, 5.0, None), "trip_id": "a"}, {**trip(1, 7.0, None), "trip_id": "a"}]

@@ -317,14 +317,17 @@ def test_a_store_that_lost_its_rows_is_an_error_not_empty(valkey: str) -> None:
     assert "rows are gone" in str(failure)
 
 
-def test_a_store_that_was_emptied_and_loaded_anew_is_not_mistaken_for_the_old_one(valkey: str) -> None:
+@pytest.mark.parametrize(("later", "layout"), [(0, TEXT_LAYOUT), (HOUR, LAYOUT)], ids=["same as-of", "another"])
+def test_a_store_that_was_emptied_and_loaded_anew_is_not_mistaken_for_the_old_one(
+    valkey: str, later: int, layout: RowLayout
+) -> None:
     as_of = now() - DAY
     first = load(valkey, [1, 2], snapshot(as_of))
     reader = OnlineReader(valkey)
     assert baskets(reader, [1, 2]) == [1, 2]
     with redis.Redis.from_url(valkey) as client:
         client.flushall()
-    second = load(valkey, [1], snapshot(as_of - HOUR), factor=3)
+    second = load(valkey, [1], snapshot(as_of - later, layout=layout), factor=3)
     assert second.generation == first.generation, "counted from 1 again"
     assert baskets(reader, [1, 2]) == [3, None]
 

@@ -132,6 +132,20 @@ def test_a_partition_is_loaded_piece_by_piece(
     assert max(lengths) <= ROWS_PER_STEP
 
 
+def test_at_an_available_at_the_partition_before_is_still_served_and_loaded(
+    store: OfflineStore, writer: OnlineWriter, valkey: str, tmp_path: Path
+) -> None:
+    view = view_of(pieces_3d=pieces())
+    for start in (day(7), day(8)):
+        written(store, view, start)
+    available_at = store.values(view).ledger.partitions().sort("as_of")["available_at"][-1]
+    assert available_at == NOW
+    assert sorted(sync_view(store, view, writer, available_at).loads) == [day(8), day(9)]
+    served, trained = served_and_trained(store, plan_of(view), valkey, tmp_path / "plans")
+    assert served["shopper_counts__pieces_3d"].to_list() == [41, 42, 0]
+    assert served.equals(trained)
+
+
 def test_a_feature_newer_than_the_partition_is_not_computed(
     store: OfflineStore, writer: OnlineWriter, valkey: str, tmp_path: Path
 ) -> None:
