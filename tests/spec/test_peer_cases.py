@@ -1,7 +1,8 @@
 """Cases that other feature stores test, on data of our own; where our rule differs on purpose, the test says so.
 
 Those about which partition T sees, time to live, unseen and repeated entities and as-ofs are in ``test_reading``; those
-about keys, duplicates, nulls and bounds of windows are in ``test_examples``.
+about keys, duplicates, nulls and bounds of windows are in ``test_examples``;
+that a stream without a snapshot answers nothing is in ``tests/serving/test_streams_online.py``.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -36,6 +38,7 @@ from feature_store.offline.instants import INSTANT
 from feature_store.offline.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
+from feature_store.oracle.expressions import microseconds
 from feature_store.plans import write_plan
 from feature_store.services import compile_plan
 from feature_store.status import Status
@@ -84,20 +87,47 @@ class Ratings:
     ratings = count(over="2d", hop="1d", description="d")
 
 
-def computed(root: Path, view: FeatureView, rows: Sequence[tuple]) -> OfflineStore:
-    """Store the values of a view of rows of (driver, time, value, created, gone), the last two if they matter."""
-    store = OfflineStore(str(root))
+Driven = Sequence[tuple]
+"""Rows of (driver, time, value, created, gone), the last two if they matter."""
+
+
+def landed(store: OfflineStore, view: FeatureView, rows: Driven) -> None:
     types = {"driver": pl.Int64, "time": INSTANT, "value": pl.Float64, "created": INSTANT, "gone": pl.Boolean}
     full = [(*row, *[None] * (len(types) - len(row))) for row in rows]
     frame = pl.DataFrame(full, schema=types, orient="row")
     store.source(view.source.asset).write(frame, START, END, time_column="time", run_id=RUN)
+
+
+def materialised(store: OfflineStore, view: FeatureView, start: datetime, end: datetime) -> None:
     if not view.is_table:
-        compute_tiles(store, view, START, END, RUN)
-    write_values(store, view, compute_values(store, view, START, END), START, END, RUN)
+        compute_tiles(store, view, start, end, RUN)
+    write_values(store, view, compute_values(store, view, start, end), start, end, RUN)
+
+
+def computed(root: Path, view: FeatureView, rows: Driven) -> OfflineStore:
+    """Store the values of a view of some rows, of all partitions."""
+    store = OfflineStore(str(root))
+    landed(store, view, rows)
+    materialised(store, view, START, END)
     return store
 
 
-def trained(store: OfflineStore, view: FeatureView, asked: Sequence[tuple[int, datetime]], name: str = "value") -> list:
+def served(
+    url: str, store: OfflineStore, view: FeatureView, drivers: Sequence[int | None], time: datetime, plans: Path
+) -> list:
+    """Load what is there, and return the values that drivers are served at a time, which is now."""
+    writer = OnlineWriter(url)
+    with patch("serving.stores.publication.store_time", lambda _: microseconds(time)):
+        sync_view(store, view, writer, time)
+    writer.close()
+    write_plan(plans, compile_plan(service(view), empty_values))
+    with FeatureClient(plans, url) as client:
+        return client.get_features(view.name, {"driver": list(drivers)}, time=time).to_dict()[f"{view.name}__value"]
+
+
+def trained(
+    store: OfflineStore, view: FeatureView, asked: Sequence[tuple[int | None, datetime]], name: str = "value"
+) -> list:
     """Return the values for drivers at times."""
     spine = pl.DataFrame(asked, schema={"driver": pl.Int64, "time": INSTANT}, orient="row")
     plan = compile_plan(service(view), empty_values)
@@ -158,11 +188,32 @@ def test_p7_one_view_in_two_roles_gives_two_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
-def test_o1_and_r1_an_older_row_never_overwrites_a_newer_one_in_whatever_order_they_come(
-    tmp_path: Path, order: list[int]
-) -> None:
+def test_r1_rows_of_one_batch_may_come_in_any_order(tmp_path: Path, valkey: str, order: list[int]) -> None:
     rows = [(1, at(1), 1.0), (1, at(1, hours=5), 2.0), (1, at(1, hours=3), 3.0)]
-    assert trained(computed(tmp_path, Rides, [rows[place] for place in order]), Rides, [(1, at(2))]) == [2.0]
+    store, time = OfflineStore(str(tmp_path / "offline")), at(2) + MICROSECOND
+    landed(store, Rides, [rows[place] for place in order])
+    materialised(store, Rides, START, at(2))
+    assert trained(store, Rides, [(1, time)]) == [2.0]
+    assert served(valkey, store, Rides, [1], time, tmp_path / "plans") == [2.0]
+
+
+def test_o1_an_older_row_that_comes_later_never_overwrites_a_newer_one(tmp_path: Path, valkey: str) -> None:
+    store, time = OfflineStore(str(tmp_path / "offline")), at(2) + MICROSECOND
+    arriving = [(1, at(1, hours=3), 1.0), (1, at(1), 2.0), (1, at(1, hours=5), 3.0)]
+    for arrived, newest in ((1, 1.0), (2, 1.0), (3, 3.0)):
+        landed(store, Rides, arriving[:arrived])
+        materialised(store, Rides, START, at(2))
+        assert trained(store, Rides, [(1, time)]) == [newest]
+        assert served(valkey, store, Rides, [1], time, tmp_path / "plans") == [newest]
+
+
+def test_v1_entities_of_one_request_may_be_unsorted_repeated_unseen_and_null(tmp_path: Path, valkey: str) -> None:
+    # P8, all entities without a spine, is not a request here: whoever wants them reads the snapshot.
+    store = computed(tmp_path, PLAIN, [(driver, at(1), driver * 1.5) for driver in range(1, 6)])
+    drivers = [5, 1, 3, 1, 99, 5, None, 2, 1]
+    wanted = [7.5, 1.5, 4.5, 1.5, None, 7.5, None, 3.0, 1.5]
+    assert served(valkey, store, PLAIN, drivers, at(3), tmp_path / "plans") == wanted
+    assert trained(store, PLAIN, [(driver, at(3)) for driver in drivers]) == wanted
 
 
 def test_o3_dropping_a_view_leaves_those_of_the_same_entity(tmp_path: Path, valkey: str) -> None:
@@ -193,17 +244,13 @@ def test_e1_materialised_to_a_split_and_on_the_same_values_are_trained_on_and_se
         (3, (now - 4 * hours).astimezone(berlin), 4.0),
         (3, (now - hours).astimezone(pacific), 5.0),
     ]
-    store = computed(tmp_path / "offline", Rides, rows)
-    write_plan(tmp_path / "plans", compile_plan(service(Rides), empty_values))
+    store, start = OfflineStore(str(tmp_path / "offline")), START
+    landed(store, Rides, rows)
     for split, expected in ((now - 2 * hours, [0.3, None, 4.0]), (now, [0.3, None, 5.0])):
-        time = split + MICROSECOND
-        writer = OnlineWriter(valkey)
-        sync_view(store, Rides, writer, time)
-        writer.close()
+        materialised(store, Rides, start, split)
+        start, time = split, split + MICROSECOND
+        assert served(valkey, store, Rides, [1, 2, 3], time, tmp_path / "plans") == expected
         assert trained(store, Rides, [(driver, time) for driver in (1, 2, 3)]) == expected
-    with FeatureClient(tmp_path / "plans", valkey) as client:
-        served = client.get_features(Rides.name, {"driver": [1, 2, 3]}, time=END + MICROSECOND).to_dict()
-    assert served["rides__value"] == trained(store, Rides, [(driver, END + MICROSECOND) for driver in (1, 2, 3)])
 
 
 def test_changes_of_rows_insert_update_delete_and_a_change_of_key(tmp_path: Path) -> None:
