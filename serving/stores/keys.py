@@ -61,6 +61,11 @@ def stream_until_key(view: str, stream: int) -> bytes:
     return _control_key(view, f"stream-until:{stream}")
 
 
+def stream_written_key(view: str, stream: int) -> bytes:
+    """Holds whose append wrote rows of a stream last, its number, and of how many entities it has written them."""
+    return _control_key(view, f"stream-written:{stream}")
+
+
 def stream_entities_key(view: str, stream: int) -> bytes:
     """The set of the entity keys that have a row of a stream, so that its rows are found without a scan."""
     return _control_key(view, f"stream-entities:{stream}")

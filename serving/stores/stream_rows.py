@@ -28,6 +28,7 @@ from serving.stores.keys import (
     stream_fence_key,
     stream_key,
     stream_until_key,
+    stream_written_key,
 )
 from serving.stores.resp import pack
 from serving.stores.streams import Stream, decode_stream, encode_stream
@@ -78,7 +79,14 @@ class StreamRows:
         return self._mget(event_keys(self.stream.id, entities).to_list())
 
     def write(
-        self, entities: Ragged, rows: Sequence[bytes], events: Sequence[bytes] | None, new: Collection[bytes]
+        self,
+        entities: Ragged,
+        rows: Sequence[bytes],
+        events: Sequence[bytes] | None,
+        new: Collection[bytes] = (),
+        *,
+        append: int | None = None,
+        first: int = 0,
     ) -> None:
         """Write the rows of entities; of each ``ENTITIES_PER_TRANSACTION`` in turn all of them or none.
 
@@ -87,21 +95,44 @@ class StreamRows:
             rows: one per entity; empty: it has none any more.
             events: the packed ids of their events; None: the source declares no ids.
             new: those of the entities that had no row before, and have one now.
+            append: number of the append whose events they hold; with the rows is written how far it has come.
+            first: of how many entities, the first ones, that append has written the rows already.
 
         Raises:
             StreamTakenOverError: another writer took the stream over.
         """
         with self._transactions() as transactions:
-            for start in range(0, len(entities), ENTITIES_PER_TRANSACTION):
+            for start in range(first, len(entities), ENTITIES_PER_TRANSACTION):
                 stop = min(start + ENTITIES_PER_TRANSACTION, len(entities))
                 piece = entities.take(start, stop)
                 pairs = list(zip(row_keys(self.stream.id, piece).to_list(), rows[start:stop], strict=True))
                 if events is not None:
                     pairs += zip(event_keys(self.stream.id, piece).to_list(), events[start:stop], strict=True)
+                if append is not None:
+                    pairs.append((self._written_key, b"%d:%d:%d" % (self._token, append, stop)))
                 added = [name for name in piece.to_list() if name in new]
                 listed = (b"SADD", stream_entities_key(self._view, self.stream.id), *added)
                 _send(transactions, pairs, [listed] if added else [])
             transactions.settle()
+
+    def settle(self, append: int) -> int:
+        """See to it that nothing an append sent is still under way; return of how many entities it wrote the rows.
+
+        A reply that did not come says nothing: the transaction may have been done, or be done yet. Setting the fence
+        to our token once more breaks it off, as it watches the fence.
+
+        Args:
+            append: the number of our append that failed.
+
+        Raises:
+            StreamTakenOverError: another writer took the stream over.
+        """
+        with self._transactions() as transactions:
+            commands = ((b"SET", stream_fence_key(self._view), b"%d" % self._token), (b"GET", self._written_key))
+            transactions.send(len(commands), [pack(command) for command in commands])
+            _, written = transactions.settle()
+        token, number, count = map(int, written.split(b":")) if written else (0, 0, 0)
+        return count if (token, number) == (self._token, append) else 0
 
     def complete(self, until: int) -> None:
         """Note down that every event before an instant, microseconds UTC, was written."""
@@ -141,6 +172,10 @@ class StreamRows:
             transactions.settle()
         if former is not None:
             _drop_rows(self._client, self._view, former.id)
+
+    @property
+    def _written_key(self) -> bytes:
+        return stream_written_key(self._view, self.stream.id)
 
     def _mget(self, keys: Sequence[bytes]) -> list[bytes | None]:
         found: list[bytes | None] = []
@@ -191,7 +226,7 @@ def _drop_rows(client: redis.Redis, view: str, stream: int) -> None:
     for members in _members(client, view, stream):
         listed = from_list(members)
         client.unlink(*row_keys(stream, listed).to_list(), *event_keys(stream, listed).to_list())
-    client.unlink(stream_entities_key(view, stream), stream_until_key(view, stream))
+    client.unlink(*(key(view, stream) for key in (stream_entities_key, stream_until_key, stream_written_key)))
 
 
 def _members(client: redis.Redis, view: str, stream: int) -> Iterator[list[bytes]]:

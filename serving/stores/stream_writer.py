@@ -59,7 +59,7 @@ class AppendReport:
         null_keys: rows left out for a null key.
         null_times: rows left out for a null time.
         too_late: events left to the batch tiles.
-        duplicates: events that were known already.
+        duplicates: events that were known already, by their ids or as those of this append before it failed.
         entities: whose rows were written.
     """
 
@@ -111,6 +111,9 @@ class StreamWriter:
         self._copy = None if offline is None else offline.stream_copy(view.full_name)
         self._name, self._writes = uuid.uuid4().hex, 0
         self._newest = 0
+        self._appends = 0
+        self._unfinished: pl.DataFrame | None = None
+        """The rows of the last append, if it failed."""
         self._url = url
         self._client: Any = connect(url, WRITE_TIMEOUT)
         with told_plainly(url):
@@ -133,9 +136,8 @@ class StreamWriter:
 
         They may come in any order and in batches of any size, best of seconds or minutes. Where the source declares an
         ``event_id``, an event may be appended again; elsewhere it would count again. Should this raise, some entities
-        may have all their events and others none: append the same rows again, which without ids makes sense only for
-        fewer than ``stream_rows.ENTITIES_PER_TRANSACTION`` entities at once, as these are written together or not at
-        all.
+        may have all their events and others none: append the same rows again, before any others. The store knows how
+        far the append had come, and the rest is added. Of a writer that died only ids tell what had been written.
 
         Args:
             rows: rows of the view's source.
@@ -150,23 +152,26 @@ class StreamWriter:
         """
         given, null_keys, null_times = read_events(self._view, rows)
         with told_plainly(self._url):
+            written = self._begin(rows)
             held = self._read(given)
-            timely = given.take(given.time >= held.from_when[given.entity])
+            left = given.take(given.entity >= written)
+            timely = left.take(left.time >= held.from_when[left.entity])
             fresh = timely if held.known is None else timely.take(held.known.unknown(timely))
             if len(fresh.time):
                 # An event from the future, by a clock that runs ahead, says nothing about the present.
                 self._newest = max(min(int(fresh.time.max()), store_time(self._client)), self._newest)
-                self._add(held, given, fresh, self._complete_until(until))
+                self._add(held, given, fresh, self._complete_until(until), written)
             elif until is not None:
                 nothing = held.tiles.take(np.zeros(len(held.tiles), np.bool_))
                 self._copy_tiles(nothing, given.keys, self._complete_until(until))
             self._rows.complete(self._complete_until(until))
+            self._unfinished = None
         return AppendReport(
             events=len(fresh.time),
             null_keys=null_keys,
             null_times=null_times,
-            too_late=len(given.time) - len(timely.time),
-            duplicates=len(timely.time) - len(fresh.time),
+            too_late=len(left.time) - len(timely.time),
+            duplicates=len(given.time) - len(left.time) + len(timely.time) - len(fresh.time),
             entities=len(np.unique(fresh.entity)),
         )
 
@@ -177,10 +182,19 @@ class StreamWriter:
         """
         dropped = 0
         with told_plainly(self._url):
+            if self._unfinished is not None:
+                self._rows.settle(self._appends)
             kept_from = self._kept_from()
             for piece in self._rows.entities():
                 dropped += self._prune(from_list(piece), kept_from)
         return dropped
+
+    def _begin(self, rows: pl.DataFrame) -> int:
+        """Begin an append, or the one that failed again; return of how many entities it wrote the rows already."""
+        written = 0 if self._unfinished is None else self._rows.settle(self._appends)
+        if self._unfinished is None or not self._unfinished.equals(rows):
+            self._appends, self._unfinished, written = self._appends + 1, rows, 0
+        return written
 
     def _read(self, given: Events) -> _Held:
         """Read what the store holds of the entities of events."""
@@ -206,8 +220,11 @@ class StreamWriter:
         until = max(self._rows.until, self._newest // SECOND * SECOND)
         return until if told is None else max(until, to_microseconds(told))
 
-    def _add(self, held: _Held, given: Events, fresh: Events, until: int) -> None:
-        """Add events that are new to the tiles of their entities, in the offline copy and then in the store."""
+    def _add(self, held: _Held, given: Events, fresh: Events, until: int, written: int) -> None:
+        """Add events that are new to the tiles of their entities, in the offline copy and then in the store.
+
+        This append has written the first entities already.
+        """
         new = event_tiles(self._view, self._plan.states, fresh)
         tiles, changed = merge_stream_tiles(self._view, self._plan.states, held.tiles, new)
         # The copy comes first: anything extra it holds after a failure is corrected when the same events come again.
@@ -219,7 +236,8 @@ class StreamWriter:
         rows = self._encode(kept, complete_since, has_row)
         known = None if held.known is None else held.known.with_events(fresh).since(held.kept_from).encode()
         names, new = given.encoded.to_list(), (has_row & ~held.present).tolist()
-        self._rows.write(given.encoded, rows, known, {name for name, is_new in zip(names, new, strict=True) if is_new})
+        added = {name for name, is_new in zip(names, new, strict=True) if is_new}
+        self._rows.write(given.encoded, rows, known, added, append=self._appends, first=written)
 
     def _encode(self, tiles: StreamTiles, complete_since: Instants, has_row: Mask) -> list[bytes]:
         """Return one value per entity; empty: it has no row."""
@@ -236,7 +254,7 @@ class StreamWriter:
         is_needed |= True if kept_from is None else complete_since > kept_from
         rows = self._encode(tiles, complete_since, decoded.present & is_needed)
         known = self._known(entities)
-        self._rows.write(entities, rows, None if known is None else known.since(kept_from).encode(), ())
+        self._rows.write(entities, rows, None if known is None else known.since(kept_from).encode())
         self._rows.forget([name for name, row in zip(entities.to_list(), rows, strict=True) if not row])
         return int(np.count_nonzero(~kept))
 

@@ -282,6 +282,79 @@ def test_an_append_that_failed_half_way_is_made_whole_by_the_same_events(
     world.check_equals_join([(user,) for user in range(7)], time)
 
 
+def lose_reply(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Lose the connection after a transaction was done, the ``number``-th from now, before its reply is read."""
+    settle, settled = FencedTransactions.settle, 0
+
+    def lose(self: FencedTransactions) -> list[Any]:
+        nonlocal settled
+        settled += 1
+        replies = settle(self)
+        if settled == number + 1:  # the first only sees that the fence is ours
+            raise redis.TimeoutError("Timeout reading from socket")
+        return replies
+
+    monkeypatch.setattr(FencedTransactions, "settle", lose)
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_an_append_whose_reply_was_lost_counts_once_when_it_is_repeated(
+    tmp_path: Path, valkey: str, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    monkeypatch.setattr(stream_rows, "ENTITIES_PER_TRANSACTION", 2)
+    world = OnlineWorld(tmp_path, valkey)
+    world.land(0, 5)
+    world.sync(at(days=6))
+    writer, hour, users = world.writer(at(days=5), copy=True), at(days=5, hours=4), [("1", f"{n}") for n in range(6)]
+    world.append(writer, [event(hour, user) for user in users])
+    rows = [event(hour + timedelta(minutes=1), user) for user in users]
+    with monkeypatch.context() as patched:
+        lose_reply(patched, lost)
+        with pytest.raises(StoreUnavailableError):
+            world.append(writer, rows)
+    writer.prune()
+    report = world.append(writer, rows)
+    assert (report.events, report.duplicates, report.too_late) == (6 - 2 * lost, 2 * lost, 0)
+    world.rows = [*(event(hour, user) for user in users), *rows]
+    time = hour + timedelta(minutes=2)
+    world.check(users, time)
+    assert world.append(writer, rows).events == 6, "without ids, equal rows are further events"
+    writer.append(events([]), until=at(days=6))
+    world.check_equals_join(users, time)
+
+
+def test_what_was_under_way_when_an_append_failed_comes_to_nothing_afterwards(
+    tmp_path: Path, valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = OnlineWorld(tmp_path, valkey)
+    world.land(0, 5)
+    world.sync(at(days=6))
+    writer, hour = world.writer(at(days=5)), at(days=5, hours=4)
+    stuck: list[tuple[FencedTransactions, tuple[Any, ...]]] = []
+    send, leave = FencedTransactions.send, FencedTransactions.__exit__
+
+    def hold_back(self: FencedTransactions, *transaction: Any) -> list[Any]:
+        self.settle()
+        stuck.append((self, transaction))
+        raise redis.TimeoutError("Timeout writing to socket")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FencedTransactions, "send", hold_back)
+        patched.setattr(FencedTransactions, "__exit__", lambda *_: None)
+        with pytest.raises(StoreUnavailableError):
+            world.append(writer, [event(hour)])
+    assert world.append(writer, [event(hour)]).events == 1
+    ((transactions, transaction),) = stuck
+    # The server gets to it only now.
+    with monkeypatch.context() as patched:
+        patched.setattr(FencedTransactions, "settle", lambda _: [])
+        send(transactions, *transaction)
+    with pytest.raises(StreamTakenOverError):
+        transactions.settle()
+    leave(transactions)
+    assert world.value("rows_15m", hour + timedelta(minutes=1))[0] == 1
+
+
 def test_a_server_that_evicts_rows_is_refused(world: OnlineWorld) -> None:
     with redis.Redis.from_url(world.url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
@@ -316,7 +389,7 @@ def test_an_append_that_fails_changes_nothing(world: OnlineWorld, monkeypatch: p
     writer, hour = world.writer(at(days=5), copy=True), at(days=5, hours=4)
     world.append(writer, [told(hour, "a")])
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise redis.ConnectionError("gone")
 
     with monkeypatch.context() as patched:
