@@ -3,8 +3,8 @@
 The batch tiles of the generation that is served at T own the time before its as-of E; from E on the stream's tiles
 count. Both are merged by the code of the point-in-time join, at A = T floored to a second, less the view's lag. Without
 a usable generation, without a stream, or with one that began after E, nothing is known of some of the time before A:
-NOT_COMPUTED. So is an entity whose stream row no longer keeps the small tiles that an A this old needs; that concerns
-only a T well in the past (see ``serving.stores.stream_writer``).
+NOT_COMPUTED. So is, of one entity, a sum that does not fit Int64; and an entity whose stream row no longer keeps the
+small tiles that an A this old needs, which concerns only a T well in the past (see ``serving.stores.stream_writer``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from feature_store.fingerprints import stored_column
 from feature_store.plans import PlanFeature, PlanView
 from feature_store.rows import RowError
 from feature_store.status import Status
-from feature_store.streams.merge import merge
+from feature_store.streams.merge import Merged, merge
 from feature_store.streams.packed import DecodedTiles, TileLayout
 from feature_store.streams.plan import StreamPlan
 from feature_store.streams.restrict import feature_names, restrict_plan, used_fields
@@ -80,7 +80,7 @@ class StreamDecoder:
         pruned = np.flatnonzero(live.present)[live.complete_since > as_of]
         codes = np.where(merged.counted, np.uint8(Status.PRESENT), np.uint8(Status.EMPTY))
         codes[pruned] = Status.NOT_COMPUTED
-        return values | {f.name: (_without(merged.values[f.name], pruned), codes) for f in mergeable.held}
+        return values | {f.name: _known(merged, f.name, pruned, codes) for f in mergeable.held}
 
     def _as_of(self, time: int) -> int:
         return int(self._plan.as_of(np.array([time], np.int64))[0])
@@ -96,7 +96,8 @@ class StreamDecoder:
         if generation.tiles is None:
             raise FingerprintError(f"{self._name}: the store holds no tiles: run `features apply`, and load it again")
         stored = {field.name: field.fingerprint for field in generation.layout.features}
-        plan = restrict_plan(self._plan, [generation.tiles, stream.layout])
+        wanted = {feature.name for feature in self._features}
+        plan = restrict_plan(self._plan, [generation.tiles, stream.layout], wanted)
         mergeable = feature_names(plan)
         held: list[PlanFeature] = []
         lacking: list[PlanFeature] = []
@@ -141,10 +142,15 @@ def _only(tiles: StreamTiles, chosen: Mask) -> StreamTiles:
     return tiles if all_true(chosen) else tiles.take(chosen)
 
 
-def _without(column: Column, rows: Array) -> Column:
-    """Return a column with nulls in some rows."""
-    if not len(rows):
-        return column
-    valid = column.valid.copy()
-    valid[rows] = False
-    return Column(column.values, valid)
+def _known(merged: Merged, feature: str, pruned: Array, codes: Array) -> Values:
+    """Return a feature and its status; null and NOT_COMPUTED where tiles were pruned or a sum does not fit Int64."""
+    column = merged.values[feature]
+    unfit = merged.unfit.get(feature)
+    if unfit is None and not len(pruned):
+        return column, codes
+    valid, codes = column.valid.copy(), codes.copy()
+    valid[pruned] = False
+    if unfit is not None:
+        valid[unfit] = False
+        codes[unfit] = Status.NOT_COMPUTED
+    return Column(column.values, valid), codes

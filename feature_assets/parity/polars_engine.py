@@ -62,6 +62,7 @@ def _stream_values(view: FeatureView, rows: pl.DataFrame, time: datetime) -> Sna
         tile_states(frame, plan.states),
     )
     merged = merge(plan, tiles, np.full(entities.height, to_microseconds(as_of), np.int64))
+    merged.refuse_unfit(plan.view)
     values = {f.name: to_series(merged.values[f.name], f.dtype) for f in view.stored_features}
     return _by_keys(view, entities.with_columns(**values).filter(pl.Series(merged.counted)))
 

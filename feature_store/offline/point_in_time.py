@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from feature_store.columns import Column
+from feature_store.columns import Column, Mask
 from feature_store.dtypes import Timestamp, dtype_from_name
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import NotComputedError
 from feature_store.instants import from_microseconds
 from feature_store.offline.opened_views import Opened, open_views
 from feature_store.offline.partition_choice import Availability
-from feature_store.offline.spines import FOUND, Spine, check_spine
+from feature_store.offline.spines import FOUND, Spine, check_spine, unfit_column
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.view_join import Statuses, ViewJoin, join_view
 from feature_store.on_read import compute_on_read
@@ -52,7 +52,8 @@ def point_in_time_join(
 
     Raises:
         InputError: the spine cannot be used.
-        NotComputedError: rows for which no partition holds a feature, unless ``allow_missing``.
+        NotComputedError: rows for which no partition holds a feature, or, of a stream view, a sum of integers does not
+            fit Int64; unless ``allow_missing``.
         FingerprintError: a partition was computed by another definition of a feature.
     """
     return join_opened(
@@ -86,8 +87,10 @@ def join_opened(
         _require_computed(plan, joins, checked)
     outputs: dict[str, pl.Series] = {}
     statuses: dict[str, Statuses] = {}
-    for number, (view, join) in enumerate(zip(plan.views, joins, strict=True)):
-        read = join.read(checked)
+    reads = [join.read(checked) for join in joins]
+    if not allow_missing:
+        _require_fit(plan, reads, checked)
+    for number, (view, join, read) in enumerate(zip(plan.views, joins, reads, strict=True)):
         for output in plan.outputs:
             if output.view == number:
                 outputs[output.name], statuses[output.name] = _output(output, view, join, read, checked)
@@ -111,8 +114,7 @@ def _require_computed(plan: ServicePlan, joins: list[ViewJoin], spine: Spine) ->
         for feature in view.features:
             rows = nothing | join.lacking[feature.name]
             if rows.any():
-                first, last = (from_microseconds(int(at)) for at in (spine.time[rows].min(), spine.time[rows].max()))
-                lacking.setdefault(f"{rows.sum()} rows from {first} to {last}", []).append(feature.name)
+                lacking.setdefault(_rows_text(spine, rows), []).append(feature.name)
         for rows_text, names in lacking.items():
             which = "" if len(names) == len(view.features) else f".{', .'.join(names)}"
             problems.append(f"{view.view}{which}: {rows_text}")
@@ -121,6 +123,30 @@ def _require_computed(plan: ServicePlan, joins: list[ViewJoin], spine: Spine) ->
             "no partition holds these features for some rows of the spine: "
             f"{'; '.join(problems)}. Backfill the views, drop these rows, or pass allow_missing=True to get null"
         )
+
+
+def _require_fit(plan: ServicePlan, reads: list[pl.DataFrame], spine: Spine) -> None:
+    problems: list[str] = []
+    for view, read in zip(plan.views, reads, strict=True):
+        for feature in view.features:
+            unfit = _is_unfit(read, feature.name)
+            if unfit.any():
+                problems.append(f"{view.view}.{feature.name}: {_rows_text(spine, unfit)}")
+    if problems:
+        raise NotComputedError(
+            f"a sum of integers does not fit Int64: {'; '.join(problems)}. Sum a float instead, "
+            "sum_(col(...).cast(Float64), ...), drop these rows, or pass allow_missing=True to get null"
+        )
+
+
+def _is_unfit(read: pl.DataFrame, feature: str) -> Mask:
+    column = unfit_column(feature)
+    return read[column].fill_null(value=False).to_numpy() if column in read else np.zeros(len(read), np.bool_)
+
+
+def _rows_text(spine: Spine, rows: Mask) -> str:
+    first, last = (from_microseconds(int(at)) for at in (spine.time[rows].min(), spine.time[rows].max()))
+    return f"{rows.sum()} rows from {first} to {last}"
 
 
 def _output(
@@ -132,7 +158,7 @@ def _output(
     feature = next(feature for feature in view.features if feature.name == output.feature)
     status = join.status.copy()
     status[join.is_read & ~read[FOUND].to_numpy()] = Status.EMPTY
-    status[join.lacking[feature.name]] = Status.NOT_COMPUTED
+    status[join.lacking[feature.name] | _is_unfit(read, feature.name)] = Status.NOT_COMPUTED
     stored = read[feature.name]
     if feature.empty is not None:
         stored = _fill_empty(stored, feature, status)

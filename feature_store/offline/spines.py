@@ -19,6 +19,14 @@ FOUND: Final = "__found"
 """In what was read of a view for a spine: whether the entity has a counted event or a row."""
 
 
+def unfit_column(feature: str) -> str:
+    """Return the name, in what was read of a view, of the column that says where a sum does not fit Int64.
+
+    Features whose sums all fit have none.
+    """
+    return f"__unfit_{feature}"
+
+
 @dataclass(frozen=True)
 class Spine:
     """A checked spine.

@@ -16,8 +16,6 @@ import numpy as np
 import polars as pl
 
 from feature_store.columns import Mask
-from feature_store.expressions.nodes import column_names
-from feature_store.expressions.text import from_canonical
 from feature_store.fingerprints import stored_column
 from feature_store.offline.coverage import Instants, Slots, slots_of
 from feature_store.offline.instants import INSTANT
@@ -149,8 +147,7 @@ class _Unknown:
         for aggregate in self._plan.aggregates:
             rows[aggregate.name] = self._rows(aggregate.window, {name for slot in aggregate.slots for name in slot})
         for derived in self._plan.derived:
-            reads = column_names(from_canonical(json.loads(derived.expression)))
-            rows[derived.name] = np.logical_or.reduce([rows[read] for read in reads])
+            rows[derived.name] = np.logical_or.reduce([rows[read] for read in derived.reads])
         return rows
 
     def counts(self) -> dict[RowCount, Mask]:

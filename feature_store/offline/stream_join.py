@@ -18,7 +18,7 @@ from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
 from feature_store.instants import from_microseconds
 from feature_store.offline.coverage import Instants
-from feature_store.offline.spines import FOUND, Spine
+from feature_store.offline.spines import FOUND, Spine, unfit_column
 from feature_store.offline.stream_choice import OpenStream, StreamChoice
 from feature_store.plans import PlanView
 from feature_store.streams.levels import bounds
@@ -36,7 +36,7 @@ _ENTITY: Final = "__entity"
 def read_stream(
     opened: OpenStream, view: PlanView, plan: StreamPlan, choice: StreamChoice, spine: Spine
 ) -> pl.DataFrame:
-    """Return the stored features per spine row, and whether the entity has any counted event.
+    """Return the stored features per spine row, whether the entity has any counted event, and which sums do not fit.
 
     Args:
         opened: what is kept of the view.
@@ -44,9 +44,6 @@ def read_stream(
         plan: its stream plan.
         choice: what each row may see.
         spine: the rows.
-
-    Raises:
-        InputError: a sum of integers does not fit Int64.
     """
     entity, entities = _entities(view, choice, spine)
     needed = _Needed.of(plan, choice.head)
@@ -58,6 +55,10 @@ def read_stream(
         columns = [part.values[feature.name] for part in merged]
         valid = np.concatenate([column.valid for column in columns])
         known = choice.is_read & ~choice.lacking[feature.name]
+        if any(feature.name in part.unfit for part in merged):
+            unfit = known & np.concatenate([part.is_unfit(feature.name) for part in merged])
+            frame[unfit_column(feature.name)] = pl.Series(unfit)
+            known &= ~unfit
         valid &= known if valid.ndim == 1 else known[:, None]
         values = Column(np.concatenate([column.values for column in columns]), valid)
         frame[feature.name] = to_series(values, dtype_from_name(feature.dtype))

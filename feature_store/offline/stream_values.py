@@ -61,5 +61,6 @@ def _snapshot(view: FeatureView, plan: StreamPlan, tiles: pl.DataFrame, as_of: i
         ),
         np.full(entities.height, as_of, np.int64),
     )
+    merged.refuse_unfit(plan.view)
     values = {f.name: to_series(merged.values[f.name], f.dtype) for f in view.stored_features}
     return entities.with_columns(**values).filter(pl.Series(merged.counted, dtype=pl.Boolean))

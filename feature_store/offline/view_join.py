@@ -37,7 +37,8 @@ class ViewJoin:
         status: NOT_COMPUTED, EXPIRED, or PRESENT where something is read; int8.
         as_of: of what is read; null where there is nothing.
         lacking: by feature, the rows where it is not known although something is read.
-        read: returns per row of the spine the stored features, and whether the entity was found (``FOUND``).
+        read: returns per row of the spine the stored features, whether the entity was found (``FOUND``), and which
+            sums do not fit (``unfit_column``).
     """
 
     status: Statuses
@@ -105,7 +106,7 @@ def _scattered(parts: list[tuple[Instants, ViewJoin]]) -> ViewJoin:
     order = np.argsort(np.concatenate([rows for rows, _ in parts]))
 
     def read(spine: Spine) -> pl.DataFrame:
-        return pl.concat([join.read(spine.take(rows)) for rows, join in parts])[order]
+        return pl.concat([join.read(spine.take(rows)) for rows, join in parts], how="diagonal")[order]
 
     return ViewJoin(
         np.concatenate([join.status for _, join in parts])[order],

@@ -10,6 +10,7 @@ import numpy as np
 
 from feature_store.columns import Column, Mask
 from feature_store.dtypes import DType, dtype_from_name
+from feature_store.errors import InputError
 from feature_store.streams.levels import Counting, Instants
 from feature_store.streams.parts import WindowTiles, merge_part
 from feature_store.streams.plan import RowCount, StreamAggregate, StreamPlan
@@ -25,15 +26,35 @@ class Merged:
     Attributes:
         values: by stored feature of the plan, in its dtype; of a row without counted events the empty values.
         counts: by row count of the plan, whether a row has a counted event in its window.
+        unfit: by feature, the rows where a sum of integers that it is computed from does not fit Int64, so that it has
+            no value; only features with such rows.
     """
 
     values: dict[str, Column]
     counts: dict[RowCount, Mask]
+    unfit: dict[str, Mask]
 
     @property
     def counted(self) -> Mask:
         """Whether a row has a counted event in any feature of the view; without one it is EMPTY."""
         return np.logical_or.reduce(list(self.counts.values()))
+
+    def is_unfit(self, feature: str) -> Mask:
+        """Return where a feature has no value as a sum does not fit."""
+        found = self.unfit.get(feature)
+        return np.zeros(len(self.values[feature].valid), np.bool_) if found is None else found
+
+    def refuse_unfit(self, view: str) -> None:
+        """Fail if a sum does not fit, where values of all entities are wanted.
+
+        Raises:
+            InputError: which feature of the view.
+        """
+        for feature in self.unfit:
+            raise InputError(
+                f"{view}.{feature}: a sum of integers does not fit Int64. "
+                "Sum a float instead: sum_(col(...).cast(Float64), ...)."
+            )
 
 
 def merge(plan: StreamPlan, tiles: StreamTiles, as_of: Instants) -> Merged:
@@ -43,9 +64,6 @@ def merge(plan: StreamPlan, tiles: StreamTiles, as_of: Instants) -> Merged:
         plan: of the view, as a service reads it.
         tiles: of the rows, in any order; those that no window counts at the row's A may be among them.
         as_of: A per row, int64 microseconds (``StreamPlan.as_of``).
-
-    Raises:
-        InputError: a sum of integers does not fit Int64.
     """
     merging = _Merging(plan, tiles.in_order(plan.levels), as_of)
     columns: dict[str, Column] = {}
@@ -53,7 +71,7 @@ def merge(plan: StreamPlan, tiles: StreamTiles, as_of: Instants) -> Merged:
     for aggregate in plan.aggregates:
         dtypes[aggregate.name] = dtype_from_name(aggregate.dtype)
         columns[aggregate.name] = merging.aggregate(aggregate, dtypes[aggregate.name])
-    return Merged(add_derived(plan.derived, columns, dtypes, len(as_of)), merging.counts())
+    return Merged(add_derived(plan.derived, columns, dtypes, len(as_of)), merging.counts(), merging.unfit())
 
 
 @dataclass
@@ -75,15 +93,30 @@ class _Merging:
         return to_array(slots) if dtype.is_array else slots[0]
 
     def counts(self) -> dict[RowCount, Mask]:
-        return {count: self._part(count.column, count.window, "").values > 0 for count in self.plan.row_counts}
+        return {count: self._part(count.column, count.window).values > 0 for count in self.plan.row_counts}
+
+    def unfit(self) -> dict[str, Mask]:
+        """Return the rows, by feature that has any, where a sum does not fit: something was counted, and it is null."""
+        found: dict[str, Mask] = {}
+        for aggregate in (each for each in self.plan.aggregates if each.kind == "sum"):
+            for columns in aggregate.slots:
+                n, total, _rows = self._parts(aggregate, columns)
+                rows = (n.values > 0) & ~total.valid
+                if rows.any():
+                    found[aggregate.name] = found.get(aggregate.name, False) | rows
+        for derived in self.plan.derived if found else ():
+            read = [found[name] for name in derived.reads if name in found]
+            if read:
+                found[derived.name] = np.logical_or.reduce(read)
+        return found
 
     def _parts(self, aggregate: StreamAggregate, columns: Sequence[str]) -> list[Column]:
-        return [self._part(column, aggregate.window, aggregate.name) for column in columns]
+        return [self._part(column, aggregate.window) for column in columns]
 
-    def _part(self, column: str, window: Window, feature: str) -> Column:
+    def _part(self, column: str, window: Window) -> Column:
         key = (column, window)
         if key not in self.merged:
-            self.merged[key] = merge_part(self._window(window), self.plan.state[column], feature)
+            self.merged[key] = merge_part(self._window(window), self.plan.state[column])
         return self.merged[key]
 
     def _window(self, window: Window) -> WindowTiles:

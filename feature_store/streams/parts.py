@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from feature_store import theta
 from feature_store.columns import Column, Mask
-from feature_store.errors import InputError
 from feature_store.ragged import from_list
 from feature_store.streams.levels import Instants
 from feature_store.streams.plan import StreamPlan, StreamState
@@ -67,58 +66,51 @@ class WindowTiles:
         return n, n > 0
 
 
-def merge_part(tiles: WindowTiles, state: StreamState, feature: str) -> Column:
+def merge_part(tiles: WindowTiles, state: StreamState) -> Column:
     """Return one state merged over a window, per row; null where nothing was counted, 0 for counts.
+
+    A sum of integers that does not fit Int64 is null too.
 
     Of ``first`` and ``last`` the value is given, of ``theta`` the number, of ``decayed`` the sum as it is at A.
 
     Args:
         tiles: what the window counts.
         state: which state.
-        feature: that needs it, for messages.
-
-    Raises:
-        InputError: a sum of integers does not fit Int64.
     """
-    return _PARTS[state.part](tiles, state, feature)
+    return _PARTS[state.part](tiles, state)
 
 
-def _count(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+def _count(tiles: WindowTiles, state: StreamState) -> Column:
     n, present = tiles.counted(state)
     segments = tiles.segments(present)
     counts = segments.scatter(segments.reduce(np.add, n[present]), 0)
     return Column(counts, np.ones(len(counts), np.bool_))
 
 
-def _sum(tiles: WindowTiles, state: StreamState, feature: str) -> Column:
+def _sum(tiles: WindowTiles, state: StreamState) -> Column:
     _n, present = tiles.counted(state)
     segments = tiles.segments(present)
     values = tiles.field(state.column).values[present]
     if values.dtype.kind == "f":
         return _by_row(segments, segments.reduce(np.add, values))
-    sums = sum_integers(segments, values)
-    if sums is None:
-        raise InputError(
-            f"{tiles.plan.view}.{feature}: a sum of integers does not fit Int64. "
-            "Sum a float instead: sum_(col(...).cast(Float64), ...)."
-        )
-    return _by_row(segments, sums)
+    sums, fits = sum_integers(segments, values)
+    return Column(segments.scatter(sums, 0), segments.scatter(fits, fill=False))
 
 
-def _mean(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+def _mean(tiles: WindowTiles, state: StreamState) -> Column:
     n, present = tiles.counted(state)
     segments = tiles.segments(present)
     return _by_row(segments, _means(segments, n[present], tiles.field(state.column).values[present]))
 
 
-def _m2(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+def _m2(tiles: WindowTiles, state: StreamState) -> Column:
     """Merge sums of squared distances: of each tile's own, plus that of its mean from the mean of all."""
     around = _Around.of(tiles, state)
     with np.errstate(over="ignore", invalid="ignore"):
         return _by_row(around.segments, around.squares())
 
 
-def _m3(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+def _m3(tiles: WindowTiles, state: StreamState) -> Column:
     """Merge sums of cubed distances (Pebay 2008), moved to the true mean by how far distances do not cancel out."""
     around = _Around.of(tiles, state)
     segments, n, distance = around.segments, around.n, around.distance
@@ -159,7 +151,7 @@ def _means(segments: Segments, n: npt.NDArray[np.int64], means: npt.NDArray[np.f
         return segments.reduce(np.add, n * means) / segments.reduce(np.add, n)
 
 
-def _decayed(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+def _decayed(tiles: WindowTiles, state: StreamState) -> Column:
     """Bring the sum of every tile, as it was at its newest event, to A, and add up."""
     assert state.parameter is not None
     value = tiles.field(f"{state.column}.value")
@@ -169,7 +161,7 @@ def _decayed(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
     return _by_row(segments, segments.reduce(np.add, value.values[present] * np.exp2(-(age / state.parameter))))
 
 
-def _theta(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+def _theta(tiles: WindowTiles, state: StreamState) -> Column:
     """Unite sketches, and give the number of distinct values."""
     sketches = tiles.field(state.column)
     segments = tiles.segments(sketches.valid)
@@ -178,11 +170,11 @@ def _theta(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
     return _by_row(segments, theta.union(decoded, rows).estimates())
 
 
-def _smallest(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+def _smallest(tiles: WindowTiles, state: StreamState) -> Column:
     return _extreme(tiles, state, np.minimum)
 
 
-def _largest(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+def _largest(tiles: WindowTiles, state: StreamState) -> Column:
     return _extreme(tiles, state, np.maximum)
 
 
@@ -192,11 +184,11 @@ def _extreme(tiles: WindowTiles, state: StreamState, function: np.ufunc) -> Colu
     return _by_row(segments, segments.reduce(function, column.values[column.valid]))
 
 
-def _first(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+def _first(tiles: WindowTiles, state: StreamState) -> Column:
     return _pick(tiles, state, last=False)
 
 
-def _last(tiles: WindowTiles, state: StreamState, _feature: str) -> Column:
+def _last(tiles: WindowTiles, state: StreamState) -> Column:
     return _pick(tiles, state, last=True)
 
 
@@ -214,7 +206,7 @@ def _by_row(segments: Segments, values: npt.NDArray[np.generic]) -> Column:
     return Column(segments.scatter(values, fill), segments.has_values)
 
 
-_PARTS: Final[Mapping[str, Callable[[WindowTiles, StreamState, str], Column]]] = {
+_PARTS: Final[Mapping[str, Callable[[WindowTiles, StreamState], Column]]] = {
     "n": _count,
     "sum": _sum,
     "mean": _mean,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from feature_store.durations import SECOND, format_duration, parse_duration
+from feature_store.expressions.nodes import column_names
+from feature_store.expressions.text import from_canonical
 from feature_store.streams.levels import Instants, floor_to
 from feature_store.windows import Window
 
@@ -110,6 +113,11 @@ class StreamDerived:
     name: str
     dtype: str
     expression: str
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The features that it is computed from."""
+        return frozenset(column_names(from_canonical(json.loads(self.expression))))
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from feature_store.expressions.nodes import column_names
-from feature_store.expressions.text import from_canonical
 from feature_store.streams.packed import TileLayout
 from feature_store.streams.plan import StreamDerived, StreamPlan
 
 
-def restrict_plan(plan: StreamPlan, layouts: Sequence[TileLayout]) -> StreamPlan:
+def restrict_plan(plan: StreamPlan, layouts: Sequence[TileLayout], wanted: Collection[str]) -> StreamPlan:
     """Return the plan with those features only whose states every layout holds, as the same definition makes them.
 
     A feature that was added since lacks its states there; where it brought a new level, nothing can be merged: which
@@ -22,6 +19,7 @@ def restrict_plan(plan: StreamPlan, layouts: Sequence[TileLayout]) -> StreamPlan
     Args:
         plan: of a service.
         layouts: of the tiles that are to be merged.
+        wanted: the features to compute; those that they read are computed too.
     """
     fits = all(layout.levels == plan.levels for layout in layouts)
     held = {state.column for state in plan.states if fits and all(state in layout.states for layout in layouts)}
@@ -29,11 +27,19 @@ def restrict_plan(plan: StreamPlan, layouts: Sequence[TileLayout]) -> StreamPlan
     names = {each.name for each in aggregates}
     derived: list[StreamDerived] = []
     for each in plan.derived:
-        if names.issuperset(column_names(from_canonical(json.loads(each.expression)))):
+        if names.issuperset(each.reads):
             names.add(each.name)
             derived.append(each)
     counts = tuple(count for count in plan.row_counts if count.column in held)
-    return replace(plan, row_counts=counts, aggregates=aggregates, derived=tuple(derived))
+    needed = set(wanted)
+    for each in reversed(derived):
+        needed |= each.reads if each.name in needed else set()
+    return replace(
+        plan,
+        row_counts=counts,
+        aggregates=tuple(each for each in aggregates if each.name in needed),
+        derived=tuple(each for each in derived if each.name in needed),
+    )
 
 
 def feature_names(plan: StreamPlan) -> set[str]:

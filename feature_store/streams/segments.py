@@ -60,16 +60,15 @@ class Segments:
         return mask
 
 
-def sum_integers(segments: Segments, values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
-    """Return the exact sums of Int64 values; None where one does not fit Int64.
+def sum_integers(segments: Segments, values: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Mask]:
+    """Return the exact sums of Int64 values, and which of them fit Int64.
 
-    >>> sum_integers(Segments.of(np.array([0, 0, 1]), 2), np.array([2**62, -1, 7])).tolist() == [2**62 - 1, 7]
-    True
-    >>> sum_integers(Segments.of(np.array([0, 0]), 1), np.array([2**62, 2**62])) is None
-    True
+    >>> sums, fits = sum_integers(Segments.of(np.array([0, 0, 1]), 2), np.array([2**62, -1, 7]))
+    >>> sums.tolist() == [2**62 - 1, 7], fits.tolist()
+    (True, [True, True])
+    >>> sum_integers(Segments.of(np.array([0, 0, 1, 1]), 2), np.array([2**62, 2**62, -(2**62), -(2**62)]))[1].tolist()
+    [False, True]
     """
     low = segments.reduce(np.add, values & _LOW)
     high = segments.reduce(np.add, values >> 32) + (low >> 32)
-    if ((high < -(2**31)) | (high >= 2**31)).any():
-        return None
-    return (high << 32) + (low & _LOW)
+    return (high << 32) + (low & _LOW), (high >= -(2**31)) & (high < 2**31)

@@ -14,8 +14,6 @@ import polars as pl
 from feature_store.engines.polars.columns import to_column
 from feature_store.engines.polars.groups import GROUP, heads, number_groups
 from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
-from feature_store.expressions.nodes import column_names
-from feature_store.expressions.text import from_canonical
 from feature_store.fingerprints import stored_column
 from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.reading import OpenTable
@@ -142,7 +140,7 @@ class BatchTiles:
             if self._is_known(each.window, {column for slot in each.slots for column in slot})
         }
         for each in self.plan.derived:
-            if known.issuperset(column_names(from_canonical(json.loads(each.expression)))):
+            if known.issuperset(each.reads):
                 known.add(each.name)
         return known
 

@@ -128,10 +128,10 @@ class OnlineWorld:
         read = self.read([keys], time, [name])
         return read.to_dict()[name][0], read.status_names(name)[0]
 
-    def joined(self, keys: Sequence[Sequence[Any]], time: datetime) -> pl.DataFrame:
+    def joined(self, keys: Sequence[Sequence[Any]], time: datetime, *, allow_missing: bool = True) -> pl.DataFrame:
         dtypes = {key: polars_dtype(dtype) for key, dtype in self.view.entity.keys.items()}
         spine = pl.DataFrame(list(keys), schema=dtypes, orient="row").with_columns(pl.lit(time, INSTANT).alias("time"))
-        return point_in_time_join(self.offline, self.plan, spine, "time", allow_missing=True, with_status=True)
+        return point_in_time_join(self.offline, self.plan, spine, "time", allow_missing=allow_missing, with_status=True)
 
     def check(
         self, keys: Sequence[Sequence[Any]], time: datetime, rows: Sequence[dict[str, Any]] | None = None

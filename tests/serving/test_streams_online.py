@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from feature_store.errors import NotComputedError
 from tests.engine.frames import at
 from tests.serving.stream_world import KEYS, OnlineWorld, event, events, random_events
 from tests.streams.views import Sparse
@@ -164,6 +165,26 @@ def test_a_hole_in_the_batch_tiles_leaves_the_features_that_reach_it_unknown(wor
     assert world.value("text_vector", time) == (None, "NOT_COMPUTED"), "it is derived from one that is unknown"
     assert world.value("sum_36h", time)[1] == "PRESENT"
     assert world.value("sum_36h", time, KEYS[1]) == (-1.0, "EMPTY"), "its one event lies before the hole"
+
+
+def test_a_sum_that_does_not_fit_is_missing_of_that_feature_and_entity_alone(world: OnlineWorld) -> None:
+    world.land(0, 5)
+    world.sync(at(days=6))
+    writer = world.writer(at(days=5), copy=True)
+    world.rows = [event(at(days=5, hours=1), number=2**62), event(at(days=5, hours=1), KEYS[1], number=2)]
+    world.rows += [event(at(days=6, hours=1), number=2**62)]
+    world.append(writer, world.rows)
+    writer.append(events([]), until=at(days=20))
+    time = at(days=6, hours=3)
+    read = world.read(KEYS, time, ["live__number_12d", "live__sum_36h"])
+    assert read.to_dict()["live__number_12d"] == [None, 2, 5, 5]
+    assert read.status_names("live__number_12d") == ["NOT_COMPUTED", "PRESENT", "EMPTY", "EMPTY"]
+    assert read.status_names("live__sum_36h") == ["PRESENT", "PRESENT", "EMPTY", "EMPTY"]
+    world.check_equals_join(KEYS, time)
+    world.check_equals_join(KEYS, at(days=5, hours=3))
+    assert world.value("number_12d", at(days=18, hours=3))[0] == 2**62, "the older event has left the window"
+    with pytest.raises(NotComputedError, match=r"does not fit Int64: streams/live/v1.number_12d: 1 rows from .*drop"):
+        world.joined(KEYS, time, allow_missing=False)
 
 
 def test_a_thousand_entities_in_one_call(world: OnlineWorld) -> None:

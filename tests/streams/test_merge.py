@@ -128,13 +128,20 @@ def test_values_fall_as_events_leave_the_window() -> None:
     assert counts == [1, 1, 2, 2, 2, 2, 1, 1, 0]
 
 
-def test_sums_of_integers_that_do_not_fit_name_the_feature() -> None:
-    row = {"left": "a", "right": "b", "number": 2**62}
-    tiles = stream_tiles(Live, [{**row, "time": at(days=day)} for day in (1, 2)], [("a", "b")], at(days=3))
-    as_of = [to_microseconds(at(days=5))]
-    assert values_of(Live, merged(Live, tiles.take(tiles.span == SECOND), as_of))  # in no window of that size
+def test_sums_of_integers_that_do_not_fit_are_those_of_one_feature_and_entity() -> None:
+    keys = [("a", "b"), ("c", "d"), ("e", "f")]
+    numbers = {keys[0]: [2**62, 2**62 - 1], keys[1]: [2**62, 2**62], keys[2]: [-(2**62), -(2**62) - 1]}
+    rows = [
+        {"left": left, "right": right, "number": number, "time": at(days=day)}
+        for (left, right), each in numbers.items()
+        for day, number in enumerate(each)
+    ]
+    result = merged(Live, stream_tiles(Live, rows, keys, at(days=3)), [to_microseconds(at(days=5))] * 3)
+    assert {name: rows.tolist() for name, rows in result.unfit.items()} == {"number_12d": [False, True, True]}
+    assert result.values["number_12d"].valid.tolist() == [True, False, False]
+    assert result.values["number_12d"].values[0] == 2**63 - 1
     with pytest.raises(InputError, match=r"streams/live/v1.number_12d: a sum of integers does not fit Int64"):
-        merged(Live, tiles, as_of)
+        result.refuse_unfit(Live.full_name)
 
 
 @pytest.mark.parametrize("view", STREAM_VIEWS, ids=lambda view: view.name)
@@ -143,9 +150,7 @@ def test_rows_of_several_instants_are_what_each_instant_alone_gives(view: Featur
     rows, asked = data.draw(cases(view))
     entities = entities_of(view, rows) or [("nobody",) * len(view.keys)]
     tiles = stream_tiles(view, rows, entities, END)
-    copies = tiles.take(np.repeat(np.arange(len(tiles)), len(asked)))
-    instants = np.tile(np.arange(len(asked)), len(tiles))
-    together = replace(copies, row=copies.row * len(asked) + instants)
+    together = concat_tiles([replace(tiles, row=tiles.row * len(asked) + place) for place in range(len(asked))])
     every = values_of(view, merged(view, together, [to_microseconds(as_of) for _ in entities for as_of in asked]))
     for place, as_of in enumerate(asked):
         alone = merged(view, tiles, [to_microseconds(as_of)] * len(entities))
