@@ -9,8 +9,9 @@ small tiles that an A this old needs, which concerns only a T well in the past (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,11 +21,13 @@ from feature_store.fingerprints import stored_column
 from feature_store.plans import PlanFeature, PlanView
 from feature_store.rows import RowError
 from feature_store.status import Status
+from feature_store.streams.known import known_at, latest, needed_states
 from feature_store.streams.merge import Merged, merge
 from feature_store.streams.packed import DecodedTiles, TileLayout
-from feature_store.streams.plan import StreamPlan
+from feature_store.streams.plan import RowCount, StreamPlan
 from feature_store.streams.restrict import feature_names, restrict_plan, used_fields
 from feature_store.streams.tiles import StreamTiles, concat_tiles
+from feature_store.windows import Window
 from serving.snapshot_decoder import Values, nulls, per_entity
 from serving.stores.generations import Generation
 from serving.stores.multi_get import RowsRead
@@ -73,14 +76,20 @@ class StreamDecoder:
         batch = mergeable.batch.decode(per_entity(read.rows, keyed), mergeable.fields)
         live = stream.layout.decode(per_entity(read.stream_rows, keyed), mergeable.fields)
         _check_promise(batch, generation)
-        owned = _only(batch.tiles, batch.tiles.start < generation.as_of)
-        newer = _only(live.tiles, live.tiles.start >= generation.as_of)
+        owned = _only(batch.tiles, mergeable.of_levels(batch.tiles, batch.tiles.start < generation.as_of))
+        newer = _only(live.tiles, mergeable.of_levels(live.tiles, live.tiles.start >= generation.as_of))
         as_of = self._as_of(time)
         merged = merge(mergeable.plan, concat_tiles([owned, newer]), np.full(count, as_of, np.int64))
-        pruned = np.flatnonzero(live.present)[live.complete_since > as_of]
-        codes = np.where(merged.counted, np.uint8(Status.PRESENT), np.uint8(Status.EMPTY))
+        pruned = np.flatnonzero(live.present)[live.complete_since > mergeable.exact_at(as_of)]
+        counted = merged.counted_in(count for count, since in mergeable.counts.items() if as_of >= since)
+        codes = np.where(counted, np.uint8(Status.PRESENT), np.uint8(Status.EMPTY))
         codes[pruned] = Status.NOT_COMPUTED
-        return values | {f.name: _known(merged, f.name, pruned, codes) for f in mergeable.held}
+        for feature in mergeable.held:
+            is_known = as_of >= mergeable.features[feature.name]
+            values[feature.name] = (
+                _known(merged, feature.name, pruned, codes) if is_known else nulls(feature, count, Status.NOT_COMPUTED)
+            )
+        return values
 
     def _as_of(self, time: int) -> int:
         return int(self._plan.as_of(np.array([time], np.int64))[0])
@@ -105,7 +114,17 @@ class StreamDecoder:
             name, mark, former = feature.name, feature.fingerprint, feature.renamed_from
             loaded = stored_column(self._name, name, mark, stored, former) is not None
             (held if loaded and feature.name in mergeable else lacking).append(feature)
-        return _Mergeable(generation, stream, generation.tiles, plan, used_fields(plan), held, lacking)
+        return _Mergeable(
+            generation=generation,
+            stream=stream,
+            batch=generation.tiles,
+            plan=plan,
+            fields=used_fields(plan),
+            held=held,
+            lacking=lacking,
+            features=_features_known_at(plan, generation),
+            counts={count: _known_at(plan, generation, count.window, [count.column]) for count in plan.row_counts},
+        )
 
 
 @dataclass(frozen=True)
@@ -119,6 +138,8 @@ class _Mergeable:
         fields: of the states that merging needs.
         held: features with values.
         lacking: those without.
+        features: by feature, the first A at which it is known.
+        counts: by row count, the first A at which its window is known: unknown events make nobody PRESENT.
     """
 
     generation: Generation
@@ -128,6 +149,37 @@ class _Mergeable:
     fields: frozenset[str]
     held: Sequence[PlanFeature]
     lacking: Sequence[PlanFeature]
+    features: Mapping[str, int]
+    counts: Mapping[RowCount, int]
+
+    def of_levels(self, tiles: StreamTiles, chosen: Mask) -> Mask:
+        """Return which of some chosen tiles are of levels that are merged."""
+        all_levels = {*self.batch.levels, *self.stream.layout.levels}
+        return chosen if all_levels == {*self.plan.levels} else chosen & np.isin(tiles.span, self.plan.levels)
+
+    def exact_at(self, as_of: int) -> int:
+        """Return since when a stream row must keep every level: below one that is not merged, more tiles count."""
+        kept = self.stream.layout.levels
+        longer = [high for low, high in pairwise(self.plan.levels) if any(low < span < high for span in kept)]
+        return as_of // longer[-1] * longer[-1] if longer else as_of
+
+
+def _features_known_at(plan: StreamPlan, generation: Generation) -> dict[str, int]:
+    known = {
+        each.name: _known_at(plan, generation, each.window, {column for slot in each.slots for column in slot})
+        for each in plan.aggregates
+    }
+    for each in plan.derived:
+        known[each.name] = max(known[read] for read in each.reads)
+    return known
+
+
+def _known_at(plan: StreamPlan, generation: Generation, window: Window, columns: Collection[str]) -> int:
+    """Return the first A at which a window is known by the tiles of a generation."""
+    # With a lag longer than the batch's, A may lie before the end of the tiles, and small ones count too.
+    to_end = generation.available_at - generation.as_of >= plan.lag
+    since = latest(generation.known_from, needed_states(plan, window, columns, to_end=to_end))
+    return int(known_at(plan, window, np.array([since]))[0])
 
 
 def _check_promise(batch: DecodedTiles, generation: Generation) -> None:

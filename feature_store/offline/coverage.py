@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_store.columns import Mask
+from feature_store.streams.known import known_from
 
 Instants = npt.NDArray[np.int64]
 Value = TypeVar("Value", bound=np.generic)
@@ -45,6 +46,10 @@ class Slots:
         passed = np.concatenate([[0], np.cumsum(mask)])
         low, high = (np.clip((at - self.first) // self.cadence, 0, len(mask)) for at in (start, end))
         return (start >= end) | ((passed[high] - passed[low]) * self.cadence == end - start)
+
+    def known_from(self, mask: Mask, ends: Instants) -> Instants:
+        """Return, per bound of slots, from when on a mask holds of all slots up to it; see ``streams.known``."""
+        return known_from(mask, self.first, self.cadence, ends)
 
     def at(self, values: npt.NDArray[Value], instants: Instants) -> tuple[npt.NDArray[Value], Mask]:
         """Return the value of the slot of each instant, and whether there is such a slot."""

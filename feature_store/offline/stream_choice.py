@@ -24,8 +24,9 @@ from feature_store.offline.reading import OpenTable
 from feature_store.offline.stream_copy import OpenStreamCopy
 from feature_store.plans import PlanView
 from feature_store.status import Status
+from feature_store.streams.known import known_at, needed_states
 from feature_store.streams.levels import floor_to
-from feature_store.streams.plan import RowCount, StreamPlan, level_name
+from feature_store.streams.plan import RowCount, StreamPlan
 from feature_store.windows import Window
 
 
@@ -155,32 +156,34 @@ class _Unknown:
         return {count: self._rows(count.window, {count.column}) for count in self._plan.row_counts}
 
     def _rows(self, window: Window, columns: set[str]) -> Mask:
-        needed = frozenset(columns | {level_name(span) for span in self._plan.levels if span <= window.hop})
-        key = (window, needed)
+        key = (window, frozenset(columns))
         if key not in self._found:
-            choice = self._choice
-            tail = floor_to(choice.head - window.over, window.hop)
-            held = choice.slots.mask(_starts(self._holders.of(self._partitions, needed)))
-            self._found[key] = choice.is_read & ~_is_known(self._plan, choice, tail, held)
+            whole, newest = (
+                self._choice.slots.mask(_starts(self._holders.of(self._partitions, needed)))
+                for needed in (needed_states(self._plan, window, columns, to_end=to_end) for to_end in (True, False))
+            )
+            self._found[key] = self._choice.is_read & ~_is_known(self._plan, self._choice, window, whole, newest)
         return self._found[key]
 
 
-def _is_known(plan: StreamPlan, choice: StreamChoice, tail: Instants, held: Mask) -> Mask:
-    """Return for which rows everything from the tail to A is told of.
+def _is_known(plan: StreamPlan, choice: StreamChoice, window: Window, whole: Mask, newest: Mask) -> Mask:
+    """Return for which rows everything from a window's tail to A is told of.
 
     Args:
         plan: of the view.
         choice: E, A and the slots.
-        tail: per row.
-        held: the slots of which there are batch tiles with everything needed.
+        window: the window.
+        whole: the slots of which there are batch tiles with everything that it needs of whole partitions.
+        newest: those with everything that it needs of the partition of A.
     """
     slots, head, end = choice.slots, choice.head, choice.batch_end
+    tail = floor_to(head - window.over, window.hop)
     first = floor_to(tail if plan.history_start is None else np.maximum(tail, plan.history_start), plan.cadence)
     last = floor_to(head, plan.cadence)
-    batch = slots.all_of(held, first, np.minimum(end, last + np.where(head > last, plan.cadence, 0)))
-    told = held | (slots.stream_until == slots.starts + plan.cadence)
+    is_partial = (head > last) & (last >= first)
+    batch = head >= known_at(plan, window, slots.known_from(whole, np.minimum(end, last)))
+    told = whole | (slots.stream_until == slots.starts + plan.cadence)
     later = slots.all_of(told, np.maximum(first, end), last)
     until, exists = slots.at(slots.stream_until, head)
-    newest = exists & ((until >= head) | slots.at(held, head)[0])
-    is_partial = (head > last) & (last >= end) & (last >= first)
-    return batch & later & (~is_partial | newest)
+    by_stream = (until >= head) & (last >= end)
+    return batch & later & (~is_partial | (exists & (by_stream | slots.at(newest, head)[0])))

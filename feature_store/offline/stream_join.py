@@ -157,17 +157,20 @@ def _read_tiles(
         opened.tiles.scan(partitions) if partitions.height else None,
         opened.copy.scan(choice.writes, keys, start, end),
     ]
-    return [no_tiles(states) if scan is None else _collect(scan, keys, states, entities) for scan in scans]
+    return [no_tiles(states) if scan is None else _collect(scan, keys, plan, states, entities) for scan in scans]
 
 
-def _collect(scan: pl.LazyFrame, keys: list[str], states: Sequence[StreamState], entities: pl.DataFrame) -> StreamTiles:
+def _collect(
+    scan: pl.LazyFrame, keys: list[str], plan: StreamPlan, states: Sequence[StreamState], entities: pl.DataFrame
+) -> StreamTiles:
     stored = scan.collect_schema().names()
     columns = [
         pl.col(state.column) if state.column in stored else pl.lit(None, state_dtype(state)).alias(state.column)
         for state in states
     ]
     tiles = (
-        scan.select(*keys, "span", "tile_start", *columns)
+        scan.filter(pl.col("span").is_in(plan.levels))  # features that the plan does not know may have brought others
+        .select(*keys, "span", "tile_start", *columns)
         .join(entities.lazy(), on=keys, how="inner")
         .collect(engine="in-memory")
     )

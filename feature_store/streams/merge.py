@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -37,7 +37,14 @@ class Merged:
     @property
     def counted(self) -> Mask:
         """Whether a row has a counted event in any feature of the view; without one it is EMPTY."""
-        return np.logical_or.reduce(list(self.counts.values()))
+        return self.counted_in(self.counts)
+
+    def counted_in(self, counts: Iterable[RowCount]) -> Mask:
+        """Whether a row has a counted event in the windows of some row counts."""
+        found = np.zeros(len(next(iter(self.counts.values()))), np.bool_)
+        for count in counts:
+            found |= self.counts[count]
+        return found
 
     def is_unfit(self, feature: str) -> Mask:
         """Return where a feature has no value as a sum does not fit."""

@@ -13,29 +13,32 @@ from feature_store.streams.plan import StreamDerived, StreamPlan
 def restrict_plan(plan: StreamPlan, layouts: Sequence[TileLayout], wanted: Collection[str]) -> StreamPlan:
     """Return the plan with those features only whose states every layout holds, as the same definition makes them.
 
-    A feature that was added since lacks its states there; where it brought a new level, nothing can be merged: which
-    tiles make up a window depends on all levels.
+    A feature that was added since lacks its states there. Where it brought a new level, in the plan or in a layout, the
+    levels that all layouts have are enough for the others: with fewer levels, more small tiles make up a window's head.
 
     Args:
         plan: of a service.
         layouts: of the tiles that are to be merged.
         wanted: the features to compute; those that they read are computed too.
     """
-    fits = all(layout.levels == plan.levels for layout in layouts)
-    held = {state.column for state in plan.states if fits and all(state in layout.states for layout in layouts)}
-    aggregates = tuple(each for each in plan.aggregates if held.issuperset(chain.from_iterable(each.slots)))
+    levels = [span for span in layouts[0].levels if all(span in layout.levels for layout in layouts)]
+    held = {state.column for state in plan.states if all(state in layout.states for layout in layouts)}
+    aggregates = tuple(
+        each for each in plan.aggregates if each.hop in levels and held.issuperset(chain.from_iterable(each.slots))
+    )
     names = {each.name for each in aggregates}
     derived: list[StreamDerived] = []
     for each in plan.derived:
         if names.issuperset(each.reads):
             names.add(each.name)
             derived.append(each)
-    counts = tuple(count for count in plan.row_counts if count.column in held)
+    counts = tuple(count for count in plan.row_counts if count.column in held and count.hop in levels)
     needed = set(wanted)
     for each in reversed(derived):
         needed |= each.reads if each.name in needed else set()
     return replace(
         plan,
+        levels=tuple(levels),
         row_counts=counts,
         aggregates=tuple(each for each in aggregates if each.name in needed),
         derived=tuple(each for each in derived if each.name in needed),

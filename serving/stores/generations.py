@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from feature_store.rows import RowLayout
@@ -27,8 +27,10 @@ class Generation:
         loaded_at: when its last row was written.
         rows: how many entities it holds.
         content_hash: of the snapshot, to know it again.
-        layout: of its rows; of a stream view, the features that can be merged from them.
+        layout: of its rows; of a stream view, its features when the tiles were loaded.
         tiles: of a stream view, the layout of the tiles that its rows are.
+        known_from: of a stream view, by state and level of its tiles, the instant from which on everything up to the
+            as-of is known; see ``feature_store.streams.known``.
     """
 
     id: int
@@ -40,6 +42,7 @@ class Generation:
     content_hash: str
     layout: RowLayout
     tiles: TileLayout | None = None
+    known_from: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -55,7 +58,7 @@ class Generation:
         return b"%d:%d" % (self.as_of, self.loaded_at)
 
 
-_PLAIN: Final = tuple(each.name for each in fields(Generation) if each.name not in ("layout", "tiles"))
+_PLAIN: Final = tuple(each.name for each in fields(Generation) if each.name not in ("layout", "tiles", "known_from"))
 """The fields of a record that are JSON already."""
 
 
@@ -74,14 +77,17 @@ def decode_generations(value: bytes | None) -> tuple[Generation, ...]:
 
 
 def _record(generation: Generation) -> dict[str, Any]:
-    tiles = {} if generation.tiles is None else {"tiles": generation.tiles.to_record()}
+    tiles: dict[str, Any] = {}
+    if generation.tiles is not None:
+        tiles = {"tiles": generation.tiles.to_record(), "known_from": dict(generation.known_from)}
     return {**{name: getattr(generation, name) for name in _PLAIN}, "layout": generation.layout.to_record(), **tiles}
 
 
 def _generation(record: dict[str, Any]) -> Generation:
     plain = {name: record[name] for name in _PLAIN}
     tiles = TileLayout.from_record(record["tiles"]) if "tiles" in record else None
-    return Generation(**plain, layout=RowLayout.from_record(record["layout"]), tiles=tiles)
+    layout, known_from = RowLayout.from_record(record["layout"]), record.get("known_from", {})
+    return Generation(**plain, layout=layout, tiles=tiles, known_from=known_from)
 
 
 def select(generations: Iterable[Generation], time: int) -> Generation | None:

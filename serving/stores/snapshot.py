@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from feature_store.columns import Column
@@ -32,9 +32,10 @@ class Snapshot:
     Attributes:
         as_of: microseconds UTC.
         available_at: served to requests after this instant, microseconds UTC.
-        layout: of the rows; of a stream view, the features that can be merged from them.
+        layout: of the rows; of a stream view, its features.
         content_hash: tells one content of the snapshot from another.
         tiles: of a stream view, the layout of the tiles that its rows are.
+        known_from: of a stream view, from when on each state and level of its tiles is known; see ``Generation``.
     """
 
     as_of: int
@@ -42,6 +43,7 @@ class Snapshot:
     layout: RowLayout
     content_hash: str
     tiles: TileLayout | None = None
+    known_from: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def content(self) -> Content:
@@ -50,8 +52,9 @@ class Snapshot:
 
     def is_held_by(self, generation: Generation) -> bool:
         """Whether a generation is a copy of this very snapshot."""
-        wanted = (self.as_of, self.content_hash, self.layout, self.tiles)
-        return (generation.as_of, generation.content_hash, generation.layout, generation.tiles) == wanted
+        wanted = (self.as_of, self.content_hash, self.layout, self.tiles, self.known_from)
+        held = (generation.as_of, generation.content_hash, generation.layout, generation.tiles, generation.known_from)
+        return held == wanted
 
     def generation(self, number: int, rows: int, loaded_at: int) -> Generation:
         """Return the generation that was loaded from it.
@@ -72,6 +75,7 @@ class Snapshot:
             self.content_hash,
             self.layout,
             self.tiles,
+            self.known_from,
         )
 
 

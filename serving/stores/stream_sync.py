@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,15 +16,14 @@ from feature_store.engines.polars.groups import GROUP, heads, number_groups
 from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
 from feature_store.fingerprints import stored_column
 from feature_store.instants import from_microseconds, to_microseconds
+from feature_store.offline.coverage import slots_of
 from feature_store.offline.reading import OpenTable
 from feature_store.rows import LayoutField, RowLayout
 from feature_store.streams.compiler import compile_stream_plan
-from feature_store.streams.levels import oldest_start
 from feature_store.streams.packed import TileLayout
-from feature_store.streams.plan import StreamPlan, level_name
+from feature_store.streams.plan import StreamPlan
 from feature_store.streams.tiles import StreamTiles
 from feature_store.views import FeatureView
-from feature_store.windows import Window
 from serving.stores.snapshot import Chunk, Snapshot
 
 _ENTITIES_PER_CHUNK: Final = 50_000
@@ -62,15 +61,13 @@ class BatchTiles:
         return BatchTiles(view, plan, partitions, as_of, available_at)
 
     @property
-    def snapshot(self) -> Snapshot | None:
-        """What is loaded; None: holes among the partitions leave no feature that could be computed."""
-        known = self._known_features()
-        fields = [LayoutField(f.name, f.dtype, f.fingerprint) for f in self.view.stored_features if f.name in known]
-        if not fields:
-            return None
+    def snapshot(self) -> Snapshot:
+        """What is loaded."""
+        fields = tuple(LayoutField(f.name, f.dtype, f.fingerprint) for f in self.view.stored_features)
         contents = self._needed().select(pl.col("partition_start").to_physical(), "content_hash").rows()
         content_hash = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:32]
-        return Snapshot(self.as_of, self.available_at, RowLayout(tuple(fields)), content_hash, TileLayout.of(self.plan))
+        tiles, known = TileLayout.of(self.plan), self._known_from()
+        return Snapshot(self.as_of, self.available_at, RowLayout(fields), content_hash, tiles, known)
 
     def chunks(self, opened: OpenTable) -> Iterator[Chunk]:
         """Yield the entities and their packed tiles.
@@ -102,15 +99,16 @@ class BatchTiles:
         return self.as_of + min(0, self.view.batch_after - self.plan.lag)
 
     def _oldest_starts(self) -> dict[int, int]:
-        """Return by level the start of the first tile that is needed; levels of which none is are not listed."""
-        levels, windows = self.plan.levels, self._known_windows()
-        longest = max((window.hop for window in windows), default=0)
-        return {span: oldest_start(levels, windows, span, self._first_as_of) for span in levels if span <= longest}
+        """Return by level the start of the first tile that is needed.
 
-    def _known_windows(self) -> set[Window]:
-        """Return the windows of which everything is known: what an event older than those is, nobody can say."""
-        counts = self.plan.row_counts
-        return {count.window for count in counts if self._is_known(count.window, {count.column})}
+        A server whose plan has fewer levels counts smaller tiles from the start of a larger one on.
+        """
+        first, longest = self._first_as_of, self.plan.levels[-1]
+        head = first // longest * longest
+        return {
+            span: min([head, *(window.tail(first) for window in self.plan.windows if window.hop == span)])
+            for span in self.plan.levels
+        }
 
     def _needed(self) -> pl.DataFrame:
         """Return the partitions with tiles that are needed."""
@@ -132,35 +130,18 @@ class BatchTiles:
         tiles = scan.filter(counted, at < self.as_of).select(*self.view.keys, "span", "tile_start", *states)
         return tiles.collect().sort(*self.view.keys)
 
-    def _known_features(self) -> set[str]:
-        """Return the features of which every partition that their window reaches has landed with their states."""
-        known = {
-            each.name
-            for each in self.plan.aggregates
-            if self._is_known(each.window, {column for slot in each.slots for column in slot})
+    def _known_from(self) -> dict[str, int]:
+        """Return from when on each state and level is known up to the end of the tiles."""
+        starts = self.partitions["partition_start"].to_physical().to_numpy()
+        slots = slots_of(self.plan.cadence, starts, np.zeros((0, 2), np.int64))
+        texts, end = self.partitions["fingerprints"].to_list(), np.array([self.as_of])
+        holding = {text: self._holds(json.loads(text)) for text in set(texts)}
+        return {
+            name: int(slots.known_from(slots.mask(starts[[name in holding[text] for text in texts]]), end)[0])
+            for name in self.plan.fingerprints
         }
-        for each in self.plan.derived:
-            if known.issuperset(each.reads):
-                known.add(each.name)
-        return known
 
-    def _is_known(self, window: Window, columns: set[str]) -> bool:
-        """Return whether every partition that a window reaches has landed with some states."""
-        levels = {level_name(span) for span in self.plan.levels if span <= window.hop}
-        return self._reached(window) <= self._holding(columns | levels)
-
-    def _reached(self, window: Window) -> set[int]:
-        """Return the starts of the partitions that a window reaches; none before there were events."""
-        tail, cadence = window.tail(self._first_as_of), self.plan.cadence
-        first = tail if self.plan.history_start is None else max(tail, self.plan.history_start)
-        return set(range(first // cadence * cadence, self.as_of, cadence))
-
-    def _holding(self, needed: Collection[str]) -> set[int]:
-        """Return the starts of the partitions that hold states and levels, of the view's definition."""
-        starts, texts = self.partitions["partition_start"].to_physical().to_list(), self.partitions["fingerprints"]
-        holding = {text: self._holds(json.loads(text), needed) for text in texts.unique().to_list()}
-        return {start for start, text in zip(starts, texts.to_list(), strict=True) if holding[text]}
-
-    def _holds(self, stored: Mapping[str, str], needed: Collection[str]) -> bool:
-        own: Mapping[str, str] = self.plan.fingerprints
-        return all(stored_column(self.view.full_name, name, own[name], stored) is not None for name in needed)
+    def _holds(self, stored: Mapping[str, str]) -> set[str]:
+        """Return the states and levels that are held, of the view's definition."""
+        own = self.plan.fingerprints.items()
+        return {name for name, mark in own if stored_column(self.view.full_name, name, mark, stored) is not None}

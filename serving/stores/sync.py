@@ -72,9 +72,7 @@ def sync_view(
     served, wanted = _wanted(opened.partitions, now)
     loads: dict[datetime, LoadReport] = {}
     for row in wanted.iter_slices(1):
-        report = _load(view, writer, opened, row, table.ledger, progress)
-        if report is not None:
-            loads[row["as_of"][0]] = report
+        loads[row["as_of"][0]] = _load(view, writer, opened, row, table.ledger, progress)
     return SyncReport(served, loads)
 
 
@@ -86,7 +84,7 @@ def is_synced(store: OfflineStore, view: FeatureView, writer: OnlineWriter, now:
     """
     partitions = _table(store, view).ledger.partitions()
     snapshots = [_snapshot(view, partitions, row) for row in _wanted(partitions, now)[1].iter_rows(named=True)]
-    return not any(writer.needs(view.full_name, snapshot) for snapshot in snapshots if snapshot is not None)
+    return not any(writer.needs(view.full_name, snapshot) for snapshot in snapshots)
 
 
 def _table(store: OfflineStore, view: FeatureView) -> PartitionedTable:
@@ -108,12 +106,9 @@ def _load(
     row: pl.DataFrame,
     ledger: Ledger,
     progress: Progress | None,
-) -> LoadReport | None:
-    """Load a partition; None: holes before it leave no feature of a stream view that could be computed."""
+) -> LoadReport:
     partition = row.row(0, named=True)
     snapshot = _snapshot(view, opened.partitions, partition)
-    if snapshot is None:
-        return None
     of_all = "" if view.is_stream else f" of {partition['rows']}"
 
     def told(written: int) -> None:
@@ -136,7 +131,7 @@ def _held(view: FeatureView, partition: Mapping[str, Any]) -> list[_Held]:
     return [(feature, column) for feature, column in found if column is not None]
 
 
-def _snapshot(view: FeatureView, partitions: pl.DataFrame, partition: Mapping[str, Any]) -> Snapshot | None:
+def _snapshot(view: FeatureView, partitions: pl.DataFrame, partition: Mapping[str, Any]) -> Snapshot:
     """Return what is loaded of a partition."""
     if view.is_stream:
         return BatchTiles.of(view, partitions, partition).snapshot

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 import redis
 
-from feature_store import Int64, col, max_, stream_view
+from feature_store import Int64, col, count, last, max_, stream_view, sum_
 from feature_store.columns import Column
 from feature_store.entity_keys import encode_keys
 from feature_store.errors import InputError
@@ -449,6 +449,65 @@ def test_a_view_that_was_changed_starts_a_stream_of_its_own(tmp_path: Path, worl
     assert changed.value("largest", at(days=6, hours=4), (1,)) == (4.0, "PRESENT")
     with redis.Redis.from_url(world.url) as client:
         assert len(list(client.scan_iter(b"\x02*"))) == 1, "the rows of the former stream are gone"
+
+
+def with_rows_10s(folder: Path, world: OnlineWorld) -> OnlineWorld:
+    """The view with a feature of a new hop, which servers of ``world`` do not know."""
+    options = {"namespace": "streams", "version": 1, "owner": "engine", "cadence": "1d", "batch_after": "2h"}
+    declare = stream_view(entity=USER, source=SOURCE, available_after="0s", freshness="1m", **options)
+    features = {
+        "rows_1h": count(over="1h", description="d"),
+        "amount_2d": sum_(col("amount"), over="2d", description="d"),
+        "last_amount": last(col("amount"), over="12d", description="d"),
+        "rows_10s": count(over="10s", hop="10s", description="d"),
+    }
+    view = declare(type("Told", (), {"__doc__": "Changed.", **features}))
+    newer = OnlineWorld(folder, world.url, view, dict(SOURCE.columns), world.rows)
+    newer.offline = world.offline
+    return newer
+
+
+HOUR = at(days=5, hours=4)
+RACE = [told(HOUR + timedelta(seconds=second), f"{second}", 1, 1.0 + second) for second in (0, 7, 12, 40, 65)]
+"""Events on both sides of the bounds of ten seconds and of a minute."""
+
+
+def test_a_feature_with_a_new_hop_takes_nothing_from_the_others(tmp_path: Path, world: OnlineWorld) -> None:
+    former = told(at(days=4, hours=23), "former")
+    world.rows = [former, *RACE]
+    world.append(world.writer(at(days=5)), RACE)
+    newer = with_rows_10s(tmp_path / "newer", world)
+    newer.land(0, 5)
+    newer.sync(at(days=5, hours=3))
+    early = [HOUR + timedelta(seconds=second, minutes=minute) for minute in (0, 1) for second in (1, 9, 13, 59)]
+    late = [HOUR + timedelta(hours=1, seconds=second) for second in (0, 299, 300)]
+    for time in (*early, *late):
+        world.check([(1,)], time)
+    assert newer.value("rows_10s", early[0], (1,)) == (None, "NOT_COMPUTED"), "the stream lacks its tiles"
+    assert newer.value("rows_1h", early[0], (1,)) == (1, "PRESENT")
+    writer = newer.writer(at(days=5), copy=True)
+    newer.append(writer, RACE)
+    writer.append(events([], world.columns), until=at(days=6))
+    assert newer.value("rows_10s", RACE[-1]["time"], (1,)) == (0, "PRESENT")
+    for time in (*early, *late):
+        newer.check([(1,)], time)
+        world.check([(1,)], time)
+        world.check_equals_join([(1,)], time)
+        newer.check_equals_join([(1,)], time)
+
+
+def test_tiles_of_fewer_levels_need_smaller_ones_which_a_stream_may_have_dropped(
+    tmp_path: Path, world: OnlineWorld
+) -> None:
+    newer = with_rows_10s(tmp_path / "newer", world)
+    newer.append(newer.writer(at(days=5), exact_for=timedelta(seconds=20)), RACE)
+    # Of the batch tiles there are those of an hour only, until they are built again.
+    for time in (HOUR + timedelta(seconds=50), HOUR + timedelta(seconds=65)):
+        assert rows_1h(newer, time) is None
+    assert rows_1h(newer, HOUR + timedelta(hours=1)) == 5
+    newer.land(0, 5)
+    newer.sync(at(days=5, hours=3))
+    assert rows_1h(newer, HOUR + timedelta(seconds=50)) == 4
 
 
 def test_dropping_a_view_drops_its_stream_and_stops_its_writer(world: OnlineWorld) -> None:

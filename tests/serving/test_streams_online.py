@@ -167,6 +167,25 @@ def test_a_hole_in_the_batch_tiles_leaves_the_features_that_reach_it_unknown(wor
     assert world.value("sum_36h", time, KEYS[1]) == (-1.0, "EMPTY"), "its one event lies before the hole"
 
 
+def test_a_hole_is_judged_anew_at_every_time_as_in_training(world: OnlineWorld) -> None:
+    """Windows leave it while the same tiles are served, and events in those that reach it make nobody PRESENT."""
+    world.rows = [event(at(days=day, hours=12)) for day in range(20)] + [event(at(days=12, hours=1), KEYS[1])]
+    world.land(0, 10)
+    world.land(11, 12)
+    world.sync(at(days=12, hours=3))
+    writer = world.writer(at(days=12), copy=True)
+    world.append(writer, [row for row in world.rows if row["time"] >= at(days=12)])
+    writer.append(events([]), until=at(days=30))
+    assert world.value("sum_36h", at(days=12, hours=3)) == (None, "NOT_COMPUTED")
+    lag, left = timedelta(seconds=5), at(days=12, hours=12)
+    assert world.value("sum_36h", left + lag - timedelta(seconds=1)) == (None, "NOT_COMPUTED")
+    assert world.value("sum_36h", left + lag) == (1.0, "PRESENT")
+    assert world.value("rows_15m", at(days=14, hours=15), KEYS[1]) == (0, "EMPTY"), "12 days reach the hole"
+    assert world.value("number_12d", at(days=23) + lag) == (9, "PRESENT")
+    for time in (at(days=12, hours=3), left + lag, at(days=14, hours=15), at(days=22.9), at(days=23) + lag):
+        world.check_equals_join(KEYS, time)
+
+
 def test_a_sum_that_does_not_fit_is_missing_of_that_feature_and_entity_alone(world: OnlineWorld) -> None:
     world.land(0, 5)
     world.sync(at(days=6))
