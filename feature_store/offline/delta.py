@@ -180,7 +180,10 @@ def overwrite_range(
 
 
 def compact(table: DeltaTable, days: Sequence[date] | None = None) -> None:
-    """Merge the small files of a table, or of some days of one laid out by ``day``; rows stay as they are."""
+    """Merge the small files of a table, or of some days of one laid out by ``day``.
+
+    When two processes do it at once rows may be there twice: for tables whose readers drop repeated rows.
+    """
     filters = None if days is None else [("day", "in", [str(day) for day in days])]
     with suppress(CommitFailedError):  # another process does it just now
         table.optimize.compact(filters)

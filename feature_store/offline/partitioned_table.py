@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -31,6 +32,10 @@ from feature_store.offline.ledger import Ledger
 from feature_store.offline.ledger_entries import LandedPartition, commit_tags, current_state
 from feature_store.offline.reading import OpenTable, open_for_reading
 from feature_store.offline.storage_types import array_shapes, as_arrays, stored_shapes, to_storage
+from feature_store.offline.upkeep import keep_up
+
+COMMITS_BETWEEN_UPKEEPS: Final = 24
+"""After so many commits the small files of each day are merged, and what was replaced ``RETENTION`` ago is deleted."""
 
 
 @dataclass(frozen=True)
@@ -128,17 +133,20 @@ class PartitionedTable:
         with_day = stored.with_columns(day=pl.col("partition_start").dt.date())
         tags = {"range": f"{write.start.isoformat()}/{write.end.isoformat()}", **commit_tags(landed, write.run_id)}
 
-        def commit() -> tuple[DeltaTable, pl.DataFrame]:
+        def commit() -> tuple[DeltaTable, pl.DataFrame, int]:
             table = open_or_create(
                 self.uri, self.options, with_day, keeping(RETENTION), partition_by=["day"], arrays=arrays
             )
-            listed = self.ledger.listed()
+            base, listed = table.version(), self.ledger.listed()
             self._check_overlap(current_state(self.ledger.entries(table, listed)), write)
             self._check_types(table, as_arrays(with_day.schema, arrays), write)
             overwrite_range(table, with_day, arrays, write.start, write.end, tags)
-            return table, listed
+            return table, listed, base
 
-        self.ledger.update(*retry_commit(commit))
+        table, listed, base = retry_commit(commit)
+        self.ledger.update(table, listed)
+        if base // COMMITS_BETWEEN_UPKEEPS != table.version() // COMMITS_BETWEEN_UPKEEPS:
+            keep_up(table, write.order)
         return stored.height
 
     def _check_range(self, frame: pl.DataFrame, write: Write, starts: Sequence[datetime]) -> None:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,8 @@ from deltalake import DeltaTable
 from feature_store.offline import partitioned_table
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
-from tests.offline.definitions import ShopperSpend, day, spend_values
+from feature_store.offline.upkeep import keep_up
+from tests.offline.definitions import INSTANT, ShopperHourly, ShopperSpend, day, spend_values
 
 DEATHS = ("before the Delta commit", "after the Delta commit")
 
@@ -97,6 +99,28 @@ def test_of_writers_of_one_partition_one_wins_whole(store: OfflineStore) -> None
     rows = [(day(n), s, winner) for n in range(2) for s in (1, 2)]
     store.values(ShopperSpend).write(spend_values(rows), day(0), day(2), run_id="same")
     assert store.values(ShopperSpend).ledger.partitions()["content_hash"].equals(ledger["content_hash"])
+
+
+def test_of_two_that_merge_the_same_files_one_does(store: OfflineStore) -> None:
+    values = store.values(ShopperHourly)
+    schema = {"partition_start": INSTANT, "shopper_id": pl.Int64, "purchases_6h": pl.Int64}
+    frames = [pl.DataFrame([(day(0, hour), 1, hour)], schema=schema, orient="row") for hour in range(4)]
+    for hour, frame in enumerate(frames):
+        values.write(frame, *day_hour(hour), run_id="r")
+    one, other = DeltaTable(values.uri), DeltaTable(values.uri)
+    keep_up(one, ["shopper_id"])
+    keep_up(other, ["shopper_id"])
+    assert len(DeltaTable(values.uri).file_uris()) == 1
+    assert values.scan().collect()["purchases_6h"].sort().to_list() == [0, 1, 2, 3]
+    # Nor does merging undo a write that it did not see.
+    for hour in (1, 2):
+        values.write(frames[hour].with_columns(purchases_6h=pl.lit(9, pl.Int64)), *day_hour(hour), run_id="r")
+        keep_up(one, ["shopper_id"])
+    assert values.scan().collect()["purchases_6h"].sort().to_list() == [0, 3, 9, 9]
+
+
+def day_hour(hour: int) -> tuple[datetime, datetime]:
+    return day(0, hour), day(0, hour + 1)
 
 
 def test_a_table_that_is_open_does_not_change_under_its_reader(store: OfflineStore) -> None:

@@ -1,7 +1,9 @@
 """Writing partitions: idempotent, in any order, one commit per range, and nothing that readers could misread."""
 
 import json
-from datetime import datetime, time, timedelta, timezone
+import os
+from collections import Counter
+from datetime import UTC, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from polars.testing import assert_frame_equal
 from feature_store import Vector, col, feature_view, sum_
 from feature_store.durations import DAY, HOUR
 from feature_store.errors import FingerprintError, InputError, NotComputedError
+from feature_store.offline import partitioned_table
+from feature_store.offline.delta import RETENTION
+from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
 from tests.offline.definitions import (
     INSTANT,
@@ -101,6 +106,75 @@ def test_hours_of_one_day_do_not_touch_each_other(store: OfflineStore) -> None:
     expected = [99 if hour in (5, 6) else hour for hour in range(24)]
     assert contents(values)["purchases_6h"].to_list() == expected
     assert values.scan(day(0, 5), day(0, 8)).collect()["purchases_6h"].sort().to_list() == [7, 99, 99]
+
+
+def write_hours(store: OfflineStore, first: int, last: int, value: int = 0) -> None:
+    schema = {"partition_start": INSTANT, "shopper_id": pl.Int64, "purchases_6h": pl.Int64}
+    for hour in range(first, last):
+        rows = [(day(0, hour), shopper_id, hour + value) for shopper_id in (1, 2)]
+        frame = pl.DataFrame(rows, schema=schema, orient="row")
+        store.values(ShopperHourly).write(frame, day(0, hour), day(0, hour + 1), run_id="r")
+
+
+def hours(opened: OpenTable) -> list[tuple[datetime, int]]:
+    rows = opened.scan(opened.partitions).filter(pl.col("shopper_id") == 1).sort("as_of").collect()
+    return rows.select("partition_start", "purchases_6h").rows()
+
+
+def data_files(uri: str) -> set[str]:
+    return {path.name for path in Path(uri).rglob("*.parquet") if "_delta_log" not in path.parts}
+
+
+def test_hours_are_merged_by_day_and_read_as_before_also_at_versions_that_were_replaced(
+    store: OfflineStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitioned_table, "COMMITS_BETWEEN_UPKEEPS", 7)
+    values = store.values(ShopperHourly)
+    write_hours(store, 18, 28)
+    early, written = values.open(), data_files(values.uri)
+    write_hours(store, 28, 34)
+    write_hours(store, 19, 20, value=100)
+    table = DeltaTable(values.uri)
+    assert len(table.file_uris()) <= 2 + 7
+    assert max(count for count in Counter(uri.split("day=")[1][:10] for uri in table.file_uris()).values()) <= 7
+    expected = [(day(0, hour), hour + 100 * (hour == 19)) for hour in range(18, 34)]
+    assert hours(values.open()) == expected
+    assert values.ledger.partitions()["rows"].to_list() == [2] * 16
+    # Nothing that was replaced is gone: what read or pinned a version reads it again.
+    assert written <= data_files(values.uri)
+    assert hours(early) == hours(values.open().at(early.version)) == [(day(0, hour), hour) for hour in range(18, 28)]
+
+
+def test_what_was_replaced_is_deleted_when_nobody_may_read_it_any_more(
+    store: OfflineStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitioned_table, "COMMITS_BETWEEN_UPKEEPS", 5)
+    monkeypatch.setattr(partitioned_table, "RETENTION", timedelta(0))
+    for value in range(4):
+        write_hours(store, 0, 5, value)
+    values = store.values(ShopperHourly)
+    table = DeltaTable(values.uri)
+    live = {uri.rsplit("/", 1)[1] for uri in table.file_uris()}
+    assert live <= data_files(values.uri)
+    assert len(data_files(values.uri)) < len(live) + 6
+    assert hours(values.open()) == [(day(0, hour), hour + 3) for hour in range(5)]
+    assert values.ledger.partitions()["rows"].to_list() == [2] * 5
+
+
+def test_the_log_of_a_version_outlives_its_files(store: OfflineStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partitioned_table, "COMMITS_BETWEEN_UPKEEPS", 5)
+    write_hours(store, 0, 12)
+    values = store.values(ShopperHourly)
+    pinned = values.open()
+    log = Path(values.uri) / "_delta_log"
+    long_ago = (datetime.now(UTC) - RETENTION * 2).timestamp()
+    for path in log.iterdir():
+        os.utime(path, (long_ago, long_ago))
+    write_hours(store, 0, 12, value=1)
+    assert not (log / f"{0:020d}.json").exists()
+    # It was committed long ago, but replaced just now.
+    assert hours(values.open().at(pinned.version)) == [(day(0, hour), hour) for hour in range(12)]
+    assert hours(values.open()) == [(day(0, hour), hour + 1) for hour in range(12)]
 
 
 def test_only_landed_partitions_are_read(store: OfflineStore) -> None:

@@ -1,0 +1,43 @@
+"""Upkeep of a table in partitions: small files of a day are merged, what was replaced long ago is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
+
+from feature_store.offline.delta import drop_replaced, overwrite_range
+from feature_store.offline.storage_types import stored_shapes
+
+_SMALL: Final = 32 * 2**20
+"""Days with more bytes than that have files that are large enough, and would take much memory."""
+
+
+def keep_up(table: DeltaTable, order: Sequence[str]) -> None:
+    """Write each day that consists of small files as one, and delete what was replaced ``RETENTION`` ago.
+
+    ``DeltaTable.optimize`` would not do: when two processes call it at once, both merge the same files, and every row
+    is there twice. Of overwrites that cross one fails.
+
+    Args:
+        table: at its newest version; its ledger lists all its commits.
+        order: columns by which the rows of a partition are sorted.
+    """
+    with suppress(CommitFailedError):  # another process writes there just now
+        for day in _days_of_small_files(table):
+            rows = pl.scan_delta(table).filter(pl.col("day") == day).collect().sort("partition_start", *order)
+            start = datetime.combine(day, time(), UTC)
+            overwrite_range(table, rows, stored_shapes(table), start, start + timedelta(days=1), {})
+    drop_replaced(table)
+
+
+def _days_of_small_files(table: DeltaTable) -> list[date]:
+    files = pl.DataFrame(table.get_add_actions(flatten=True))
+    days = files.group_by(pl.col("partition.day").cast(pl.Date)).agg(pl.len(), pl.col("size_bytes").sum())
+    small = days.filter(pl.col("len") > 1, pl.col("size_bytes") < _SMALL)
+    return small["partition.day"].sort().to_list()
