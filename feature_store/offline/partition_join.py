@@ -32,7 +32,7 @@ def read_partitions(table: OpenTable, view: PlanView, choice: Choice, spine: Spi
         nulls = [pl.lit(None, _stored_type(feature)).alias(feature.name) for feature in view.features]
         return pl.DataFrame({FOUND: np.zeros(left.height, np.bool_)}).with_columns(nulls)
     # Stored rows stream past the spine's keys, so that only those that are asked for are ever held.
-    keys = left.lazy().drop_nulls().unique()
+    keys = left.lazy().drop_nulls()
     versions = choice.candidates["read_at"].to_numpy()[wanted]
     asked = [
         _stored(table.at(version), view, choice, wanted[versions == version]).join(keys, on=left.columns, how="semi")
