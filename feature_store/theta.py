@@ -111,7 +111,7 @@ def union(sketches: Thetas, row: npt.NDArray[np.int64]) -> Thetas:
     heads = np.flatnonzero(np.diff(row, prepend=-1))
     theta = np.minimum.reduceat(sketches.theta, heads) if len(heads) else sketches.theta
     owner = np.repeat(row, sketches.counts)
-    order = np.lexsort((sketches.hashes, owner))
+    order = _order(owner, sketches.hashes, len(heads))
     owner, hashes = owner[order], sketches.hashes[order]
     is_new = (np.diff(owner, prepend=-1) != 0) | (np.diff(hashes, prepend=-1) != 0)
     kept = is_new & (hashes < theta[owner])
@@ -122,6 +122,15 @@ def union(sketches: Thetas, row: npt.NDArray[np.int64]) -> Thetas:
     theta[full] = hashes[starts[full] + SIZE]
     kept = np.arange(len(owner)) - starts[owner] < SIZE
     return Thetas(theta, np.minimum(counts, SIZE), hashes[kept])
+
+
+def _order(owner: Array, hashes: Array, owners: int) -> Array:
+    """Return the order by owner, from 0, and hash."""
+    bits = owners.bit_length()
+    # One integer of an owner and all but the last bits of a hash is sorted several times faster than the two.
+    order = np.argsort((owner << (63 - bits)) | (hashes >> bits), kind="stable")
+    same_owner, step = np.diff(owner[order]) == 0, np.diff(hashes[order])
+    return np.lexsort((hashes, owner)) if (same_owner & (step < 0)).any() else order
 
 
 def _longs(buffer: Array, starts: Array) -> Array:

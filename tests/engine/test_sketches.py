@@ -21,6 +21,7 @@ from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.expressions.functions import col
 from feature_store.percentiles import ALPHA, bins_of, values_of
+from feature_store.theta import Thetas, union
 from tests.engine.frames import START, at
 from tests.engine.views import COLUMNS, NUMBER, OPTIONS, PLAIN
 
@@ -147,6 +148,18 @@ def test_a_merged_sketch_has_the_bytes_that_the_library_gives_for_all_values_at_
     read = compact_theta_sketch.deserialize(stored)
     found = snapshot(AllHistory, sort_tiles(AllHistory, built(AllHistory, rows)), END, state)["texts"].item()
     assert found == round(read.get_estimate())
+
+
+@given(st.lists(st.lists(st.sets(st.integers(1, 9), min_size=1), min_size=1, max_size=3), max_size=5))
+def test_hashes_that_are_alike_in_all_but_their_last_bits_merge_exactly(merged: list[list[set[int]]]) -> None:
+    sketches = [sorted(sketch) for row in merged for sketch in row]
+    row = np.repeat(np.arange(len(merged)), [len(row) for row in merged])
+    counts = np.array([len(sketch) for sketch in sketches], np.int64)
+    hashes = np.array([value for sketch in sketches for value in sketch], np.int64)
+    found = union(Thetas(np.full(len(sketches), 2**63 - 1), counts, hashes), row)
+    expected = [sorted(set().union(*row)) for row in merged]
+    assert found.hashes.tolist() == [value for row in expected for value in row]
+    assert found.counts.tolist() == [len(row) for row in expected]
 
 
 def test_the_empty_string_is_a_value() -> None:
