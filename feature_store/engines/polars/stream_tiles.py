@@ -13,7 +13,7 @@ from feature_store.dtypes import dtype_from_name
 from feature_store.engines.polars.columns import to_column
 from feature_store.engines.polars.dtypes import working_dtype
 from feature_store.engines.polars.states import tile_schema
-from feature_store.engines.polars.tiles import Tiles, build_tiles
+from feature_store.engines.polars.tiles import Tiles, build_levels
 from feature_store.streams.plan import StreamState
 from feature_store.views import FeatureView
 
@@ -38,7 +38,7 @@ def build_stream_tiles(view: FeatureView, rows: pl.LazyFrame, start: datetime, e
     Raises:
         InputError: as ``build_tiles`` does.
     """
-    levels = [build_tiles(view, rows, start, end, span) for span in view.levels]
+    levels = list(build_levels(view, rows, start, end, view.levels))
     frames = [
         tiles.frame.select(pl.lit(span, pl.Int64).alias("span"), pl.all())
         for span, tiles in zip(view.levels, levels, strict=True)

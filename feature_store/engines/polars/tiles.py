@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -40,10 +40,15 @@ class Tiles:
     without_time: int
 
 
-def build_tiles(
-    view: FeatureView, rows: pl.LazyFrame, start: datetime, end: datetime, span: int | None = None
-) -> Tiles:
-    """Return the tiles of the partitions in [start, end), in one pass.
+def build_tiles(view: FeatureView, rows: pl.LazyFrame, start: datetime, end: datetime) -> Tiles:
+    """Return the tiles of the partitions in [start, end); see ``build_levels``."""
+    return next(build_levels(view, rows, start, end, [view.tile]))
+
+
+def build_levels(
+    view: FeatureView, rows: pl.LazyFrame, start: datetime, end: datetime, spans: Sequence[int]
+) -> Iterator[Tiles]:
+    """Yield the tiles of the partitions in [start, end) of each span; rows are read and sorted once.
 
     The result depends neither on the order of the rows nor on how they are chunked, to the last bit.
 
@@ -52,7 +57,7 @@ def build_tiles(
         rows: rows of its source; those outside [start, end) are left out, those without a key or a time also counted.
         start: start of the first partition, with a zone.
         end: end of the last.
-        span: of a tile, microseconds, if another than the view's.
+        spans: of a tile, microseconds.
 
     Raises:
         InputError: the rows do not have the declared columns, a bound is not on the cadence, or a sum of integers does
@@ -62,20 +67,23 @@ def build_tiles(
         if to_microseconds(bound) % view.cadence:
             raise InputError(f"{view.full_name}: {bound} is not a bound of its partitions. Give a partition's start.")
     states = view_states(view)
-    prepared = _prepare(view, states, rows, (start, end), view.tile if span is None else span)
+    prepared = _prepare(view, states, rows, (start, end))
     timed = prepared.filter(pl.col("__time").is_not_null())
     null_key = pl.any_horizontal(pl.col(key).is_null() for key in view.keys)
     excluded = _count_by_partition(view, timed.filter(null_key))
     events = timed.filter(~null_key, _passes_any(states))
     order = [*view.keys, "__time", *_ties(view), *_summed(events, states)]
-    events = number_groups(events.sort(order), [*view.keys, "__tile"])
-    return Tiles(_finish(view, _aggregate(view, events, states)), excluded, prepared.height - timed.height)
+    events = events.sort(order)
+    for span in spans:
+        tiled = events.with_columns(floor_time(pl.col("__time"), span).alias("__tile"))
+        numbered = number_groups(tiled, [*view.keys, "__tile"])
+        yield Tiles(_finish(view, _aggregate(view, numbered, states)), excluded, prepared.height - timed.height)
 
 
 def _prepare(
-    view: FeatureView, states: tuple[State, ...], rows: pl.LazyFrame, within: tuple[datetime, datetime], span: int
+    view: FeatureView, states: tuple[State, ...], rows: pl.LazyFrame, within: tuple[datetime, datetime]
 ) -> pl.DataFrame:
-    """Return keys, ``__time``, ``__sequence``, ``__tile`` and the inputs, null where the filter fails."""
+    """Return keys, ``__time``, ``__sequence`` and the inputs, null where the filter fails."""
     source = _source(view)
     inputs = {_input(state): _masked(view, state) for state in states}
     parts = [part for state in states for part in (state.value, state.where) if part is not None]
@@ -87,7 +95,7 @@ def _prepare(
     names = [*view.keys, source.event_time, *([] if source.sequence is None else [source.sequence]), *used]
     typed = _once(view, read_rows(source, rows, names).filter(inside))
     # No name of a key starts with an underscore, so these cannot hide one.
-    added = {"__time": time, "__tile": floor_time(time, span), **inputs}
+    added = {"__time": time, **inputs}
     if source.sequence is not None:
         added["__sequence"] = _column(source, source.sequence)
     return typed.with_columns(**added).select(*view.keys, *added).collect()
