@@ -228,8 +228,8 @@ MUTANTS: Final[Sequence[Mutant]] = (
     Mutant(
         "an event reported twice counts twice",
         f"{POLARS}/tiles.py",
-        'if "__id" not in events.columns:',
-        'if "__id" in events.columns:',
+        "pl.concat([held.filter(~repeats), first])",
+        "pl.concat([held.filter(~repeats), held.filter(repeats)])",
         "tiles",
         "daily",
     ),
