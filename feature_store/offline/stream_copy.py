@@ -1,9 +1,10 @@
 """The offline copy of what the stream wrote: tiles with absolute values, appended write by write.
 
 A write is one commit. Its tags name the writer, its sequence number and the span for which the stream is complete after
-this write; the ledger beside the copy lists them. The newest write of a tile replaces those before it: rows say of
-which write they are, and are never changed, so what was known at an earlier version is known still. Files are small and
-many at first; every ``_COMMITS_BETWEEN_UPKEEPS`` commits they are merged.
+this write; the ledger beside the copy lists them. Of several writes of a tile the one that is complete for more of it
+counts, and of those the newest: a stream that is begun again, since the online store was lost, replaces nothing before
+it has caught up. Rows say of which write they are, and are never changed, so what was known at an earlier version is
+known still. Files are small and many at first; every ``_COMMITS_BETWEEN_UPKEEPS`` commits they are merged.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class OpenStreamCopy:
         return OpenStreamCopy(self.table, self.writes.filter(pl.col("delta_version") <= version), version)
 
     def scan(self, writes: pl.DataFrame, keys: Sequence[str], start: datetime, end: datetime) -> pl.LazyFrame | None:
-        """Read the newest of every tile that starts in ``[start, end)``, lazily.
+        """Read every tile that starts in ``[start, end)``, from the write that knows most of it, lazily.
 
         Args:
             writes: rows of ``self.writes``, in their order.
@@ -108,10 +109,12 @@ class OpenStreamCopy:
             return None
         day, at = pl.col("day"), pl.col("tile_start")
         within = day.is_between(start.date(), end.date()) & (at >= start) & (at < end)
-        order = writes.select(*_WRITE).with_row_index("__order").lazy()
+        order = writes.select(*_WRITE, pl.col("end").alias("__end")).with_row_index("__order").lazy()
         rows = pl.scan_delta(self.table).filter(within).join(order, on=_WRITE, how="inner")
-        newest = rows.sort("__order").unique([*keys, "span", "tile_start"], keep="last", maintain_order=True)
-        return newest.drop("__order", "day", *_WRITE)
+        complete_until = pl.min_horizontal("__end", at + pl.duration(microseconds=pl.col("span")))
+        ordered = rows.sort(complete_until, "__order")
+        known = ordered.unique([*keys, "span", "tile_start"], keep="last", maintain_order=True)
+        return known.drop("__order", "__end", "day", *_WRITE)
 
     def rows_by_day(self, first: date, last: date) -> list[tuple[str, int]]:
         """Return how many rows each day of tiles has; as rows are never changed, this tells whether there are new ones.

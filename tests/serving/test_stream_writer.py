@@ -225,6 +225,26 @@ def test_a_writer_that_begins_after_a_gap_begins_a_stream_of_its_own(world: Onli
     world.check([(1,), (2,)], at(days=6, hours=2.01))
 
 
+def test_a_stream_begun_again_replaces_nothing_in_the_copy_before_it_has_caught_up(world: OnlineWorld) -> None:
+    world.rows = [told(at(days=5, hours=hour), f"{hour}") for hour in range(24)]
+    first = world.writer(at(days=5), copy=True)
+    world.append(first, world.rows)
+    first.append(events([], world.columns), until=at(days=6, hours=1))
+    with redis.Redis.from_url(world.url) as client:
+        client.flushdb()
+    world.sync(at(days=5, hours=3))
+    second, time = world.writer(at(days=5), copy=True), at(days=6, hours=1)
+
+    def trained() -> list[float]:
+        return world.joined([(1,)], time)["told__amount_2d"].to_list()
+
+    for until in range(3, 24, 10):
+        world.append(second, world.rows[:until])
+        assert trained() == [24.0]
+    world.append(second, [*world.rows, told(at(days=5, hours=1), "late")])
+    assert trained() == [25.0], "it knows as much of the day as the first did, and was told later"
+
+
 def test_how_far_a_stream_is_complete_is_told_by_events_or_by_until(world: OnlineWorld) -> None:
     hour = at(days=5, hours=4)
     for since, until in ((at(days=5), hour), (hour, hour), (hour, hour + timedelta(hours=6))):
