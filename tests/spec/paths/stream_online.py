@@ -27,9 +27,9 @@ from serving.stores.sync import sync_view
 from serving.stores.writer import OnlineWriter
 from tests.spec.paths.online import read, train
 from tests.spec.paths.stream_offline import instants
-from tests.spec.services import assert_service_row, in_some_order, service_of, some_keys
-from tests.spec.stores import RUN, folder, land
-from tests.spec.worlds import MICROSECOND, Range, World, frame_of, in_some_zone, rows_of
+from tests.spec.services import assert_service_row, at_first, in_some_order, service_of, some_keys
+from tests.spec.stores import RUN, all_partitions, folder, land
+from tests.spec.worlds import MICROSECOND, Range, Row, World, frame_of, in_some_zone, rows_of
 
 INSTANTS = 6
 """How many T a batch is read at."""
@@ -40,17 +40,17 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
     with redis.Redis.from_url(url) as server:
         server.flushdb()
     service, view = service_of(span.view), span.view
-    end = span.start + timedelta(days=rng.choice([3, 4]))
     with folder() as root:
         store = OfflineStore(str(root / "offline"))
         land(store, span, rows_of(worlds), rng)
-        compute_tiles(store, view, span.start, end, RUN)
-        available_at = end + timedelta(microseconds=view.batch_after or 0)
+        landed = land_some_tiles(store, span, rng)
+        # The first of the generations that are live; those of later days wait for their time.
+        owned = rng.choice(sorted(landed)[-2:]) + span.cadence
+        available_at = owned + timedelta(microseconds=view.batch_after or 0)
         load(url, store, span, available_at)
-        stream(url, store, span, worlds, rng)
+        stream(url, store, span, worlds, rng, owned)
         write_plan(root / "plans", compile_plan(service, empty_values))
         near = sorted({T for world in worlds for T in instants(span, world) if available_at < T})
-        landed = {start: view.fingerprints for start in _days(span) if start < end}
         with FeatureClient(root / "plans", url) as client:
             for time in rng.sample(near, min(INSTANTS, len(near))):
                 asked = in_some_order(worlds, rng)
@@ -64,6 +64,22 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
                 assert_frame_equal(answer.select(trained.columns), trained, check_exact=True)
 
 
+def land_some_tiles(store: OfflineStore, span: Range, rng: Random) -> dict[datetime, frozenset[str]]:
+    """Build the batch tiles of some days, maybe with a hole, the earlier ones maybe before features were declared.
+
+    Returns:
+        The features that they know, by the start of the partition.
+    """
+    starts = all_partitions(span, span.start)[: rng.choice([3, 4, 5])]
+    newer_from = rng.choice([span.start, span.start, *starts])
+    if rng.choice([True, False]):
+        starts.remove(rng.choice(starts))
+    built = {start: span.view if start >= newer_from else at_first(span.view) for start in starts}
+    for start, view in built.items():
+        compute_tiles(store, view, start, start + span.cadence, RUN)
+    return {start: frozenset(view.fingerprints) for start, view in built.items()}
+
+
 def load(url: str, store: OfflineStore, span: Range, available_at: datetime) -> None:
     """Load the batch tiles as of the newest partition's end."""
     writer = OnlineWriter(url)
@@ -72,22 +88,31 @@ def load(url: str, store: OfflineStore, span: Range, available_at: datetime) -> 
     writer.close()
 
 
-def stream(url: str, store: OfflineStore, span: Range, worlds: Sequence[World], rng: Random) -> None:
-    """Append all events in portions of any order, and keep the copy that the point-in-time join reads.
+def stream(
+    url: str, store: OfflineStore, span: Range, worlds: Sequence[World], rng: Random, owned: datetime | None = None
+) -> None:
+    """Append events in portions of any order, and keep the copy that the point-in-time join reads.
 
-    Of those with an id the first comes first: a stream counts the one that it is given first.
+    Of those with an id the first comes first: a stream counts the one that it is given first. Between portions the
+    writer may be replaced, and tiles pruned. Of the time before ``owned``, which batch owns, it may miss events.
     """
-    rows = rows_of(worlds)
+    misses = owned is not None and rng.choice([True, False])
+    rows = [row for row in rows_of(worlds) if not misses or not _is_before(row, owned) or rng.choice([True, False])]
     rng.shuffle(rows)
     in_order = iter(sorted((row for row in rows if row["event"] is not None), key=partial(rank, span.view.source)))
     rows = [row if row["event"] is None else next(in_order) for row in rows]
     cuts = sorted({0, len(rows), *(rng.choice(range(len(rows) + 1)) for _ in range(2))})
-    writer = StreamWriter(url, span.view, since=span.start, offline=store, exact_for=timedelta(days=9))
+    begin = partial(StreamWriter, url, span.view, offline=store, exact_for=timedelta(days=9))
+    writer = begin(since=rng.choice([span.start, owned or span.start]))
     for first, last in pairwise(cuts):
         writer.append(in_some_zone(frame_of(span.view, rows[first:last]), rng))
+        if rng.choice([True, False, False]):
+            writer.close()
+            writer = begin(since=writer.since)
+            writer.prune()
     writer.append(frame_of(span.view, []), until=span.end + timedelta(days=1))
     writer.close()
 
 
-def _days(span: Range) -> list[datetime]:
-    return [span.start + span.cadence * place for place in range((span.end - span.start) // span.cadence)]
+def _is_before(row: Row, owned: datetime | None) -> bool:
+    return owned is not None and row["time"] is not None and row["time"] < owned
