@@ -5,6 +5,9 @@ With ``availability="actual"`` it goes by when the ledger says that partitions w
 With ``"promised"`` it goes by the declared delays, as training sets do: where these differ, a promise was broken, and
 a model trained on such rows has seen values that it is not served.
 
+Of a stream view the offline copy counts as it is now: events that reached the stream after an answer, though they
+happened before it, make the training row differ from what was served.
+
 Readers look for a newer generation once a second, so in the second after a late publication a response may still be of
 the one before; the ledger knows only when the newer one could first be read.
 """

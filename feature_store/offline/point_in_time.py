@@ -6,7 +6,7 @@ cadence or table view that is one partition, joined on typed keys; of a stream v
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -110,14 +110,7 @@ def _require_computed(plan: ServicePlan, joins: list[ViewJoin], spine: Spine) ->
     problems: list[str] = []
     for view, join in zip(plan.views, joins, strict=True):
         nothing = join.status == Status.NOT_COMPUTED
-        lacking: dict[str, list[str]] = {}
-        for feature in view.features:
-            rows = nothing | join.lacking[feature.name]
-            if rows.any():
-                lacking.setdefault(_rows_text(spine, rows), []).append(feature.name)
-        for rows_text, names in lacking.items():
-            which = "" if len(names) == len(view.features) else f".{', .'.join(names)}"
-            problems.append(f"{view.view}{which}: {rows_text}")
+        problems += _missing(view, {f.name: nothing | join.lacking[f.name] for f in view.features}, spine)
     if problems:
         raise NotComputedError(
             "no partition holds these features for some rows of the spine: "
@@ -128,25 +121,29 @@ def _require_computed(plan: ServicePlan, joins: list[ViewJoin], spine: Spine) ->
 def _require_fit(plan: ServicePlan, reads: list[pl.DataFrame], spine: Spine) -> None:
     problems: list[str] = []
     for view, read in zip(plan.views, reads, strict=True):
-        for feature in view.features:
-            unfit = _is_unfit(read, feature.name)
-            if unfit.any():
-                problems.append(f"{view.view}.{feature.name}: {_rows_text(spine, unfit)}")
+        problems += _missing(view, {feature.name: _is_unfit(read, feature.name) for feature in view.features}, spine)
     if problems:
         raise NotComputedError(
-            f"a sum of integers does not fit Int64: {'; '.join(problems)}. Sum a float instead, "
+            f"sums of integers do not fit Int64: {'; '.join(problems)}. Sum a float instead, "
             "sum_(col(...).cast(Float64), ...), drop these rows, or pass allow_missing=True to get null"
         )
+
+
+def _missing(view: PlanView, rows: Mapping[str, Mask], spine: Spine) -> Iterator[str]:
+    """Yield which features of a view are missing in how many rows, and when."""
+    names: dict[str, list[str]] = {}
+    for feature, missing in rows.items():
+        if missing.any():
+            first, last = (from_microseconds(int(at)) for at in (spine.time[missing].min(), spine.time[missing].max()))
+            names.setdefault(f"{missing.sum()} rows from {first} to {last}", []).append(feature)
+    for rows_text, features in names.items():
+        which = "" if len(features) == len(view.features) else f".{', .'.join(features)}"
+        yield f"{view.view}{which}: {rows_text}"
 
 
 def _is_unfit(read: pl.DataFrame, feature: str) -> Mask:
     column = unfit_column(feature)
     return read[column].fill_null(value=False).to_numpy() if column in read else np.zeros(len(read), np.bool_)
-
-
-def _rows_text(spine: Spine, rows: Mask) -> str:
-    first, last = (from_microseconds(int(at)) for at in (spine.time[rows].min(), spine.time[rows].max()))
-    return f"{rows.sum()} rows from {first} to {last}"
 
 
 def _output(

@@ -202,7 +202,7 @@ def test_a_sum_that_does_not_fit_is_missing_of_that_feature_and_entity_alone(wor
     world.check_equals_join(KEYS, time)
     world.check_equals_join(KEYS, at(days=5, hours=3))
     assert world.value("number_12d", at(days=18, hours=3))[0] == 2**62, "the older event has left the window"
-    with pytest.raises(NotComputedError, match=r"does not fit Int64: streams/live/v1.number_12d: 1 rows from .*drop"):
+    with pytest.raises(NotComputedError, match=r"do not fit Int64: streams/live/v1.number_12d: 1 rows from .*drop"):
         world.joined(KEYS, time, allow_missing=False)
 
 

@@ -515,6 +515,15 @@ STREAM_EXAMPLES: Final = [
             at(8, hours=5) + timedelta(seconds=11): {"falling": 0, "still": 1},
         },
     ),
+    Example(
+        "value.sum",
+        [row(at(7), number=2**60), row(at(8), number=2**60)],
+        lambda: {"counted": count(**WEEK), "too_large": sum_(col("number") * 4, **WEEK)},
+        at={
+            at(8): {"counted": 1, "too_large": 2**62},
+            at(8, hours=1): {"counted": 2, "too_large": None},
+        },
+    ),
 ]
 """Asked at times between the bounds of partitions."""
 

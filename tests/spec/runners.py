@@ -144,7 +144,7 @@ def joined(store: OfflineStore, view: FeatureView, count: int, time: datetime) -
     """Ask the point-in-time join."""
     spine = pl.DataFrame(requests(count)).with_columns(pl.lit(time, INSTANT).alias("time"))
     plan = compile_plan(service_over(view), empty_values)
-    return by_world(view, point_in_time_join(store, plan, spine, "time", with_status=True))
+    return by_world(view, point_in_time_join(store, plan, spine, "time", allow_missing=True, with_status=True))
 
 
 def trained(span: Range, rows: list[dict], count: int) -> Answers:
