@@ -98,16 +98,22 @@ class Counting:
         return np.flatnonzero(counted)
 
 
-def oldest_start(levels: Sequence[int], windows: Iterable[Window], span: int, as_of: int) -> int:
-    """Return the earliest start of a tile of one level that an as-of, or any later one, can count.
+def oldest_starts(levels: Sequence[int], windows: Iterable[Window], span: int, as_of: Instants) -> Instants:
+    """Return, per A, the earliest start of a tile of one level that it, or any later A, can count.
 
-    >>> oldest_start([1, 10, 60], [Window(over=120, hop=60), Window(over=30, hop=10)], 10, 305)
-    270
-    >>> oldest_start([1, 10, 60], [Window(over=120, hop=60)], 10, 305)
-    300
+    >>> windows = [Window(over=120, hop=60), Window(over=30, hop=10)]
+    >>> oldest_starts([1, 10, 60], windows, 10, np.array([305, 311])).tolist()
+    [270, 280]
+    >>> oldest_starts([1, 10, 60], [Window(over=120, hop=60)], 10, np.array([305])).tolist()
+    [300]
     """
-    longer = next((level for level in levels if level > span), None)
-    starts = [window.tail(as_of) for window in windows if window.hop == span]
-    if longer is not None:
-        starts.append(as_of // longer * longer)
-    return min(starts)
+    starts = [floor_to(as_of - window.over, span) for window in windows if window.hop == span]
+    longer = [level for level in levels if level > span]
+    if longer:
+        starts.append(floor_to(as_of, longer[0]))
+    return np.minimum.reduce(starts)
+
+
+def oldest_start(levels: Sequence[int], windows: Iterable[Window], span: int, as_of: int) -> int:
+    """Return ``oldest_starts`` of one A."""
+    return int(oldest_starts(levels, windows, span, np.array([as_of]))[0])

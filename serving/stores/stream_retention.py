@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from feature_store.columns import Mask
-from feature_store.streams.levels import Instants, floor_to
+from feature_store.streams.levels import Instants, oldest_starts
 from feature_store.streams.plan import StreamPlan
 from feature_store.streams.tiles import StreamTiles
 
@@ -22,14 +22,6 @@ def is_kept(plan: StreamPlan, tiles: StreamTiles, complete_since: Instants, kept
     kept = np.ones(len(tiles), np.bool_) if kept_from is None else tiles.start >= kept_from
     for span in plan.levels:
         of_level = tiles.span == span
-        kept[of_level] &= tiles.start[of_level] >= _oldest_starts(plan, span, complete_since)[tiles.row[of_level]]
+        oldest = oldest_starts(plan.levels, plan.windows, span, complete_since)
+        kept[of_level] &= tiles.start[of_level] >= oldest[tiles.row[of_level]]
     return kept
-
-
-def _oldest_starts(plan: StreamPlan, span: int, as_of: Instants) -> Instants:
-    """Return per A the earliest start of a tile of one level that it, or any later A, counts."""
-    starts = [floor_to(as_of - window.over, span) for window in plan.windows if window.hop == span]
-    longer = [level for level in plan.levels if level > span]
-    if longer:
-        starts.append(floor_to(as_of, longer[0]))
-    return np.minimum.reduce(starts)

@@ -12,11 +12,11 @@ when every level is kept: an event from before that time is left to the batch ti
 
 While no writer is at work, readers are not told: A goes on with T, so events leave the windows and none come in. Counts
 and sums fall, and entities become EMPTY, within the length of each window; the values of T are right again once batch
-tiles own its time, or a successor has appended what was missed. A view that has just been taken up by a new stream is
-in the same state until the events since ``since`` have been appended. So alert on the writer itself: on its process, and
-on how far the stream is complete, which every append moves on and an idle source moves by appends of no rows with
-``until=``. It stands in the store under ``stream_until_key`` (``fs:{<view>}:stream-until:<id>``, microseconds UTC; the id
-is in ``fs:{<view>}:stream``), and of a stream with an offline copy in the notes of ``features explain``.
+tiles own its time, or a successor has appended what was missed. A view that a new stream has just taken up is in the
+same state until the events since ``since`` have been appended. So alert on the writer itself: on its process, and on
+how far the stream is complete, which every append moves on, and of an idle source an append of no rows with ``until=``.
+It stands in the store under ``fs:{<view>}:stream-until:<id>`` (microseconds UTC; the id is in the record under
+``fs:{<view>}:stream``), and of a stream with an offline copy in the notes of ``features explain``.
 
 It needs Polars and the offline engines: readers, and the server above all, do without it.
 """

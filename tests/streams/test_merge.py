@@ -18,9 +18,9 @@ from feature_store.errors import InputError
 from feature_store.instants import to_microseconds
 from feature_store.oracle import snapshots as oracle
 from feature_store.oracle.snapshots import derived_value, float_scale, keys_of
-from feature_store.streams.levels import oldest_start
 from feature_store.streams.plan import StreamPlan
 from feature_store.streams.tiles import StreamTiles, concat_tiles
+from serving.stores.stream_retention import is_kept
 from tests.engine.frames import START, assert_value, at
 from tests.engine.test_snapshots import events
 from tests.streams.views import STREAM_VIEWS, Live, instant, merged, plan_of, stream_tiles, values_of
@@ -109,10 +109,23 @@ def test_tiles_that_no_later_time_needs_can_be_dropped(data: st.DataObject) -> N
     later = to_microseconds(kept_at) + data.draw(st.integers(0, 100_000)) * SECOND
     entities = entities_of(Live, rows)
     tiles = stream_tiles(Live, rows, entities, END)
-    oldest = {s: oldest_start(Live.levels, Live.windows, s, to_microseconds(kept_at)) for s in Live.levels}
-    kept = tiles.take(tiles.start >= np.array([oldest[span] for span in tiles.span.tolist()], np.int64))
+    since = np.full(len(entities), to_microseconds(kept_at), np.int64)
+    kept = tiles.take(is_kept(plan_of(Live), tiles, since, kept_from=None))
     whole, part = (values_of(Live, merged(Live, given, [later] * len(entities))) for given in (tiles, kept))
     assert whole == part
+
+
+def test_tiles_at_every_bound_are_kept_as_long_as_they_count() -> None:
+    kept_at = to_microseconds(at(days=20, hours=5.5)) + 227 * SECOND
+    bounds = {window.tail(kept_at) for window in Live.windows} | {kept_at // span * span for span in Live.levels}
+    row = {"left": "a", "right": "b", "number": 1, "value": 1.0, "flag": True, "text": "a"}
+    rows = [{**row, "time": instant(bound + tick)} for bound in bounds for tick in (0, SECOND, -1)]
+    tiles = stream_tiles(Live, rows, [("a", "b")], END)
+    kept = tiles.take(is_kept(plan_of(Live), tiles, np.array([kept_at]), kept_from=None))
+    assert len(kept) < len(tiles)
+    for later in (0, 1, 13, 72, 73, 2_000):
+        whole, part = (values_of(Live, merged(Live, given, [kept_at + later * SECOND])) for given in (tiles, kept))
+        assert whole == part
 
 
 def test_values_fall_as_events_leave_the_window() -> None:
