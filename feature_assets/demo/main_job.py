@@ -96,7 +96,7 @@ def _train_and_score(
 ) -> Metrics | None:
     if not churn.is_possible:
         needed = SHORTEST_HISTORY.days
-        stages.console.print(f"[yellow]No model: {days} days of values are fewer than the {needed} it needs.[/yellow]")
+        stages.console.print(f"[yellow]No model: it needs values of {needed} days, and DAYS={days}.[/yellow]")
         return None
     with stages.stage("training_set", "training set") as stage:
         churn.build_training_set(runs, stage)
