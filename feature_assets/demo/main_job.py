@@ -88,7 +88,7 @@ def _fill_stores(stages: Stages, backfill: Backfill, url: str) -> None:
     with stages.stage("values", "feature values") as stage:
         backfill.values(stage)
     with stages.stage("online", "online store") as stage:
-        load_online(backfill.runs, stage, backfill.store, backfill.views, url, backfill.now)
+        load_online(backfill.runs, stage, backfill.store, backfill.views, url)
 
 
 def _train_and_score(

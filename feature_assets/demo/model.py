@@ -10,6 +10,7 @@ import polars as pl
 from feature_assets.demo.due import Span, range_run
 from feature_assets.demo.progress import Stage
 from feature_assets.demo.range_runs import RunPool
+from feature_assets.generator.keys import training_key
 from feature_assets.training.churn_model import Metrics, Model, score, train
 from feature_assets.training.churn_spine import ACTIVE_SPAN, LABEL_SPAN, SCORING_TIME, spine_times
 from feature_store.durations import DAY
@@ -55,7 +56,7 @@ class ChurnDemo:
         """Materialise the days of the training-set asset that have not been."""
         span = Span(_midnight(self.times[0]), _midnight(self.times[-1]) + timedelta(days=1), DAY)
         stale = stale_days(self.store, self.plan, span.start, span.end)
-        asset = f"training/{self.plan.full_name}"
+        asset = training_key(self.plan.full_name).to_user_string()
         run = range_run("feature_assets.teams.growth.definitions", "training set", [asset], stale, span)
         runs.run_all([run], stage)
 

@@ -6,17 +6,18 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import numpy as np
 import polars as pl
 
-from feature_assets.demo.due import complete_until, location_of, partition_key
+from feature_assets.demo.due import location_of
 from feature_assets.demo.progress import Stage
 from feature_assets.demo.range_runs import RangeRun, RunPool
 from feature_assets.dev import server_command
+from feature_assets.generator.keys import online_key
 from feature_assets.parity.served import ParityReport, check_parity
 from feature_store.offline.store import OfflineStore
 from feature_store.plans import ServicePlan
@@ -35,13 +36,11 @@ NEVER_SEEN = 50
 SERVER_SECONDS = 30.0
 
 
-def load_online(
-    runs: RunPool, stage: Stage, store: OfflineStore, views: Iterable[FeatureView], url: str, now: datetime
-) -> None:
+def load_online(runs: RunPool, stage: Stage, store: OfflineStore, views: Iterable[FeatureView], url: str) -> None:
     """Load the newest partitions of every view: the one that is served now and the one that waits for its time."""
     served_from = datetime.now(UTC)  # readers go by the real clock, and so does the load
     with closing(OnlineWriter(url)) as writer:
-        planned = [_load_run(view, now) for view in views if not is_synced(store, view, writer, served_from)]
+        planned = [_load_run(view) for view in views if not is_synced(store, view, writer, served_from)]
     runs.run_all(planned, stage)
 
 
@@ -103,12 +102,8 @@ def ask_over_http(base: str, plan: ServicePlan, keys: dict[str, list[int | str]]
     return httpx.post(address, json={"keys": keys}).raise_for_status().json()
 
 
-def _load_run(view: FeatureView, now: datetime) -> RangeRun:
-    newest = complete_until(view.cadence, now) - timedelta(microseconds=view.cadence)
-    waiting = timedelta(microseconds=view.partition_delay)
-    served = complete_until(view.cadence, now - waiting) - timedelta(microseconds=view.cadence)
-    keys = partition_key(served, view.cadence), partition_key(newest, view.cadence)
-    return RangeRun(view.name, location_of(view), (f"online/{view.full_name}",), *keys, 1)
+def _load_run(view: FeatureView) -> RangeRun:
+    return RangeRun(view.name, location_of(view), (online_key(view).to_user_string(),), None, None, 1)
 
 
 def _ready(base: str, process: subprocess.Popen[bytes]) -> bool:

@@ -1,45 +1,94 @@
-"""When assets are materialised without anybody asking: as soon as what they read is complete."""
+"""When assets are materialized without anybody asking: as soon as what they read is complete; again after a failure.
+
+All conditions have one shape. A *cause* calls for a partition: it is new, or something that it reads was written anew.
+A cause is served by a request, and by any materialization that comes after it, whoever asked for that. What fails is
+asked for again every hour for a while, so that an outage heals by itself and a mistake does not run for ever.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 
-from feature_assets.generator.partitions import microseconds
+from feature_assets.generator.partitions import as_timedelta
 from feature_store import EventSource, FeatureView
 
+Condition = dg.AutomationCondition[Any]
 
-def follow(view: FeatureView) -> dg.AutomationCondition[Any]:
+HEALED: Final = timedelta(days=7)
+"""How far back partitions are made up for that were missed or failed, without anybody asking."""
+
+_EVERY_HOUR: Final = "0 * * * *"
+_RETRIED: Final = 24
+"""So many partitions at most are asked for again in an hour because they failed."""
+
+
+def follow(view: FeatureView) -> Condition:
     """Return the condition of tiles and tables: compute the newest partition, and repair older ones.
 
-    A partition is requested when it is missing or when something it reads was written anew, once all that it reads is
-    there and nobody is writing it. Older partitions are followed as long as late rows are allowed to change them;
-    what lies further back is left to a backfill.
+    A partition is requested once all that it reads is there and nobody is writing it. Repairs are followed as long as
+    late rows are allowed to change what is read; what lies further back is left to a backfill.
     """
     lateness = view.source.lateness if isinstance(view.source, EventSource) else 0
-    return _follow_within(_whole_partitions(view, lateness), "follow upstream and its repairs")
+    repaired = _whole_partitions(view, lateness)
+    cause = _missed(repaired) | (Condition.in_latest_time_window(repaired) & _read_anew())
+    incomplete = Condition.any_deps_match(Condition.missing() | Condition.in_progress())
+    ready = _idle() & (cause | _failed(as_timedelta(view.cadence))) & ~incomplete
+    return ready.with_label("follow upstream and its repairs")
 
 
-def load_when_landed(view: FeatureView) -> dg.AutomationCondition[Any]:
-    """Return the condition of the online store: load the newest partition, and the one that is served until then."""
-    return _follow_within(_whole_partitions(view, view.partition_delay), "load what landed")
+def load_when_landed(view: FeatureView) -> Condition:
+    """Return the condition of the online store: load whatever landed, unless a partition that matters is at work."""
+    has_landed = Condition.any_deps_match(~Condition.missing())
+    never_loaded = (Condition.initial_evaluation() & Condition.missing() & has_landed).since(_handled())
+    recent = Condition.in_latest_time_window(_whole_partitions(view, view.partition_delay))
+    incomplete = Condition.any_deps_match(recent & Condition.in_progress())
+    ready = _idle() & (never_loaded | _read_anew() | _failed()) & ~incomplete
+    return ready.with_label("load what landed")
 
 
 def _whole_partitions(view: FeatureView, span: int) -> timedelta:
     """Return the newest partition and all that a span before it touches; a partition counts only as a whole."""
-    return microseconds(view.cadence * (1 - (-span // view.cadence)))
+    return as_timedelta(view.cadence * (1 - (-span // view.cadence)))
 
 
-def _follow_within(lookback: timedelta, label: str) -> dg.AutomationCondition[Any]:
-    condition = dg.AutomationCondition[Any]
-    # Dependencies that are only requested do not count: their partitions may be others than ours, and so run beside us.
-    missing = condition.newly_missing() | (condition.initial_evaluation() & condition.missing())
-    cause = missing | condition.any_deps_match(condition.newly_updated())
-    # A cause that comes in the very tick after a request, or during the run, calls for another one: `since` alone
-    # would forget it.
-    unserved = cause.since(condition.newly_requested() & ~cause)
-    complete = ~condition.any_deps_match(condition.missing() | condition.in_progress())
-    ready = condition.in_latest_time_window(lookback) & unserved & complete & ~condition.in_progress()
-    return ready.with_label(label)
+def _idle() -> Condition:
+    """Return whether no run is at work: asked before anything else, so that what a run has just done is seen."""
+    return ~Condition.in_progress()
+
+
+def _missed(at_first: timedelta) -> Condition:
+    """Return whether a partition has not been made since it could be.
+
+    Args:
+        at_first: how far back missing ones count when the condition is evaluated for the first time: a store is begun
+            by a backfill.
+    """
+    old = Condition.initial_evaluation() & ~Condition.in_latest_time_window(at_first)
+    new = (Condition.newly_missing() & ~old).since(_handled())
+    return Condition.in_latest_time_window(max(HEALED, at_first)) & new
+
+
+def _handled() -> Condition:
+    return Condition.newly_requested() | Condition.newly_updated()
+
+
+def _read_anew() -> Condition:
+    """Return whether something that is read was written after the last request and the last materialization.
+
+    Two conditions, since Dagster compares instants within a tick only where neither side is composed. A run sees to it
+    that its inputs are still those that it read (``retries.start_over_if``), so a later materialization serves
+    every earlier cause.
+    """
+    updated = Condition.any_deps_match(Condition.newly_updated())
+    return updated.since(Condition.newly_requested()) & updated.since(Condition.newly_updated())
+
+
+def _failed(cadence: timedelta | None = None) -> Condition:
+    """Return whether another hour has passed in which a partition is failed; None: an asset without partitions."""
+    failed = Condition.execution_failed() & Condition.cron_tick_passed(_EVERY_HOUR)
+    if cadence is None:
+        return failed
+    return Condition.in_latest_time_window(min(HEALED, _RETRIED * cadence)) & failed

@@ -43,7 +43,7 @@ def build_feature_assets(
             *(tiles_asset(view, end) for view in views if not view.is_table),
             *(table_assets(view, end) for view in views),
             *(on_read_spec(view, f) for view in views if view.assets == "feature" for f in view if not f.is_stored),
-            *(online_asset(view, end) for view in views),
+            *(online_asset(view) for view in views),
             *(training_asset(training, end) for training in training_sets),
             *(model_spec(model, training_sets) for model in shown),
         ],

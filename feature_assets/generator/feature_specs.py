@@ -9,14 +9,13 @@ from typing import Any, Final
 import dagster as dg
 
 from feature_assets.generator.conditions import follow
-from feature_assets.generator.keys import feature_key, group_name, source_key, table_key, table_name, tiles_key
+from feature_assets.generator.keys import feature_key, source_key, table_key, table_name, tiles_key
+from feature_assets.generator.labels import STORED, view_labels
 from feature_assets.generator.lineage import column_lineage, column_schema, source_columns
-from feature_assets.generator.partitions import lookback, microseconds, tile_partitions, value_partitions
+from feature_assets.generator.partitions import as_timedelta, lookback, tile_partitions, value_partitions
 from feature_store import Feature, FeatureView
 from feature_store.durations import format_duration
 from feature_store.fingerprints import fingerprint
-
-KINDS: Final = {"polars", "delta"}
 
 _AT_ENDS: Final = "Values at the ends of partitions, to look at. Requests and training sets merge tiles, at any time."
 
@@ -32,9 +31,9 @@ def tiles_spec(view: FeatureView, end: datetime | None) -> dg.AssetSpec:
         partitions_def=tile_partitions(view, end),
         automation_condition=follow(view),
         code_version=view.tiles_fingerprint,
-        kinds=KINDS,
+        kinds=STORED,
         metadata={"tile": _tile_spans(view), "source": view.source.name},
-        **_common(view),
+        **view_labels(view),
     )
 
 
@@ -50,7 +49,7 @@ def table_spec(view: FeatureView, end: datetime | None) -> dg.AssetSpec:
         automation_condition=follow(view),
         freshness_policy=_freshness(view, view.freshness),
         code_version=fingerprint(sorted(view.fingerprints.items())),
-        kinds=KINDS,
+        kinds=STORED,
         metadata={
             "entity": f"{view.entity.name} ({', '.join(f'{k}: {d}' for k, d in view.entity.keys.items())})",
             "cadence": format_duration(view.cadence),
@@ -66,7 +65,7 @@ def table_spec(view: FeatureView, end: datetime | None) -> dg.AssetSpec:
             "dagster/storage_kind": "delta",
         },
         skippable=True,
-        **_common(view),
+        **view_labels(view),
     ).with_io_manager_key("delta_io")
 
 
@@ -79,10 +78,10 @@ def feature_spec(view: FeatureView, feature: Feature, end: datetime | None) -> d
         partitions_def=value_partitions(view, end),
         freshness_policy=_freshness(view, feature.freshness),
         code_version=feature.fingerprint,
-        kinds=KINDS,
+        kinds=STORED,
         metadata={**_feature_metadata(view, feature), "dagster/table_name": table_name(view)},
         skippable=True,
-        **_common(view),
+        **view_labels(view),
     )
 
 
@@ -95,7 +94,7 @@ def on_read_spec(view: FeatureView, feature: Feature) -> dg.AssetSpec:
         code_version=feature.fingerprint,
         kinds={"on-read"},
         metadata=_feature_metadata(view, feature),
-        **_common(view),
+        **view_labels(view),
     )
 
 
@@ -106,7 +105,7 @@ def _tile_spans(view: FeatureView) -> str:
 def _freshness(view: FeatureView, declared: int) -> dg.FreshnessPolicy:
     """Return how old the newest partition may be; the SLA of a stream view is that of its stream."""
     return dg.FreshnessPolicy.time_window(
-        fail_window=microseconds(view.partition_freshness if view.is_stream else declared)
+        fail_window=as_timedelta(view.partition_freshness if view.is_stream else declared)
     )
 
 
@@ -129,11 +128,3 @@ def _feature_metadata(view: FeatureView, feature: Feature) -> Mapping[str, Any]:
 def _feature_list(view: FeatureView) -> str:
     rows = (f"| {f.name} | {f.dtype} | `{f.logic}` | {f.description} |" for f in view.features)
     return "\n".join(["| feature | type | computation | description |", "|---|---|---|---|", *rows])
-
-
-def _common(view: FeatureView) -> dict[str, Any]:
-    return {
-        "group_name": group_name(view),
-        "owners": [f"team:{view.owner}"],
-        "tags": {"entity": view.entity.name, "version": f"v{view.version}", "view": view.name},
-    }

@@ -33,14 +33,19 @@ def feature_key(view: FeatureView, feature: str) -> dg.AssetKey:
     return dg.AssetKey([*view.full_name.split("/"), feature]) if view.assets == "feature" else table_key(view)
 
 
+def loaded_key(view: FeatureView) -> dg.AssetKey:
+    """Return the asset whose partitions are loaded online: the view's table, of a stream view its tiles."""
+    return tiles_key(view) if view.is_stream else table_key(view)
+
+
 def online_key(view: FeatureView) -> dg.AssetKey:
-    """Return ``online/namespace/view/vN``."""
-    return dg.AssetKey(["online", *view.full_name.split("/")])
+    """Return ``online/namespace/view_vN``: the graph calls an asset by the last part of its key."""
+    return dg.AssetKey(["online", view.namespace, f"{view.name}_v{view.version}"])
 
 
-def training_key(service: FeatureService) -> dg.AssetKey:
-    """Return ``training/service/vN``."""
-    return dg.AssetKey(["training", *service.full_name.split("/")])
+def training_key(service: str) -> dg.AssetKey:
+    """Return ``training/service_vN`` of a service's full name, ``service/vN``."""
+    return dg.AssetKey(["training", service.replace("/", "_")])
 
 
 def model_key(name: str) -> dg.AssetKey:
@@ -57,9 +62,9 @@ def _selected(selection: ViewSelection) -> Iterable[dg.AssetKey]:
     return (feature_key(selection.view, name) for name in selection.names)
 
 
-def group_name(view: FeatureView) -> str:
-    """Return the asset group of a view: ``namespace_view_vN``."""
-    return view.full_name.replace("/", "_")
+def op_name(key: dg.AssetKey) -> str:
+    """Return the name of the op that makes an asset."""
+    return "__".join(part.strip("_") for part in key.path)
 
 
 def table_name(view: FeatureView) -> str:

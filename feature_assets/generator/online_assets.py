@@ -1,58 +1,53 @@
-"""The online store as assets: one per view, loaded as soon as a partition has landed."""
+"""The online store as assets: one per view, loaded as soon as a partition has landed.
 
-from datetime import UTC, datetime
+Such an asset has no partitions: it is what is served now, and what waits for its time. A load makes the store hold
+both, whichever partition was the cause.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
 from feature_assets.generator.conditions import load_when_landed
-from feature_assets.generator.keys import group_name, online_key, table_key, tiles_key
-from feature_assets.generator.partitions import microseconds, value_partitions
+from feature_assets.generator.keys import loaded_key, online_key, op_name
+from feature_assets.generator.labels import ONLINE, view_labels
+from feature_assets.generator.partitions import as_timedelta
+from feature_assets.generator.retries import RETRIES, final_mistakes, start_over_if
 from feature_store import FeatureView
 from feature_store.instants import from_microseconds, to_microseconds
 from resources.offline import OfflineStoreResource
 from resources.online import OnlineStoreResource
-from serving.stores.sync import SyncReport, sync_view
+from serving.stores.sync import SyncReport, is_synced, sync_view
 
 
-def online_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefinition:
-    """Return the asset ``online/namespace/view/vN``: what readers are served from."""
+def online_asset(view: FeatureView) -> dg.AssetsDefinition:
+    """Return the asset ``online/namespace/view_vN``: what readers are served from."""
     key = online_key(view)
     spec = dg.AssetSpec(
         key,
-        deps=[dg.AssetDep(_loaded_key(view), partition_mapping=dg.TimeWindowPartitionMapping())],
+        deps=[loaded_key(view)],
         description=_description(view),
-        partitions_def=value_partitions(view, end),
         automation_condition=load_when_landed(view),
         freshness_policy=dg.FreshnessPolicy.time_window(
-            fail_window=microseconds(view.partition_freshness if view.is_stream else view.freshness)
+            fail_window=as_timedelta(view.partition_freshness if view.is_stream else view.freshness)
         ),
-        group_name=group_name(view),
-        owners=[f"team:{view.owner}"],
-        kinds={"valkey"},
-        tags={"entity": view.entity.name, "version": f"v{view.version}", "view": view.name},
+        kinds=ONLINE,
+        **view_labels(view),
     )
 
-    @dg.multi_asset(
-        name=f"online__{view.full_name.replace('/', '__')}",
-        specs=[spec],
-        backfill_policy=dg.BackfillPolicy.single_run(),
-    )
+    @dg.multi_asset(name=op_name(key), specs=[spec], retry_policy=RETRIES)
     def load(
         context: dg.AssetExecutionContext, offline_store: OfflineStoreResource, online_store: OnlineStoreResource
     ) -> dg.MaterializeResult:
-        offline_store.check_owner(view)
-        with online_store.writer() as writer:
-            report = sync_view(offline_store.store, view, writer, datetime.now(UTC), context.log.info)
-        for partition, start in _starts(view, context).items():
-            metadata = _partition_metadata(report, start + microseconds(view.cadence))
-            context.add_asset_metadata(metadata, asset_key=key, partition_key=partition)
-        return dg.MaterializeResult(asset_key=key)
+        now = datetime.now(UTC)
+        with final_mistakes(), online_store.writer() as writer:
+            offline_store.check_owner(view)
+            report = sync_view(offline_store.store, view, writer, now, context.log.info)
+            start_over_if(moved_on=not is_synced(offline_store.store, view, writer, now))
+        return dg.MaterializeResult(asset_key=key, metadata=_metadata(view, report))
 
     return load
-
-
-def _loaded_key(view: FeatureView) -> dg.AssetKey:
-    return tiles_key(view) if view.is_stream else table_key(view)
 
 
 def _description(view: FeatureView) -> str:
@@ -64,20 +59,26 @@ def _description(view: FeatureView) -> str:
     return f"The newest values of {view.name}, online. Readers switch to a partition at its available-at."
 
 
-def _starts(view: FeatureView, context: dg.AssetExecutionContext) -> dict[str, datetime]:
-    windows = value_partitions(view)
-    return {key: windows.time_window_for_partition_key(key).start.astimezone(UTC) for key in context.partition_keys}
-
-
-def _partition_metadata(report: SyncReport, as_of: datetime) -> dict[str, str | int | float]:
-    loaded = report.loads.get(as_of)
-    if loaded is None:
-        return {"state": "superseded", "served_as_of": str(report.served_as_of)}
-    if loaded.as_of < to_microseconds(as_of):
-        return {"state": "rejected", "served_as_of": str(from_microseconds(loaded.as_of))}
+def _metadata(view: FeatureView, report: SyncReport) -> dict[str, Any]:
+    """Return as of when values are served, from when on, what waits for its time and what was rejected."""
+    delay = timedelta(microseconds=view.partition_delay)
+    held = {as_of: load for as_of, load in report.loads.items() if load.as_of >= to_microseconds(as_of)}
+    loaded = [as_of.isoformat() for as_of, load in held.items() if not load.skipped]
+    waiting = [as_of for as_of in held if as_of != report.served_as_of]
+    rejected = [as_of.isoformat() for as_of in report.loads if as_of not in held]
+    told: dict[str, Any] = {
+        "loaded": ", ".join(loaded) or "nothing: all of it was there",
+        "waiting": ", ".join(f"{at.isoformat()}, served from {(at + delay).isoformat()}" for at in waiting) or "none",
+        "rejected": ", ".join(rejected) or "none",
+        "seconds": sum(load.seconds for load in report.loads.values()),
+    }
+    if report.served_as_of is None:
+        return {"served_as_of": "none yet", **told}
+    served = report.loads.get(report.served_as_of)
+    as_of = report.served_as_of if served is None else from_microseconds(served.as_of)
     return {
-        "state": "loaded" if not loaded.skipped else "already loaded",
-        "rows": loaded.rows,
-        "seconds": loaded.seconds,
-        "generation": loaded.generation,
+        "served_as_of": dg.MetadataValue.timestamp(as_of),
+        "served_from": dg.MetadataValue.timestamp(as_of + delay),
+        **({} if served is None else {"rows": served.rows, "generation": served.generation}),
+        **told,
     }

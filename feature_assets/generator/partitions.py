@@ -62,6 +62,6 @@ def _partitions_read(view: FeatureView) -> int:
     return -(-reach // view.cadence)
 
 
-def microseconds(span: int) -> timedelta:
+def as_timedelta(span: int) -> timedelta:
     """Return a span of the model as a timedelta."""
     return timedelta(microseconds=span)

@@ -8,7 +8,9 @@ from typing import Final
 import dagster as dg
 import polars as pl
 
-from feature_assets.generator.keys import feature_keys, model_key, training_key
+from feature_assets.generator.keys import feature_keys, model_key, op_name, training_key
+from feature_assets.generator.labels import STORED, service_labels
+from feature_assets.generator.retries import RETRIES, final_mistakes
 from feature_store import FeatureService
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.training_sets import build_training_set, write_training_set
@@ -18,7 +20,6 @@ SpineFunction = Callable[[OfflineStore, datetime, datetime], pl.DataFrame]
 """Gives the spine rows with ``start <= time < end``, from the offline store, the start and the end."""
 
 DAYS_PER_RUN: Final = 62
-GROUP: Final = "training"
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,9 @@ class Model:
 
 
 def training_asset(training: TrainingSet, end: datetime | None = None) -> dg.AssetsDefinition:
-    """Return the asset of a training set: ``training/service/vN``, one partition per day of spine times."""
+    """Return the asset of a training set: ``training/service_vN``, one partition per day of spine times."""
     service = training.service
-    key = training_key(service)
+    key = training_key(service.full_name)
     spine = [training.spine] if isinstance(training.spine, dg.AssetKey) else []
     # A row reads what was available before it: partitions of its own day and of the days before.
     earlier = dg.TimeWindowPartitionMapping(start_offset=-1, allow_nonexistent_upstream_partitions=True)
@@ -81,27 +82,29 @@ def training_asset(training: TrainingSet, end: datetime | None = None) -> dg.Ass
         ],
         description=f"Spine rows and features of {service.full_name} as they were available before each row's time.",
         partitions_def=dg.DailyPartitionsDefinition(training.start, end_date=end, timezone="UTC"),
-        group_name=GROUP,
-        owners=[f"team:{service.owner}"],
-        kinds={"polars", "delta"},
-        tags={"service": service.name, "version": f"v{service.version}"},
+        kinds=STORED,
         metadata={"dagster/storage_kind": "delta"},
+        **service_labels(service, "training", service.owner),
     )
 
     @dg.multi_asset(
-        name=f"training__{service.name}__v{service.version}",
+        name=op_name(key),
         specs=[spec],
         backfill_policy=dg.BackfillPolicy.multi_run(DAYS_PER_RUN),
+        retry_policy=RETRIES,
     )
     def build(context: dg.AssetExecutionContext, offline_store: OfflineStoreResource) -> dg.MaterializeResult:
-        store = offline_store.store
-        offline_store.check_team(service.owner, f"training set {service.full_name}")
-        window = context.partition_time_window
-        spine_rows = training.rows(store, window.start, window.end)
-        built = build_training_set(
-            store, service, spine_rows, time_column=training.time_column, allow_missing=training.allow_missing
-        )
-        write_training_set(store, service.full_name, built, window.start, window.end, run_id=context.run.run_id)
+        store, (start, end) = offline_store.store, context.partition_time_window
+        with final_mistakes():
+            offline_store.check_team(service.owner, f"training set {service.full_name}")
+            built = build_training_set(
+                store,
+                service,
+                training.rows(store, start, end),
+                time_column=training.time_column,
+                allow_missing=training.allow_missing,
+            )
+            write_training_set(store, service.full_name, built, start, end, run_id=context.run.run_id)
         days = built.frame.group_by(pl.col(training.time_column).dt.strftime("%Y-%m-%d").alias("day")).len()
         counts = dict(days.iter_rows())
         for partition in context.partition_keys:
@@ -114,14 +117,12 @@ def training_asset(training: TrainingSet, end: datetime | None = None) -> dg.Ass
 
 def model_spec(model: Model, training_sets: Sequence[TrainingSet]) -> dg.AssetSpec:
     """Return the external asset of a model, downstream of its features and of its training set."""
-    trained_on = [training_key(t.service) for t in training_sets if t.service is model.service]
+    trained_on = [training_key(t.service.full_name) for t in training_sets if t.service is model.service]
     return dg.AssetSpec(
         model_key(model.name),
         deps=[*feature_keys(model.service), *trained_on],
         description=model.description,
-        group_name="models",
-        owners=[f"team:{model.owner}"],
         kinds={"model"},
-        tags={"service": model.service.name, "version": f"v{model.service.version}"},
         metadata={"service": model.service.full_name, "features": len(feature_keys(model.service))},
+        **service_labels(model.service, "models", model.owner),
     )

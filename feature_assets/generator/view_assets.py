@@ -15,11 +15,12 @@ from feature_assets.generator.audit import audit
 from feature_assets.generator.checks import AUDIT, table_checks, warnings_of
 from feature_assets.generator.events import log_materializations
 from feature_assets.generator.feature_specs import feature_spec, table_spec, tiles_spec
-from feature_assets.generator.keys import table_key, tiles_key
+from feature_assets.generator.keys import op_name, table_key, tiles_key
 from feature_assets.generator.partitions import backfill_policy
+from feature_assets.generator.retries import RETRIES, final_mistakes, start_over_if
 from feature_assets.generator.statistics import partition_statistics
 from feature_store import FeatureView
-from feature_store.offline.materialize import ValueFrame, compute_values
+from feature_store.offline.materialize import ValueFrame, compute_values, stale_partitions, stale_tiles
 from resources.offline import OfflineStoreResource, ViewValues
 
 Results = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
@@ -31,10 +32,17 @@ def tiles_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefi
     """Return the asset that builds the tiles of a view from the rows of its source."""
     key = tiles_key(view)
 
-    @dg.multi_asset(name=_op_name(view, "tiles"), specs=[tiles_spec(view, end)], backfill_policy=backfill_policy(view))
+    @dg.multi_asset(
+        name=op_name(key),
+        specs=[tiles_spec(view, end)],
+        backfill_policy=backfill_policy(view),
+        retry_policy=RETRIES,
+    )
     def build_tiles(context: dg.AssetExecutionContext, offline_store: OfflineStoreResource) -> dg.MaterializeResult:
-        window = context.partition_time_window
-        report = offline_store.write_tiles(view, window.start, window.end, context.run.run_id)
+        start, end = context.partition_time_window
+        with final_mistakes():
+            report = offline_store.write_tiles(view, start, end, context.run.run_id)
+            start_over_if(moved_on=bool(stale_tiles(offline_store.store, view, start, end)))
         ledger = offline_store.store.tiles(view).ledger.partitions()
         rows = dict(ledger.select("partition_start", "rows").iter_rows())
         for partition, start in _partitions(context).items():
@@ -51,15 +59,18 @@ def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDef
     table = table_spec(view, end)
 
     @dg.multi_asset(
-        name=_op_name(view, "values"),
+        name=op_name(table.key),
         specs=[table, *features.values()],
         check_specs=table_checks(view),
         can_subset=True,
         backfill_policy=backfill_policy(view),
+        retry_policy=RETRIES,
     )
     def compute_view(context: dg.AssetExecutionContext, offline_store: OfflineStoreResource) -> Results:
-        window = context.partition_time_window
-        values = compute_values(offline_store.store, view, window.start, window.end, _progress(context))
+        start, end = context.partition_time_window
+        with final_mistakes():
+            offline_store.check_owner(view)
+            values = compute_values(offline_store.store, view, start, end, _progress(context))
         failures = audit(view, values.frame)
         if failures.height:
             yield _refuse(context, view, failures)
@@ -72,7 +83,7 @@ def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDef
                 context.add_asset_metadata(metadata, asset_key=table.key, partition_key=partition)
             yield dg.MaterializeResult(asset_key=table.key, value=ViewValues(view, values))
         else:
-            offline_store.write_values(view, values, window.start, window.end, context.run.run_id)
+            offline_store.write_values(view, values, start, end, context.run.run_id)
             log_materializations(context, table.key, rows, table.code_version or "")
         yield from _check_results(context, view, values, offline_store)
         for warning in values.warnings:
@@ -81,6 +92,7 @@ def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDef
             holding = {key: start for key, start in partitions.items() if name not in values.lacking.get(start, ())}
             metadata = {partition: numbers[start][name] for partition, start in holding.items()}
             yield from _feature_results(context, spec, metadata, is_whole=len(holding) == len(partitions))
+        start_over_if(moved_on=bool(stale_partitions(offline_store.store, view, start, end)))
 
     return compute_view
 
@@ -107,7 +119,9 @@ def _refuse(context: dg.AssetExecutionContext, view: FeatureView, failures: pl.D
     key = dg.AssetCheckKey(table_key(view), AUDIT)
     if key in context.selected_asset_check_keys:
         return dg.AssetCheckResult(asset_key=key.asset_key, check_name=AUDIT, passed=False, metadata=shown)
-    raise dg.Failure(f"{view.full_name}: values failed the audit, nothing was written", metadata=shown)
+    raise dg.Failure(
+        f"{view.full_name}: values failed the audit, nothing was written", metadata=shown, allow_retries=False
+    )
 
 
 def _check_results(
@@ -140,7 +154,3 @@ def _progress(context: dg.AssetExecutionContext) -> Callable[[int, int], None]:
             context.log.info("computed %d of %d partitions", done, of)
 
     return report
-
-
-def _op_name(view: FeatureView, what: str) -> str:
-    return f"{view.full_name.replace('/', '__')}__{what}"

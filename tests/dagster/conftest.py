@@ -24,12 +24,13 @@ class Location:
         self.definitions = project.definitions(root, team, **({"online_url": online_url} if online_url else {}))
         self.store = self.resources["offline_store"].store
 
-    def run(self, keys, first: str, last: str | None = None, **options):
+    def run(self, keys, first: str | None = None, last: str | None = None, **options):
+        """Run assets over a range of partitions, or assets without any."""
         job = self.definitions.resolve_implicit_global_asset_job_def()
         return job.execute_in_process(
             instance=self.instance,
             asset_selection=[dg.AssetKey(key.split("/")) for key in keys],
-            tags={RANGE_START: first, RANGE_END: last or first},
+            tags={RANGE_START: first, RANGE_END: last or first} if first else {},
             **options,
         )
 

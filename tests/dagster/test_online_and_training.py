@@ -1,10 +1,14 @@
 """Online sync against a real Valkey, training sets, and models at the end of the lineage."""
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import dagster as dg
 import polars as pl
 import pytest
 
 from feature_store.durations import DAY
+from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.instants import to_microseconds
 from feature_store.offline.training_sets import load_training_set
 from serving.stores.writer import OnlineWriter
@@ -12,7 +16,7 @@ from tests.dagster.conftest import Location, materialised
 from tests.dagster.sample.declarations import START, HouseholdProfile, HouseholdSpend
 
 VIEW = "retail/household_spend/v1"
-TABLE, ONLINE = f"{VIEW}/_table", f"online/{VIEW}"
+TABLE, ONLINE = f"{VIEW}/_table", "online/retail/household_spend_v1"
 
 
 @pytest.fixture
@@ -22,17 +26,26 @@ def served(ready, valkey) -> Location:
     return location
 
 
-def states(result) -> dict[str, str]:
-    events = materialised(result)
-    return {day: e.materialization.metadata["state"].value for (key, day), e in events.items() if key == ONLINE}
+def load(location: Location, **options) -> dict[str, Any]:
+    """Load the view; what the asset's page says of it."""
+    (event,) = materialised(location.run([ONLINE], **options)).values()
+    return {name: value.value for name, value in event.materialization.metadata.items()}
 
 
-def test_the_newest_partition_is_loaded_and_older_ones_are_superseded(served):
+def day(number: float) -> datetime:
+    return START + timedelta(days=number)
+
+
+def test_the_newest_partition_is_loaded_and_older_ones_are_not(served):
     served.run([TABLE], "2024-01-10", "2024-01-12")
-    result = served.run([ONLINE], "2024-01-10", "2024-01-12")
-    assert states(result) == {"2024-01-10": "superseded", "2024-01-11": "superseded", "2024-01-12": "loaded"}
+    told = load(served)
+    assert told["loaded"] == day(12).isoformat()
+    assert told["waiting"] == "none"
+    assert told["served_as_of"] == day(12).timestamp()
+    assert told["served_from"] == (day(12) + timedelta(hours=2)).timestamp()
     (generation,) = OnlineWriter(served.url).generations(VIEW)
     assert generation.as_of == to_microseconds(START) + 12 * DAY
+    assert (told["rows"], told["generation"]) == (generation.rows, generation.id)
     ledger = served.store.values(HouseholdSpend).ledger.partitions()
     newest = ledger.row(-1, named=True)
     assert (generation.rows, generation.content_hash) == (newest["rows"], newest["content_hash"])
@@ -40,38 +53,69 @@ def test_the_newest_partition_is_loaded_and_older_ones_are_superseded(served):
     assert ledger["published_at"].is_not_null().to_list() == [False, False, True]
 
 
+def test_what_is_served_and_what_waits_for_its_time_are_both_loaded(served):
+    """As just after midnight, before the new partition's available-at."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    for as_of in (day(12), today):
+        write_values(served, as_of)
+    told = load(served)
+    assert told["served_as_of"] == day(12).timestamp()
+    assert told["loaded"] == f"{day(12).isoformat()}, {today.isoformat()}"
+    assert told["waiting"] == f"{today.isoformat()}, served from {(today + timedelta(hours=2)).isoformat()}"
+
+
+def write_values(location: Location, as_of: datetime) -> None:
+    """Write a partition of one household, whatever its tiles are."""
+    columns = {f.name: pl.lit(None, polars_dtype(f.dtype)) for f in HouseholdSpend.stored_features}
+    start = pl.lit(as_of - timedelta(days=1)).cast(pl.Datetime("us", "UTC"))
+    rows = pl.DataFrame({"household_id": [1]}).with_columns(start.alias("partition_start"), **columns)
+    location.store.values(HouseholdSpend).write(rows, as_of - timedelta(days=1), as_of, run_id="test")
+
+
+def test_a_repaired_partition_is_loaded_again(served):
+    served.run([TABLE], "2024-01-12")
+    first = load(served)
+    write_values(served, day(12))
+    repaired = load(served)
+    assert repaired["loaded"] == first["loaded"]
+    assert repaired["generation"] != first["generation"]
+    assert repaired["rows"] == 1
+
+
 def test_loading_again_changes_nothing(served):
     served.run([TABLE], "2024-01-12")
-    served.run([ONLINE], "2024-01-12")
+    first = load(served)
     before = OnlineWriter(served.url).generations(VIEW)
     ledger = served.store.values(HouseholdSpend).ledger.partitions()
-    assert states(served.run([ONLINE], "2024-01-12")) == {"2024-01-12": "already loaded"}
+    assert load(served) == {**first, "loaded": "nothing: all of it was there", "seconds": pytest.approx(0, abs=60)}
     assert OnlineWriter(served.url).generations(VIEW) == before
     assert served.store.values(HouseholdSpend).ledger.partitions().equals(ledger)
 
 
 def test_a_newer_partition_takes_over_unless_it_was_rejected(served):
     served.run([TABLE], "2024-01-11")
-    served.run([ONLINE], "2024-01-11")
+    assert load(served)["served_as_of"] == day(11).timestamp()
     served.run([TABLE], "2024-01-12")
-    served.run([ONLINE], "2024-01-12")
+    assert load(served)["served_as_of"] == day(12).timestamp()
+    as_ofs = [g.as_of for g in OnlineWriter(served.url).generations(VIEW)]
+    assert max(as_ofs) == to_microseconds(START) + 12 * DAY
     writer = OnlineWriter(served.url)
-    assert max(g.as_of for g in writer.generations(VIEW)) == to_microseconds(START) + 12 * DAY
-    assert states(served.run([ONLINE], "2024-01-11")) == {"2024-01-11": "superseded"}
     writer.restore(VIEW)
-    assert states(served.run([ONLINE], "2024-01-12")) == {"2024-01-12": "rejected"}
+    told = load(served)
+    assert (told["served_as_of"], told["rejected"]) == (day(11).timestamp(), day(12).isoformat())
+    assert told["loaded"] == "nothing: all of it was there"
     assert max(g.as_of for g in writer.generations(VIEW)) == to_microseconds(START) + 11 * DAY
 
 
 def test_a_view_without_partitions_says_what_to_do(served):
-    with pytest.raises(Exception, match="materialize its table first"):
-        served.run([ONLINE], "2024-01-12")
+    with pytest.raises(dg.Failure, match="its table first"):
+        load(served)
 
 
 def test_a_training_set_is_the_point_in_time_join_of_its_spine(ready):
     ready.run([TABLE], "2024-01-08", "2024-01-13")
     ready.run(["retail/household_profile/v1/_table"], "2024-01-08", "2024-01-13")
-    result = ready.run(["training/churn/v1"], "2024-01-10", "2024-01-12")
+    result = ready.run(["training/churn_v1"], "2024-01-10", "2024-01-12")
     assert result.success
     events = materialised(result).items()
     rows = {day: event.materialization.metadata["dagster/partition_row_count"].value for (_, day), event in events}
@@ -89,7 +133,7 @@ def test_a_question_about_impact_is_a_click(ready):
     graph = ready.definitions.resolve_asset_graph()
     below = dg.AssetSelection.assets(["raw", "transactions"]).downstream().resolve(graph)
     model = dg.AssetKey(["models", "churn"])
-    assert {model, dg.AssetKey(["training", "churn", "v1"]), dg.AssetKey(ONLINE.split("/"))} <= below
+    assert {model, dg.AssetKey(["training", "churn_v1"]), dg.AssetKey(ONLINE.split("/"))} <= below
     parents = {key.to_user_string() for key in graph.get(model).parent_keys}
     assert parents == {
         f"{VIEW}/spend_7d",
@@ -97,6 +141,6 @@ def test_a_question_about_impact_is_a_click(ready):
         f"{VIEW}/days_since_last_purchase",
         "retail/household_profile/v1/income",
         "retail/household_profile/v1/is_member",
-        "training/churn/v1",
+        "training/churn_v1",
     }
     assert not graph.get(model).is_executable

@@ -10,14 +10,14 @@ from tests.dagster.conftest import Location
 from tests.dagster.sample.declarations import HouseholdSpend
 
 VIEW = "retail/household_spend/v1"
-TABLE, ONLINE = f"{VIEW}/_table", f"online/{VIEW}"
+TABLE, ONLINE = f"{VIEW}/_table", "online/retail/household_spend_v1"
 
 
 @pytest.fixture
 def served(ready, valkey) -> Location:
     location = Location(ready.instance, ready.root, online_url=valkey)
     location.run([TABLE], "2024-01-10", "2024-01-12")
-    location.run([ONLINE], "2024-01-12")
+    location.run([ONLINE])
     return location
 
 
