@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from feature_assets.consistency import by_name, services_by_name
 from feature_assets.team_registry import part_of
 from feature_assets.teams import TEAMS
 from feature_store import DefinitionError, FeatureService, FeatureView
@@ -38,25 +39,16 @@ def collect(views: Iterable[FeatureView], services: Iterable[FeatureService]) ->
     """Return declarations by full name.
 
     Raises:
-        DefinitionError: two views or two services have one full name, or a service reads a view that is not listed.
+        DefinitionError: two views or two services have one full name, two entities or sources have one name and differ,
+            or a service reads a view that is not listed.
     """
-    views_by_name: dict[str, FeatureView] = {}
-    for view in views:
-        if view.full_name in views_by_name:
-            raise DefinitionError(view.full_name, "is declared twice", "give one of the views another name or version")
-        views_by_name[view.full_name] = view
-    services_by_name: dict[str, FeatureService] = {}
-    for service in services:
-        if service.full_name in services_by_name:
-            raise DefinitionError(
-                f"service {service.full_name}", "is declared twice", "give one another name or version"
-            )
-        services_by_name[service.full_name] = service
+    declared = Declarations(by_name(views), services_by_name(services))
+    for service in declared.services.values():
         for view in service.views:
-            if views_by_name.get(view.full_name) is not view:
+            if declared.views.get(view.full_name) is not view:
                 raise DefinitionError(
                     f"service {service.full_name}",
                     f"reads {view.full_name}, which no team lists",
                     "add it to `views` of its features",
                 )
-    return Declarations(views_by_name, services_by_name)
+    return declared

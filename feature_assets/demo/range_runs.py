@@ -14,7 +14,6 @@ from functools import cache
 import dagster as dg
 
 from feature_assets.demo.progress import Stage
-from feature_assets.generator.runs import job_of
 
 PROCESSES = 2
 
@@ -93,6 +92,15 @@ def execute(run: RangeRun) -> None:
         tags=tags,
         run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
     )
+
+
+def job_of(definitions: dg.Definitions, assets: Iterable[dg.AssetKey]) -> dg.JobDefinition:
+    """Return the job that materializes assets, with the checks that run with them: those that nothing else asks for."""
+    keys, graph = frozenset(assets), definitions.resolve_asset_graph()
+    checks = graph.get_check_keys_for_assets(keys)
+    own = frozenset(check for check in checks if graph.get(check).automation_condition is None)
+    job = definitions.resolve_implicit_global_asset_job_def()
+    return job.get_subset(asset_selection=keys, asset_check_selection=own)
 
 
 @cache

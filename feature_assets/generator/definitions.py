@@ -7,11 +7,12 @@ from datetime import datetime
 
 import dagster as dg
 
-from feature_assets.generator.checks import freshness_checks, freshness_schedule
+from feature_assets.consistency import by_name, owner_of, services_by_name
 from feature_assets.generator.feature_specs import on_read_spec
+from feature_assets.generator.freshness_checks import freshness_sensor
 from feature_assets.generator.keys import online_key, table_key, tiles_key
 from feature_assets.generator.online_assets import online_asset
-from feature_assets.generator.parity_checks import parity_checks, parity_schedule
+from feature_assets.generator.parity_checks import parity_checks, parity_sensor
 from feature_assets.generator.training_assets import Model, TrainingSet, model_spec, training_asset
 from feature_assets.generator.view_assets import table_assets, tiles_asset
 from feature_store import FeatureService, FeatureView
@@ -23,6 +24,7 @@ def build_feature_assets(
     models: Sequence[Model] = (),
     training_sets: Sequence[TrainingSet] = (),
     end: datetime | None = None,
+    name: str | None = None,
 ) -> dg.Definitions:
     """Return everything Dagster needs to know of some views: assets, checks, automation.
 
@@ -35,34 +37,53 @@ def build_feature_assets(
         models: shown downstream of their features, which may be other teams'.
         training_sets: built day by day.
         end: where partitions end, UTC; None: they go on with the time.
+        name: what sensors and the op of the parity checks are called after; None: the team. A code location that calls
+            this twice for one team needs it.
+
+    Raises:
+        DefinitionError: views have several owners, or two views, services, entities or sources of one name differ.
     """
+    by_name(views)
+    services_by_name(services)
     served = {model.service for model in models}
     shown = [*models, *(_model_of(service) for service in services if service not in served)]
-    return dg.Definitions(
-        assets=[
-            *(tiles_asset(view, end) for view in views if not view.is_table),
-            *(table_assets(view, end) for view in views),
-            *(on_read_spec(view, f) for view in views if view.assets == "feature" for f in view if not f.is_stored),
-            *(online_asset(view) for view in views),
-            *(training_asset(training, end) for training in training_sets),
-            *(model_spec(model, training_sets) for model in shown),
-        ],
-        asset_checks=[freshness_checks(views), parity_checks(views)] if views else [],
-        schedules=[freshness_schedule(views), parity_schedule(views)] if views else [],
-        sensors=[_automation(views)] if views else [],
-    )
+    watching = _watching(views, name) if views else dg.Definitions()
+    assets = [
+        *(tiles_asset(view, end) for view in views if not view.is_table),
+        *(table_assets(view, end) for view in views),
+        *(on_read_spec(view, f) for view in views if view.assets == "feature" for f in view if not f.is_stored),
+        *(online_asset(view) for view in views),
+        *(training_asset(training, end) for training in training_sets),
+        *(model_spec(model, training_sets) for model in shown),
+    ]
+    return dg.Definitions.merge(dg.Definitions(assets=assets), watching)
 
 
 def _model_of(service: FeatureService) -> Model:
     return Model(service.name, service, service.owner, service.description)
 
 
-def _automation(views: Sequence[FeatureView]) -> dg.AutomationConditionSensorDefinition:
-    keys = [key(view) for view in views for key in (tiles_key, table_key, online_key)]
-    tables = {tiles_key(view) for view in views if view.is_table}
+def _watching(views: Sequence[FeatureView], name: str | None) -> dg.Definitions:
+    """Return what automates and checks views."""
+    owner = owner_of(views)
+    prefix = name or owner
+    return dg.Definitions(
+        asset_checks=[parity_checks(f"{prefix}__parity", views)],
+        sensors=[
+            _automation(f"{prefix}_automation", views),
+            freshness_sensor(f"{prefix}_freshness", views),
+            parity_sensor(f"{prefix}_parity", views),
+        ],
+    )
+
+
+def _automation(name: str, views: Sequence[FeatureView]) -> dg.AutomationConditionSensorDefinition:
+    made = {key(view) for view in views for key in (tiles_key, table_key, online_key)}
+    without_tiles = {tiles_key(view) for view in views if view.is_table}
     return dg.AutomationConditionSensorDefinition(
-        "follow_upstream",
-        target=dg.AssetSelection.assets(*(key for key in keys if key not in tables)),
+        name,
+        target=dg.AssetSelection.assets(*sorted(made - without_tiles)),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
+        description="Requests tiles, tables and loads as soon as what they read has landed, and again what failed.",
     )

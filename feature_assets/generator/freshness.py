@@ -1,6 +1,6 @@
 """Freshness by our own clock: is the newest partition that must be available by now, per the SLA, in the ledger?
 
-Dagster's own freshness policies look at when anything was last materialised, whichever partition that was.
+Dagster's own freshness policies look at when anything was last materialized, whichever partition that was.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from feature_store import FeatureView
+from feature_assets.generator.partitions import as_timedelta
+from feature_store import Feature, FeatureView
 from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.store import OfflineStore
 
@@ -24,8 +25,7 @@ class Freshness:
         as_of: its newest available as-of; None: nothing is available.
         expected: the oldest as-of that its newest may have without breach; None: its first partition is not due yet.
         age: since ``as_of``, or since the view's first as-of if nothing is available.
-        sla: the strictest of the view's features: the largest age that is allowed; of a stream view that of the batch
-            tiles, since what watches the stream itself watches the online store.
+        sla: see ``sla_of``.
     """
 
     view: FeatureView
@@ -42,10 +42,25 @@ class Freshness:
     @property
     def breached_features(self) -> list[str]:
         """The features whose own SLA is breached."""
-        if not self.is_breached:
-            return []
-        spans = {f.name: self.view.partition_freshness if self.view.is_stream else f.freshness for f in self.view}
-        return [f.name for f in self.view.stored_features if self.age > timedelta(microseconds=spans[f.name])]
+        stored = self.view.stored_features if self.is_breached else ()
+        return [feature.name for feature in stored if self.age > sla_of(self.view, feature)]
+
+
+def sla_of(view: FeatureView, feature: Feature | None = None) -> timedelta:
+    """Return how old the newest as-of may be of a feature; None: of the view, the strictest of its stored features.
+
+    Of a stream view it is that of its batch tiles, since what watches the stream itself watches the online store.
+    """
+    strictest = feature is None or view.is_stream
+    return as_timedelta(view.partition_freshness if strictest else feature.freshness)
+
+
+def sla_set_by(view: FeatureView) -> str:
+    """Return what a view's SLA comes from: its batch tiles, or the features that have the strictest one."""
+    if view.is_stream:
+        return "the batch tiles: cadence + batch_after"
+    strictest = [f.name for f in view.stored_features if f.freshness == view.partition_freshness]
+    return "all features" if len(strictest) == len(view.stored_features) else ", ".join(strictest)
 
 
 def freshness_of(store: OfflineStore, view: FeatureView, now: datetime) -> Freshness:
@@ -72,7 +87,7 @@ def judge(view: FeatureView, available: list[datetime], now: datetime) -> Freshn
         as_of=newest,
         expected=from_microseconds(due) if due >= first else None,
         age=now - (newest or from_microseconds(first)),
-        sla=timedelta(microseconds=sla),
+        sla=as_timedelta(sla),
     )
 
 

@@ -1,4 +1,8 @@
-"""The asset check ``parity`` of every view: do the stores hold what a second, independent computation gives?"""
+"""The asset check ``parity`` of every view online: do the stores hold what a second, independent computation gives?
+
+It is about what is served once a snapshot was loaded, takes its time, and so belongs to no load: it has a condition of
+its own, which keeps Dagster from adding it to automatic runs of the asset.
+"""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -6,7 +10,7 @@ from typing import Final
 
 import dagster as dg
 
-from feature_assets.generator.keys import table_key
+from feature_assets.generator.keys import online_key
 from feature_assets.parity.report import ViewParity
 from feature_assets.parity.sampling import Sample
 from feature_assets.parity.stored import check_stored
@@ -15,19 +19,18 @@ from resources.offline import OfflineStoreResource
 from resources.online import OnlineStoreResource
 
 PARITY: Final = "parity"
-PARITY_JOB: Final = "check_parity"
-"""Job and schedule that run the parity checks of a code location."""
 
-_EVERY_MORNING: Final = "40 6 * * *"
+EVERY_MORNING: Final = "40 6 * * *"
+"""UTC."""
 
 
 def check_key(view: FeatureView) -> dg.AssetCheckKey:
     """Return the check of a view."""
-    return dg.AssetCheckKey(table_key(view), PARITY)
+    return dg.AssetCheckKey(online_key(view), PARITY)
 
 
-def parity_checks(views: Sequence[FeatureView]) -> dg.AssetChecksDefinition:
-    """Return one op that checks the parity of every table, on a sample of entities and instants that changes daily."""
+def parity_checks(name: str, views: Sequence[FeatureView]) -> dg.AssetChecksDefinition:
+    """Return one op that checks the parity of every view, on a sample of entities and instants that changes daily."""
     by_check = {check_key(view): view for view in views}
     specs = [
         dg.AssetCheckSpec(
@@ -35,11 +38,12 @@ def parity_checks(views: Sequence[FeatureView]) -> dg.AssetChecksDefinition:
             asset=key.asset_key,
             description="A few entities at a few instants, recomputed in plain Python from the raw rows: do the "
             "offline and the online store hold the same values?",
+            automation_condition=dg.AutomationCondition.cron_tick_passed(EVERY_MORNING).with_label("every morning"),
         )
         for key in by_check
     ]
 
-    @dg.multi_asset_check(name="parity_of_tables", specs=specs, can_subset=True)
+    @dg.multi_asset_check(name=name, specs=specs, can_subset=True)
     def check_parity(
         context: dg.AssetCheckExecutionContext, offline_store: OfflineStoreResource, online_store: OnlineStoreResource
     ) -> Iterator[dg.AssetCheckResult]:
@@ -53,12 +57,14 @@ def parity_checks(views: Sequence[FeatureView]) -> dg.AssetChecksDefinition:
     return check_parity
 
 
-def parity_schedule(views: Sequence[FeatureView]) -> dg.ScheduleDefinition:
-    """Return the schedule that runs all parity checks of a code location every morning."""
-    checks = [check_key(view) for view in views]
-    job = dg.define_asset_job(PARITY_JOB, selection=dg.AssetSelection.checks(*checks))
-    return dg.ScheduleDefinition(
-        name=PARITY_JOB, job=job, cron_schedule=_EVERY_MORNING, default_status=dg.DefaultScheduleStatus.RUNNING
+def parity_sensor(name: str, views: Sequence[FeatureView]) -> dg.AutomationConditionSensorDefinition:
+    """Return the sensor that requests the parity checks of a code location, in one run."""
+    return dg.AutomationConditionSensorDefinition(
+        name,
+        target=dg.AssetSelection.checks(*(check_key(view) for view in views)),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=60,
+        description="Requests the parity checks of all views at 06:40 UTC, in one run.",
     )
 
 
@@ -66,7 +72,7 @@ def parity_result(view: FeatureView, parity: ViewParity, sample: Sample) -> dg.A
     """Return a report as Dagster shows it: an error where a value differs, a warning where one could not be read."""
     different = len(parity.different)
     return dg.AssetCheckResult(
-        asset_key=check_key(view).asset_key,
+        asset_key=online_key(view),
         check_name=PARITY,
         passed=parity.is_sound,
         severity=dg.AssetCheckSeverity.ERROR if different else dg.AssetCheckSeverity.WARN,
@@ -76,9 +82,13 @@ def parity_result(view: FeatureView, parity: ViewParity, sample: Sample) -> dg.A
             "different": different,
             "differences": dg.MetadataValue.md(parity.difference_table() if different else "none"),
             "features": dg.MetadataValue.md(parity.summary_table()),
-            "problems": "\n".join(parity.problems) or "none",
-            "left_out": "\n".join(parity.notes) or "nothing",
+            "problems": _list(parity.problems),
+            "left_out": _list(parity.notes),
             "owner": view.owner,
-            "seed": sample.seed,
+            "seed": str(sample.seed),
         },
     )
+
+
+def _list(lines: Sequence[str]) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines) or "none")

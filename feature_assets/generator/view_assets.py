@@ -6,21 +6,21 @@ selected, all of it is computed and written, and every feature is reported as ma
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from feature_assets.generator.audit import audit
-from feature_assets.generator.checks import AUDIT, table_checks, warnings_of
-from feature_assets.generator.events import log_materializations
+from feature_assets.generator.checks import audit_result, table_checks, warnings_of
+from feature_assets.generator.events import log_materializations, report_check
 from feature_assets.generator.feature_specs import feature_spec, table_spec, tiles_spec
-from feature_assets.generator.keys import op_name, table_key, tiles_key
+from feature_assets.generator.freshness_checks import freshness_check, freshness_result
+from feature_assets.generator.keys import op_name, tiles_key
 from feature_assets.generator.partitions import backfill_policy
 from feature_assets.generator.retries import RETRIES, final_mistakes, start_over_if
 from feature_assets.generator.statistics import partition_statistics
 from feature_store import FeatureView
 from feature_store.offline.materialize import ValueFrame, compute_values, stale_partitions, stale_tiles
+from feature_store.offline.store import OfflineStore
 from resources.offline import OfflineStoreResource, ViewValues
 
 Results = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
@@ -61,22 +61,22 @@ def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDef
     @dg.multi_asset(
         name=op_name(table.key),
         specs=[table, *features.values()],
-        check_specs=table_checks(view),
+        check_specs=[*table_checks(view), freshness_check(view)],
         can_subset=True,
         backfill_policy=backfill_policy(view),
         retry_policy=RETRIES,
     )
     def compute_view(context: dg.AssetExecutionContext, offline_store: OfflineStoreResource) -> Results:
-        start, end = context.partition_time_window
+        store, (start, end) = offline_store.store, context.partition_time_window
         with final_mistakes():
             offline_store.check_owner(view)
-            values = compute_values(offline_store.store, view, start, end, _progress(context))
-        failures = audit(view, values.frame)
-        if failures.height:
-            yield _refuse(context, view, failures)
-            return
+            values = compute_values(store, view, start, end, _progress(context))
+        audited = audit_result(view, values.frame)
+        yield from report_check(context, audited)
+        if not audited.passed:
+            # Where the check was selected, its failure fails the step as well.
+            raise dg.Failure(f"{view.full_name}: values failed the audit, nothing was written", allow_retries=False)
         partitions = _partitions(context)
-        numbers = partition_statistics(view, values.frame, list(partitions.values()))
         rows = _rows_by_partition(values, partitions)
         if table.key in context.selected_asset_keys:
             for partition, metadata in rows.items():
@@ -85,16 +85,24 @@ def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDef
         else:
             offline_store.write_values(view, values, start, end, context.run.run_id)
             log_materializations(context, table.key, rows, table.code_version or "")
-        yield from _check_results(context, view, values, offline_store)
+        for check in _checks_of_written(view, values.frame, max(partitions.values()), store):
+            yield from report_check(context, check)
         for warning in values.warnings:
             context.log.warning(warning)
+        numbers = partition_statistics(view, values.frame, list(partitions.values()))
         for name, spec in features.items():
             holding = {key: start for key, start in partitions.items() if name not in values.lacking.get(start, ())}
             metadata = {partition: numbers[start][name] for partition, start in holding.items()}
             yield from _feature_results(context, spec, metadata, is_whole=len(holding) == len(partitions))
-        start_over_if(moved_on=bool(stale_partitions(offline_store.store, view, start, end)))
+        start_over_if(moved_on=bool(stale_partitions(store, view, start, end)))
 
     return compute_view
+
+
+def _checks_of_written(
+    view: FeatureView, frame: pl.DataFrame, newest: datetime, store: OfflineStore
+) -> list[dg.AssetCheckEvaluation]:
+    return [*warnings_of(view, frame, newest, store), freshness_result(store, view, datetime.now(UTC))]
 
 
 def _feature_results(
@@ -111,28 +119,6 @@ def _feature_results(
     for partition, numbers in metadata.items():
         context.add_asset_metadata(numbers, asset_key=spec.key, partition_key=partition)
     yield dg.MaterializeResult(asset_key=spec.key)
-
-
-def _refuse(context: dg.AssetExecutionContext, view: FeatureView, failures: pl.DataFrame) -> dg.AssetCheckResult:
-    """Return the failed audit; where the check was not selected, fail the step all the same."""
-    shown: dict[str, Any] = {"failures": dg.MetadataValue.json(failures.to_dicts())}
-    key = dg.AssetCheckKey(table_key(view), AUDIT)
-    if key in context.selected_asset_check_keys:
-        return dg.AssetCheckResult(asset_key=key.asset_key, check_name=AUDIT, passed=False, metadata=shown)
-    raise dg.Failure(
-        f"{view.full_name}: values failed the audit, nothing was written", metadata=shown, allow_retries=False
-    )
-
-
-def _check_results(
-    context: dg.AssetExecutionContext, view: FeatureView, values: ValueFrame, offline_store: OfflineStoreResource
-) -> Results:
-    passed = dg.AssetCheckResult(
-        asset_key=table_key(view), check_name=AUDIT, passed=True, metadata={"rows": values.frame.height}
-    )
-    for result in (passed, *warnings_of(view, values, offline_store.store)):
-        if dg.AssetCheckKey(table_key(view), result.check_name or "") in context.selected_asset_check_keys:
-            yield result
 
 
 def _partitions(context: dg.AssetExecutionContext) -> dict[str, datetime]:

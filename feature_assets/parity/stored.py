@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -19,6 +20,8 @@ from feature_store import Feature, FeatureView, Status
 from feature_store.errors import FingerprintError
 from feature_store.offline.store import OfflineStore
 from serving.stores.errors import StoreError
+from serving.stores.sync import outdated_as_ofs
+from serving.stores.writer import OnlineWriter
 
 OFFLINE: Final = "offline"
 ONLINE: Final = "online"
@@ -41,12 +44,14 @@ def check_stored(
         sample: how much to look at; None: a few entities at a few instants.
 
     Returns:
-        What was compared; notes say which part of the sample could not be.
+        What was compared; notes say which part of the sample could not be. What was written anew and not loaded since
+        is not compared online.
     """
     chosen = sample or Sample()
     instants, notes = choose_instants(store, view, now, chosen)
     values: list[Compared] = []
     problems = [] if instants else ["nothing to compare: no partition is available and up to date"]
+    outdated = set() if online_url is None else _outdated(store, view, online_url, problems)
     for instant in instants:
         entities = choose_entities(store, view, instant, chosen)
         if not entities:
@@ -58,6 +63,9 @@ def check_stored(
             notes.append(f"{left_out} entities left out: they have too many of the {chosen.rows:,} rows that are read")
         offline = offline_values(store, view, entities, instant.time)
         values += _compare(OFFLINE, instant.time, recomputed, offline)
+        if instant.partition["as_of"] in outdated:
+            notes.append(f"as-of {iso(instant.as_of)} is not compared online: it was written anew and is to be loaded")
+            continue
         served = None if online_url is None else _served(online_url, view, entities, instant, problems)
         if served is not None and served.as_of == instant.as_of:
             known = replace(recomputed, values=_known(recomputed.values))
@@ -87,6 +95,16 @@ def _served(
     except (StoreError, FingerprintError) as error:
         problems.append(f"the online store cannot be read: {error}")
         return None
+
+
+def _outdated(store: OfflineStore, view: FeatureView, url: str, problems: list[str]) -> set[datetime]:
+    """Return the as-ofs of which the online store holds an earlier content: it is about to be loaded anew."""
+    try:
+        with closing(OnlineWriter(url)) as writer:
+            return set(outdated_as_ofs(store, view, writer))
+    except (StoreError, FingerprintError) as error:
+        problems.append(f"the online store cannot be read: {error}")
+        return set()
 
 
 def _not_online(instant: Instant, served: Served) -> str:

@@ -87,6 +87,20 @@ def is_synced(store: OfflineStore, view: FeatureView, writer: OnlineWriter, now:
     return not any(writer.needs(view.full_name, snapshot) for snapshot in snapshots)
 
 
+def outdated_as_ofs(store: OfflineStore, view: FeatureView, writer: OnlineWriter) -> list[datetime]:
+    """Return the as-ofs of live generations that are no copies of what the ledger lists for them now.
+
+    Raises:
+        FingerprintError: as ``sync_view``.
+    """
+    partitions = _table(store, view).ledger.partitions()
+    landed = {to_microseconds(row["as_of"]): row for row in partitions.iter_rows(named=True)}
+    newest = {each.as_of: each for each in sorted(writer.generations(view.full_name), key=lambda each: each.id)}
+    listed = {as_of: _snapshot(view, partitions, landed[as_of]) for as_of in newest if as_of in landed}
+    outdated = [as_of for as_of, held in listed.items() if held is None or not held.is_held_by(newest[as_of])]
+    return [from_microseconds(as_of) for as_of in outdated]
+
+
 def _table(store: OfflineStore, view: FeatureView) -> PartitionedTable:
     """Return what is loaded of a view: its values, or of a stream view its tiles."""
     return store.tiles(view) if view.is_stream else store.values(view)

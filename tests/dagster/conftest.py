@@ -1,17 +1,18 @@
 import shutil
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
+import polars as pl
 import pytest
 
+from feature_assets.demo.range_runs import RANGE_END, RANGE_START, job_of
+from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.offline.materialize import compute_tiles
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import START, HouseholdSpend
 from tests.fixtures.valkey import valkey, valkey_server
 
-__all__ = ["valkey", "valkey_server"]
-
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+__all__ = ["RANGE_END", "RANGE_START", "valkey", "valkey_server"]
 
 
 class Location:
@@ -26,10 +27,8 @@ class Location:
 
     def run(self, keys, first: str | None = None, last: str | None = None, **options):
         """Run assets over a range of partitions, or assets without any."""
-        job = self.definitions.resolve_implicit_global_asset_job_def()
-        return job.execute_in_process(
+        return job_of(self.definitions, [dg.AssetKey(key.split("/")) for key in keys]).execute_in_process(
             instance=self.instance,
-            asset_selection=[dg.AssetKey(key.split("/")) for key in keys],
             tags={RANGE_START: first, RANGE_END: last or first} if first else {},
             **options,
         )
@@ -39,6 +38,13 @@ class Location:
 
     def tiles(self, first="2024-01-01", last="2024-01-14"):
         assert self.run(["retail/household_spend/v1/_tiles"], first, last).success
+
+    def write_values(self, as_of: datetime) -> None:
+        """Write a day of ``HouseholdSpend``, one household of nulls, whatever its tiles are."""
+        columns = {f.name: pl.lit(None, polars_dtype(f.dtype)) for f in HouseholdSpend.stored_features}
+        start = pl.lit(as_of - timedelta(days=1)).cast(pl.Datetime("us", "UTC"))
+        rows = pl.DataFrame({"household_id": [1]}).with_columns(start.alias("partition_start"), **columns)
+        self.store.values(HouseholdSpend).write(rows, as_of - timedelta(days=1), as_of, run_id="test")
 
 
 def instance_with_batches(folder):

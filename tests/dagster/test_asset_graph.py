@@ -2,16 +2,25 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from feature_assets import build_feature_assets
-from feature_store import Entity, count, feature_view
+from feature_store import DefinitionError, Entity, EventSource, FeatureView, count, feature_view
 from feature_store.checks import LONGEST_NAME
 from tests.dagster.sample import project
-from tests.dagster.sample.declarations import HouseholdHours, HouseholdSpend, churn, services, views
+from tests.dagster.sample.declarations import (
+    HouseholdHours,
+    HouseholdPrices,
+    HouseholdProfile,
+    HouseholdSpend,
+    churn,
+    services,
+    views,
+)
 from tests.dagster.snapshots import check_snapshot, describe
 
 
@@ -40,6 +49,52 @@ def test_an_outside_repository_can_use_it_alone():
     keys = {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
     assert "retail/household_spend/v1/spend_7d" in keys
     assert not [key for key in keys if key.startswith(("models/", "training/"))]
+
+
+def test_a_location_may_build_for_several_teams_and_twice_for_one():
+    merged = dg.Definitions.merge(
+        build_feature_assets([HouseholdSpend]),
+        build_feature_assets([HouseholdPrices]),
+        build_feature_assets([HouseholdHours, HouseholdProfile], name="growth_more"),
+        dg.Definitions(resources=project.resources("nowhere")),
+    )
+    dg.Definitions.validate_loadable(merged)
+    parts = ("automation", "freshness", "parity")
+    names = {f"{name}_{part}" for name in ("growth", "pricing", "growth_more") for part in parts}
+    assert {sensor.name for sensor in merged.sensors} == names
+    assert all(sensor.description for sensor in merged.sensors)
+
+
+def other(source: EventSource) -> FeatureView:
+    """A view of another source or entity than the sample's."""
+    body = {"__doc__": "Rows.", "rows_7d": count(over="7d", description="Rows")}
+    options = {"namespace": "retail", "version": 1, "owner": "growth", "cadence": "1d", "freshness": "2d"}
+    return feature_view(entity=HouseholdSpend.entity, source=source, name="other", **options)(type("X", (), body))
+
+
+@pytest.mark.parametrize(
+    ("views", "services", "message"),
+    [
+        ((HouseholdSpend, HouseholdSpend), (), "retail/household_spend/v1: is declared twice"),
+        (
+            (HouseholdSpend, HouseholdPrices),
+            (),
+            r"got views of 2 owners: growth \(retail/household_spend/v1\), pricing",
+        ),
+        (
+            (HouseholdSpend, other(replace(HouseholdSpend.source, allowed_lateness="3d"))),
+            (),
+            (
+                "source purchases: retail/household_spend/v1 and retail/other/v1 mean different things: "
+                "allowed_lateness '2d' and '3d'"
+            ),
+        ),
+        ((HouseholdSpend,), (churn, churn), "service churn/v1: is declared twice"),
+    ],
+)
+def test_declarations_that_contradict_each_other_are_refused(views, services, message):
+    with pytest.raises(DefinitionError, match=message):
+        build_feature_assets(views, services)
 
 
 def test_nothing_to_build_is_no_error():

@@ -217,7 +217,7 @@ def test_features_carry_no_condition(tmp_path):
 
 def test_the_sensor_runs_by_default_and_covers_exactly_these(tmp_path):
     definitions = project.definitions(tmp_path)
-    sensor = definitions.resolve_sensor_def("follow_upstream")
+    sensor = definitions.resolve_sensor_def("growth_automation")
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
     graph = definitions.resolve_asset_graph()
     covered = sensor.asset_selection.resolve(graph)

@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from feature_store.durations import DAY
-from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.instants import to_microseconds
 from feature_store.offline.training_sets import load_training_set
 from serving.stores.writer import OnlineWriter
@@ -57,25 +56,17 @@ def test_what_is_served_and_what_waits_for_its_time_are_both_loaded(served):
     """As just after midnight, before the new partition's available-at."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     for as_of in (day(12), today):
-        write_values(served, as_of)
+        served.write_values(as_of)
     told = load(served)
     assert told["served_as_of"] == day(12).timestamp()
     assert told["loaded"] == f"{day(12).isoformat()}, {today.isoformat()}"
     assert told["waiting"] == f"{today.isoformat()}, served from {(today + timedelta(hours=2)).isoformat()}"
 
 
-def write_values(location: Location, as_of: datetime) -> None:
-    """Write a partition of one household, whatever its tiles are."""
-    columns = {f.name: pl.lit(None, polars_dtype(f.dtype)) for f in HouseholdSpend.stored_features}
-    start = pl.lit(as_of - timedelta(days=1)).cast(pl.Datetime("us", "UTC"))
-    rows = pl.DataFrame({"household_id": [1]}).with_columns(start.alias("partition_start"), **columns)
-    location.store.values(HouseholdSpend).write(rows, as_of - timedelta(days=1), as_of, run_id="test")
-
-
 def test_a_repaired_partition_is_loaded_again(served):
     served.run([TABLE], "2024-01-12")
     first = load(served)
-    write_values(served, day(12))
+    served.write_values(day(12))
     repaired = load(served)
     assert repaired["loaded"] == first["loaded"]
     assert repaired["generation"] != first["generation"]

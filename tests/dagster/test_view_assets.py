@@ -17,6 +17,7 @@ from tests.dagster.sample.declarations import HouseholdProfile, HouseholdSpend
 
 VIEW = "retail/household_spend/v1"
 TABLE = f"{VIEW}/_table"
+TABLE_KEY = dg.AssetKey(TABLE.split("/"))
 FEATURES = [f"{VIEW}/{f.name}" for f in HouseholdSpend.stored_features]
 JAN_8, JAN_11 = datetime(2024, 1, 8, tzinfo=UTC), datetime(2024, 1, 11, tzinfo=UTC)
 
@@ -61,6 +62,14 @@ def test_choosing_one_feature_computes_writes_and_reports_the_whole_view(fresh_i
     assert logged(ready.instance, result.run_id) == {key: {"2024-01-09"} for key in [TABLE, *FEATURES]}
     for key in [TABLE, *FEATURES]:
         assert ready.instance.get_materialized_partitions(dg.AssetKey(key.split("/"))) == {"2024-01-09"}
+    assert checked(ready) == {"schema": True, "volume": True, "null_rate": True, "freshness": False}
+
+
+def checked(location: Location) -> dict[str, bool]:
+    """The latest outcomes of the table's checks, as the instance keeps them."""
+    keys = [key for key in location.definitions.resolve_asset_graph().asset_check_keys if key.asset_key == TABLE_KEY]
+    records = location.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    return {key.name: record.evaluation.passed for key, record in records.items()}
 
 
 def test_choosing_features_without_the_table_reports_the_same_numbers(ready):
@@ -131,11 +140,13 @@ def test_what_fails_the_audit_is_written_nowhere(ready, monkeypatch, name):
     assert ready.store.values(HouseholdSpend).ledger.partitions().height == 1
 
 
-def test_one_feature_that_fails_the_audit_fails_too(ready, monkeypatch):
+def test_one_feature_that_fails_the_audit_fails_too(fresh_instance, ready, monkeypatch):
+    ready.instance = fresh_instance
     spoil(monkeypatch, SPOILED["an entity twice"])
     result = ready.run([f"{VIEW}/spend_7d"], "2024-01-09", raise_on_error=False)
     assert not result.success
     assert logged(ready.instance, result.run_id) == {}
+    assert checked(ready) == {"schema": False}
     assert ready.store.values(HouseholdSpend).delta_version() is None
 
 

@@ -1,6 +1,7 @@
-"""Checks that warn and do not block: how many rows there are, and features that are null for everybody."""
+"""Checks that warn and do not block: how many rows there are, and features that are null for every entity."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import dagster as dg
 import polars as pl
@@ -8,11 +9,16 @@ import pytest
 
 from feature_assets.generator.checks import NULLS, VOLUME, warnings_of
 from feature_store.engines.polars.dtypes import polars_dtype
-from feature_store.offline.materialize import ValueFrame
 from feature_store.offline.store import OfflineStore
 from tests.dagster.sample.declarations import START, HouseholdSpend
 
 DAY = timedelta(days=1)
+
+
+@dataclass
+class Values:
+    frame: pl.DataFrame
+    newest: datetime
 
 
 @pytest.fixture
@@ -24,18 +30,19 @@ def store(tmp_path) -> OfflineStore:
     return store
 
 
-def values(rows: dict[int, int], **columns: pl.Series) -> ValueFrame:
+def values(rows: dict[int, int], **columns: pl.Series) -> Values:
     """Values of some days with that many households each; zeros and nulls but for ``columns``."""
     households = [(START + day * DAY, number) for day, count in rows.items() for number in range(count)]
     schema = {"partition_start": pl.Datetime("us", "UTC"), "household_id": pl.Int64}
     frame = pl.DataFrame(households, schema=schema, orient="row")
     features = [pl.lit(0).cast(polars_dtype(f.dtype)).alias(f.name) for f in HouseholdSpend.stored_features]
     frame = frame.with_columns((pl.col("partition_start") + DAY).alias("as_of"), *features).with_columns(**columns)
-    return ValueFrame(frame, {START + day * DAY: "inputs" for day in rows})
+    return Values(frame, START + max(rows) * DAY)
 
 
-def result(store: OfflineStore, name: str, computed: ValueFrame) -> dg.AssetCheckResult:
-    return next(each for each in warnings_of(HouseholdSpend, computed, store) if each.check_name == name)
+def result(store: OfflineStore, name: str, computed: Values) -> dg.AssetCheckEvaluation:
+    found = warnings_of(HouseholdSpend, computed.frame, computed.newest, store)
+    return next(each for each in found if each.check_name == name)
 
 
 @pytest.mark.parametrize(

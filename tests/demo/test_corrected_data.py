@@ -18,8 +18,7 @@ import pytest
 from feature_assets import build_feature_assets
 from feature_assets.declarations import load_declarations
 from feature_assets.demo.due import partition_key, tile_span, value_span
-from feature_assets.demo.range_runs import RANGE_END, RANGE_START
-from feature_assets.generator.runs import job_of
+from feature_assets.demo.range_runs import RANGE_END, RANGE_START, job_of
 from feature_assets.raw.assets import raw_assets
 from feature_assets.raw.sources import purchases
 from feature_store import FeatureView

@@ -1,0 +1,71 @@
+"""What declarations must agree on among themselves: each name stands for one thing, and a view has one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+
+from feature_store import DefinitionError, Entity, EventSource, FeatureService, FeatureView, TableSource
+
+_Named = Entity | EventSource | TableSource
+
+
+def by_name(views: Iterable[FeatureView]) -> dict[str, FeatureView]:
+    """Return views by full name.
+
+    Raises:
+        DefinitionError: two have one full name, or two of their entities or sources have one name and differ.
+    """
+    named: dict[str, FeatureView] = {}
+    for view in views:
+        if view.full_name in named:
+            raise DefinitionError(view.full_name, "is declared twice", "give one of the views another name or version")
+        named[view.full_name] = view
+    _refuse_differences("entity", [(view, view.entity) for view in named.values()])
+    _refuse_differences("source", [(view, view.source) for view in named.values()])
+    return named
+
+
+def services_by_name(services: Iterable[FeatureService]) -> dict[str, FeatureService]:
+    """Return services by full name.
+
+    Raises:
+        DefinitionError: two have one full name.
+    """
+    named: dict[str, FeatureService] = {}
+    for service in services:
+        if service.full_name in named:
+            where = f"service {service.full_name}"
+            raise DefinitionError(where, "is declared twice", "give one another name or version")
+        named[service.full_name] = service
+    return named
+
+
+def owner_of(views: Sequence[FeatureView]) -> str:
+    """Return the team that owns all of some views, of which there is at least one.
+
+    Raises:
+        DefinitionError: there are several.
+    """
+    owned = {view.owner: view.full_name for view in reversed(views)}
+    if len(owned) > 1:
+        shown = ", ".join(f"{owner} ({view})" for owner, view in sorted(owned.items()))
+        problem = f"got views of {len(owned)} owners: {shown}"
+        raise DefinitionError("build_feature_assets", problem, "call it once per owner, in the owner's code location")
+    return next(iter(owned))
+
+
+def _refuse_differences(kind: str, used: Iterable[tuple[FeatureView, _Named]]) -> None:
+    first: dict[str, tuple[FeatureView, _Named]] = {}
+    for view, thing in used:
+        other_view, other = first.setdefault(thing.name, (view, thing))
+        if other != thing:
+            problem = f"{other_view.full_name} and {view.full_name} mean different things: {_difference(other, thing)}"
+            raise DefinitionError(f"{kind} {thing.name}", problem, "declare it once, or give one another name")
+
+
+def _difference(one: _Named, other: _Named) -> str:
+    if type(one) is not type(other):
+        return f"{type(one).__name__} and {type(other).__name__}"
+    name = next(each.name for each in fields(one) if getattr(one, each.name) != getattr(other, each.name))
+    return f"{name} {getattr(one, name)!r} and {getattr(other, name)!r}"
