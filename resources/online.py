@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from resources.settings import Settings
+from serving.stores.connection import WRITE_TIMEOUT
 from serving.stores.embedded import ensure_embedded
 from serving.stores.writer import OnlineWriter
 
@@ -35,9 +36,13 @@ class OnlineStoreResource(dg.ConfigurableResource):
         return self.url or ensure_embedded(Path(self.embedded_folder))
 
     @contextmanager
-    def writer(self) -> Iterator[OnlineWriter]:
-        """Give a writer for the time of a load."""
-        writer = OnlineWriter(self.running_url())
+    def writer(self, timeout: float = WRITE_TIMEOUT) -> Iterator[OnlineWriter]:
+        """Give a writer for the time of a load, or of a look at what is loaded.
+
+        Args:
+            timeout: seconds to wait for an answer of the store.
+        """
+        writer = OnlineWriter(self.running_url(), timeout=timeout)
         try:
             yield writer
         finally:

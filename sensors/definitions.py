@@ -13,5 +13,5 @@ _resources = project_resources()
 
 defs = dg.Definitions(
     sensors=[freshness_to_slack(list(_declared.views.values()), list(_declared.services.values()))],
-    resources={name: _resources[name] for name in ("offline_store", "slack")},
+    resources={name: _resources[name] for name in ("offline_store", "online_store", "slack")},
 )

@@ -1,7 +1,11 @@
 """Freshness breaches and recoveries to Slack: once per breach, once when it is over, to the channel of the owner."""
 
+from __future__ import annotations
+
 import json
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -10,27 +14,67 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.client import WebClient
 
 from feature_assets.generator import Model
-from feature_assets.generator.freshness import freshness_of
 from feature_store import FeatureService, FeatureView
 from feature_store.teams import team
 from resources.offline import OfflineStoreResource
+from resources.online import OnlineStoreResource
 from resources.slack import SlackResource
-from sensors.messages import breach_text, readers_of, recovery_text
+from sensors.findings import Finding, findings_of
+from sensors.messages import Audience
 
 INTERVAL: Final = 30
 """Seconds between two looks: with the daemon's own delay, a breach is in Slack well within 90 s."""
+
+BUDGET: Final = 20.0
+"""Seconds after which a look ends, to go on at the next one: Dagster gives up, and forgets the cursor, after 60.
+
+A view that is begun in time may take some more: for each thing that is to be told Slack is waited for 10 s.
+"""
+
+
+@dataclass
+class Cursor:
+    """What is kept between two looks.
+
+    Attributes:
+        open: since when alerts are open, by their names.
+        next: full name of the view at which the next look begins; empty: at the first one.
+    """
+
+    open: dict[str, str] = field(default_factory=dict)
+    next: str = ""
+
+    @staticmethod
+    def of(text: str | None) -> Cursor:
+        """Read a cursor; one that another version wrote counts as none."""
+        kept = json.loads(text or "{}")
+        return Cursor(**kept) if kept.keys() == {"open", "next"} else Cursor()
+
+    def __str__(self) -> str:
+        return json.dumps(vars(self))
+
+    def from_next(self, views: Sequence[FeatureView]) -> list[FeatureView]:
+        """Return all views, beginning where the last look ended."""
+        place = next((place for place, view in enumerate(views) if view.full_name == self.next), 0)
+        return [*views[place:], *views[:place]]
+
+    def forget_all_but(self, views: Sequence[FeatureView]) -> None:
+        """Drop alerts of views that are watched no more."""
+        names = {view.full_name for view in views}
+        self.open = {alert: since for alert, since in self.open.items() if alert.split(" ")[0] in names}
 
 
 def freshness_to_slack(
     views: Sequence[FeatureView], services: Sequence[FeatureService] = (), models: Sequence[Model] = ()
 ) -> dg.SensorDefinition:
-    """Return the sensor that watches views by their ledgers and our clock.
+    """Return the sensor that watches views by their ledgers, by what is served, and by our clock.
 
-    Its cursor holds the open breaches, so that it survives restarts. A message is posted before the cursor moves: when
-    Slack does not answer, the next tick tries again, and only what was not posted.
+    Its cursor holds the open alerts, so that it survives restarts. A message is posted before the cursor moves: when
+    Slack does not answer, the next look tries again, and only what was not posted. The code location gives the
+    resources ``offline_store``, ``online_store`` and ``slack``.
 
     Args:
-        views: what is watched.
+        views: what is watched, of any number of teams.
         services: named in messages as those who are hit.
         models: likewise.
     """
@@ -39,41 +83,59 @@ def freshness_to_slack(
         name="freshness_to_slack",
         minimum_interval_seconds=INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells the owner of a view when it breaks its freshness SLA, and when it is fresh again.",
+        description="Tells the owner of a view when it breaks its SLA, landed or served, and when that is over.",
     )
     def watch(
-        context: dg.SensorEvaluationContext, offline_store: OfflineStoreResource, slack: SlackResource
+        context: dg.SensorEvaluationContext,
+        offline_store: OfflineStoreResource,
+        online_store: OnlineStoreResource,
+        slack: SlackResource,
     ) -> dg.SkipReason:
         if not slack.token:
             return dg.SkipReason("no Slack token is set, so nothing can be posted: set FEATURES_SLACK_TOKEN")
-        client = slack.get_client()
-        breaches: dict[str, str] = json.loads(context.cursor or "{}")
-        listed = {view.full_name for view in views}
-        breaches = {name: since for name, since in breaches.items() if name in listed}
+        cursor, deadline = Cursor.of(context.cursor), time.monotonic() + BUDGET
+        cursor.forget_all_but(views)
+        client, audience = slack.get_client(), Audience(services, models, slack.ui_url)
         posted = failed = 0
-        for view in views:
+        for view in cursor.from_next(views):
+            cursor.next = view.full_name
+            if time.monotonic() > deadline:
+                break
             now = datetime.now(UTC)
-            freshness = freshness_of(offline_store.store, view, now)
-            since = breaches.get(view.full_name)
-            if freshness.is_breached == (since is not None):
-                continue
-            readers = readers_of(view, services, models)
-            if since is None:
-                text = breach_text(freshness, readers, slack.ui_url)
-            else:
-                text = recovery_text(freshness, readers, slack.ui_url, now - datetime.fromisoformat(since))
-            if not _post(context, client, team(view.owner, view.full_name).slack_channel, text):
-                failed += 1
-                continue
-            posted += 1
-            if since is None:
-                breaches[view.full_name] = now.isoformat()
-            else:
-                del breaches[view.full_name]
-        context.update_cursor(json.dumps(breaches))
-        return dg.SkipReason(f"{len(views)} views, {len(breaches)} stale, {posted} posted, {failed} not posted")
+            for finding in findings_of(view, offline_store.store, online_store, now, audience):
+                text = _news(finding, cursor, now)
+                if text is None:
+                    continue
+                if not _post(context, client, team(view.owner, view.full_name).slack_channel, text):
+                    failed += 1
+                    continue
+                posted += 1
+                _note(finding, cursor, now)
+                context.update_cursor(str(cursor))
+        else:
+            cursor.next = ""
+        context.update_cursor(str(cursor))
+        return dg.SkipReason(
+            f"{len(views)} views, {len(cursor.open)} alerts open, {posted} posted, {failed} not posted"
+        )
 
     return watch
+
+
+def _news(finding: Finding, cursor: Cursor, now: datetime) -> str | None:
+    """Return what is to be told; None: nothing that was not told before."""
+    since = cursor.open.get(finding.name)
+    if finding.is_wrong == (since is not None):
+        return None
+    return finding.breach() if since is None else finding.recovery(now - datetime.fromisoformat(since))
+
+
+def _note(finding: Finding, cursor: Cursor, now: datetime) -> None:
+    """Note down that it was told."""
+    if finding.is_wrong:
+        cursor.open[finding.name] = now.isoformat()
+    else:
+        del cursor.open[finding.name]
 
 
 def _post(context: dg.SensorEvaluationContext, client: WebClient, channel: str, text: str) -> bool:

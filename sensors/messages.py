@@ -1,40 +1,82 @@
-"""What alerts say: who owns it, what was promised, how bad it is, who is hit, where to look."""
+"""What alerts say: who owns it, what was promised, how bad it is, who is hit, where to look. In Slack's markup."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 from urllib.parse import quote
 
+import dagster as dg
+
 from feature_assets.generator.freshness import Freshness, span_text
-from feature_assets.generator.keys import table_key
+from feature_assets.generator.keys import online_key, table_key
 from feature_assets.generator.training_assets import Model
 from feature_store import FeatureService, FeatureView
 
+LONGEST: Final = 3000
+"""Characters that Slack shows of a message at least."""
 
-def breach_text(freshness: Freshness, readers: Sequence[str], ui_url: str) -> str:
-    """Return the message of a breach, in Slack's markup."""
-    view, stale = freshness.view, freshness.breached_features
-    lines = [
-        f":rotating_light: *{view.full_name} is stale*: {_state(freshness)}",
-        f"Owner: {view.owner}",
-        f"Stale features: {len(stale)} of {len(view.stored_features)} ({_some(stale)})",
-        f"Read by: {', '.join(readers) or 'no service'}",
-        asset_link(view, ui_url),
-    ]
-    return "\n".join(lines)
+_LONGEST_REASON: Final = 500
 
 
-def recovery_text(freshness: Freshness, readers: Sequence[str], ui_url: str, alerted: timedelta) -> str:
-    """Return the message of a recovery, in Slack's markup; ``alerted`` is how long the alert was open."""
-    view = freshness.view
-    lines = [
-        f":white_check_mark: *{view.full_name} is fresh again*: {_state(freshness)}",
-        f"Owner: {view.owner}. The alert was open for {span_text(alerted)}",
-        f"Read by: {', '.join(readers) or 'no service'}",
-        asset_link(view, ui_url),
-    ]
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class Audience:
+    """Who is told, and who is hit.
+
+    Attributes:
+        services: whose readers are named.
+        models: likewise.
+        ui_url: where links lead.
+    """
+
+    services: Sequence[FeatureService]
+    models: Sequence[Model]
+    ui_url: str
+
+    def stale(self, freshness: Freshness) -> str:
+        """Return the message of values that should be there and are not."""
+        view, stale = freshness.view, freshness.breached_features
+        return self._message(
+            f":rotating_light: *{view.full_name} is stale*: {_state(freshness)}",
+            view,
+            table_key(view),
+            f"Stale features: {len(stale)} of {len(view.stored_features)} ({_some(stale)})",
+        )
+
+    def fresh_again(self, freshness: Freshness, alerted: timedelta) -> str:
+        """Return the message of values that are there again; ``alerted`` is how long the alert was open."""
+        view = freshness.view
+        text = f":white_check_mark: *{view.full_name} is fresh again*: {_state(freshness)}"
+        return self._message(text, view, table_key(view), _was_open(alerted))
+
+    def not_served(self, landed: Freshness, served: Freshness) -> str:
+        """Return the message of values that have landed, and are not served although they should be."""
+        view, newest = landed.view, f"{landed.as_of:%Y-%m-%d %H:%M} UTC"
+        text = f":rotating_light: *{view.full_name} landed, but is not served*: values as of {newest} have landed"
+        return self._message(f"{text}; online, {_state(served)}", view, online_key(view))
+
+    def served_again(self, served: Freshness, alerted: timedelta) -> str:
+        """Return the message of values that are served again."""
+        view = served.view
+        text = f":white_check_mark: *{view.full_name} is served again*: {_state(served)}"
+        return self._message(text, view, online_key(view), _was_open(alerted))
+
+    def not_judged(self, view: FeatureView, reason: str) -> str:
+        """Return the message of a view about which nothing can be said."""
+        text = f":warning: *{view.full_name} cannot be judged*: {reason[:_LONGEST_REASON]}"
+        return self._message(text, view, table_key(view))
+
+    def judged_again(self, view: FeatureView, alerted: timedelta) -> str:
+        """Return the message of a view that can be judged again."""
+        text = f":white_check_mark: *{view.full_name} can be judged again*"
+        return self._message(text, view, table_key(view), _was_open(alerted))
+
+    def _message(self, first: str, view: FeatureView, asset: dg.AssetKey, *more: str) -> str:
+        readers = _some(readers_of(view, self.services, self.models)) or "no service"
+        lines = [first, f"Owner: {view.owner}", *more, f"Read by: {readers}", _asset_link(asset, self.ui_url)]
+        return "\n".join(lines)[:LONGEST]
 
 
 def readers_of(view: FeatureView, services: Sequence[FeatureService], models: Sequence[Model]) -> list[str]:
@@ -47,16 +89,20 @@ def readers_of(view: FeatureView, services: Sequence[FeatureService], models: Se
     ]
 
 
-def asset_link(view: FeatureView, ui_url: str) -> str:
-    """Return a link to the view's table in the Dagster UI."""
-    path = "/".join(quote(part) for part in table_key(view).path)
+def _asset_link(asset: dg.AssetKey, ui_url: str) -> str:
+    path = "/".join(quote(part) for part in asset.path)
     return f"<{ui_url.rstrip('/')}/assets/{path}|Open in Dagster>"
+
+
+def _was_open(alerted: timedelta) -> str:
+    return f"The alert was open for {span_text(alerted)}"
 
 
 def _state(freshness: Freshness) -> str:
     allowed = f"the SLA allows {span_text(freshness.sla)}"
     if freshness.as_of is None:
-        return f"no values are available, the first were due {span_text(freshness.age)} ago; {allowed}"
+        due = f", the first were due {span_text(freshness.overdue)} ago" if freshness.is_breached else ""
+        return f"no values are available{due}; {allowed}"
     return (
         f"the newest values are as of {freshness.as_of:%Y-%m-%d %H:%M} UTC, {span_text(freshness.age)} ago; {allowed}"
     )

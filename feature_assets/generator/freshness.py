@@ -14,6 +14,7 @@ from feature_assets.generator.partitions import as_timedelta
 from feature_store import Feature, FeatureView
 from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.store import OfflineStore
+from serving.stores.writer import OnlineWriter
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Freshness:
     sla: timedelta
 
     @property
+    def overdue(self) -> timedelta:
+        """For how long a view of which nothing is available has broken its promise."""
+        return self.age - self.sla
+
+    @property
     def is_breached(self) -> bool:
         """Whether the newest partition that must be available is not."""
         return self.expected is not None and (self.as_of is None or self.as_of < self.expected)
@@ -51,8 +57,7 @@ def sla_of(view: FeatureView, feature: Feature | None = None) -> timedelta:
 
     Of a stream view it is that of its batch tiles, since what watches the stream itself watches the online store.
     """
-    strictest = feature is None or view.is_stream
-    return as_timedelta(view.partition_freshness if strictest else feature.freshness)
+    return as_timedelta(view.partition_freshness if feature is None or view.is_stream else feature.freshness)
 
 
 def sla_set_by(view: FeatureView) -> str:
@@ -74,6 +79,21 @@ def freshness_of(store: OfflineStore, view: FeatureView, now: datetime) -> Fresh
     served = store.tiles(view) if view.is_stream else store.values(view)
     available = served.ledger.partitions().filter(pl.col("available_at") <= now)
     return judge(view, available["as_of"].to_list(), now)
+
+
+def served_freshness_of(writer: OnlineWriter, view: FeatureView, now: datetime) -> Freshness:
+    """Judge a view by what the online store serves: generations that are whole, and whose time has come.
+
+    Args:
+        writer: of the online store; nothing is written.
+        view: the view.
+        now: the instant at which to judge, with a zone.
+
+    Raises:
+        StoreUnavailableError: the store does not answer.
+    """
+    live = writer.generations(view.full_name)
+    return judge(view, [from_microseconds(g.as_of) for g in live if g.available_at < to_microseconds(now)], now)
 
 
 def judge(view: FeatureView, available: list[datetime], now: datetime) -> Freshness:

@@ -64,12 +64,13 @@ class OnlineWriter:
     Args:
         url: of a Redis or Valkey server.
         lease_seconds: how long another loader waits for this one after its last sign of life.
+        timeout: seconds to wait for an answer.
     """
 
-    def __init__(self, url: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(self, url: str, *, lease_seconds: float = LEASE_SECONDS, timeout: float = WRITE_TIMEOUT) -> None:
         self._url = url
         self._lease_seconds = lease_seconds
-        self._client: Any = connect(url, WRITE_TIMEOUT)
+        self._client: Any = connect(url, timeout)
 
     def close(self) -> None:
         """Close the connections."""

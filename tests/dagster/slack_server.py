@@ -2,16 +2,19 @@
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
 
 class SlackServer:
-    """Keeps posted messages; ``broken`` makes it answer as Slack does when it cannot post."""
+    """Keeps posted messages; ``broken`` makes it answer as Slack does when it cannot post; ``seconds`` is how long it
+    takes for an answer."""
 
     def __init__(self):
         self.messages: list[dict] = []
         self.broken: set[str] = set()
+        self.seconds = 0.0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -19,6 +22,7 @@ class SlackServer:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 form = self.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
                 sent = {k: v[0] for k, v in parse_qs(body).items()} if form else json.loads(body)
+                time.sleep(outer.seconds)
                 assert self.path == "/api/chat.postMessage"
                 assert self.headers["Authorization"] == "Bearer xoxb-test"
                 answer = {"ok": False, "error": "channel_not_found"}
