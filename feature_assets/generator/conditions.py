@@ -7,6 +7,7 @@ asked for again every hour for a while, so that an outage heals by itself and a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -33,9 +34,9 @@ def follow(view: FeatureView) -> Condition:
     """
     lateness = view.source.lateness if isinstance(view.source, EventSource) else 0
     repaired = _whole_partitions(view, lateness)
-    cause = _missed(repaired) | (Condition.in_latest_time_window(repaired) & _read_anew())
+    cause = _missed(repaired, HEALED) | (Condition.in_latest_time_window(repaired) & _read_anew())
     incomplete = Condition.any_deps_match(Condition.missing() | Condition.in_progress())
-    ready = _idle() & (cause | _failed(as_timedelta(view.cadence))) & ~incomplete
+    ready = _idle() & (cause | _failed(min(HEALED, as_timedelta(_RETRIED * view.cadence)))) & ~incomplete
     return ready.with_label("follow upstream and its repairs")
 
 
@@ -49,6 +50,23 @@ def load_when_landed(view: FeatureView) -> Condition:
     return ready.with_label("load what landed")
 
 
+def build_when_known(days_ahead: int, external: Sequence[dg.AssetKey]) -> Condition:
+    """Return the condition of training sets: build a day once, when all that it reads is there.
+
+    Args:
+        days_ahead: how many days after its own a day reads: its labels are open until then.
+        external: assets that it depends on and that are never materialized.
+    """
+    ahead = timedelta(days=days_ahead)
+    is_open = Condition.in_latest_time_window(ahead) if ahead else None
+    incomplete = Condition.any_deps_match(Condition.missing() | Condition.in_progress())
+    if external:
+        incomplete = incomplete.ignore(dg.AssetSelection.assets(*external))
+    cause = _missed(ahead + timedelta(days=1), ahead + HEALED) | _failed(ahead + HEALED)
+    ready = _idle() & cause & ~incomplete
+    return (ready if is_open is None else ready & ~is_open).with_label("build days whose labels are known")
+
+
 def _whole_partitions(view: FeatureView, span: int) -> timedelta:
     """Return the newest partition and all that a span before it touches; a partition counts only as a whole."""
     return as_timedelta(view.cadence * (1 - (-span // view.cadence)))
@@ -59,16 +77,17 @@ def _idle() -> Condition:
     return ~Condition.in_progress()
 
 
-def _missed(at_first: timedelta) -> Condition:
+def _missed(at_first: timedelta, reach: timedelta) -> Condition:
     """Return whether a partition has not been made since it could be.
 
     Args:
         at_first: how far back missing ones count when the condition is evaluated for the first time: a store is begun
             by a backfill.
+        reach: how far back missing ones count later.
     """
     old = Condition.initial_evaluation() & ~Condition.in_latest_time_window(at_first)
     new = (Condition.newly_missing() & ~old).since(_handled())
-    return Condition.in_latest_time_window(max(HEALED, at_first)) & new
+    return Condition.in_latest_time_window(max(reach, at_first)) & new
 
 
 def _handled() -> Condition:
@@ -86,9 +105,7 @@ def _read_anew() -> Condition:
     return updated.since(Condition.newly_requested()) & updated.since(Condition.newly_updated())
 
 
-def _failed(cadence: timedelta | None = None) -> Condition:
+def _failed(reach: timedelta | None = None) -> Condition:
     """Return whether another hour has passed in which a partition is failed; None: an asset without partitions."""
     failed = Condition.execution_failed() & Condition.cron_tick_passed(_EVERY_HOUR)
-    if cadence is None:
-        return failed
-    return Condition.in_latest_time_window(min(HEALED, _RETRIED * cadence)) & failed
+    return failed if reach is None else Condition.in_latest_time_window(reach) & failed

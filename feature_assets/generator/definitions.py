@@ -10,7 +10,7 @@ import dagster as dg
 from feature_assets.consistency import by_name, owner_of, services_by_name
 from feature_assets.generator.feature_specs import on_read_spec
 from feature_assets.generator.freshness_checks import freshness_sensor
-from feature_assets.generator.keys import online_key, table_key, tiles_key
+from feature_assets.generator.keys import online_key, table_key, tiles_key, training_key
 from feature_assets.generator.online_assets import online_asset
 from feature_assets.generator.parity_checks import parity_checks, parity_sensor
 from feature_assets.generator.training_assets import Model, TrainingSet, model_spec, training_asset
@@ -47,7 +47,7 @@ def build_feature_assets(
     services_by_name(services)
     served = {model.service for model in models}
     shown = [*models, *(_model_of(service) for service in services if service not in served)]
-    watching = _watching(views, name) if views else dg.Definitions()
+    watching = _watching(views, training_sets, name) if views else dg.Definitions()
     assets = [
         *(tiles_asset(view, end) for view in views if not view.is_table),
         *(table_assets(view, end) for view in views),
@@ -63,27 +63,30 @@ def _model_of(service: FeatureService) -> Model:
     return Model(service.name, service, service.owner, service.description)
 
 
-def _watching(views: Sequence[FeatureView], name: str | None) -> dg.Definitions:
+def _watching(views: Sequence[FeatureView], training_sets: Sequence[TrainingSet], name: str | None) -> dg.Definitions:
     """Return what automates and checks views."""
     owner = owner_of(views)
     prefix = name or owner
     return dg.Definitions(
         asset_checks=[parity_checks(f"{prefix}__parity", views)],
         sensors=[
-            _automation(f"{prefix}_automation", views),
+            _automation(f"{prefix}_automation", views, training_sets),
             freshness_sensor(f"{prefix}_freshness", views),
             parity_sensor(f"{prefix}_parity", views),
         ],
     )
 
 
-def _automation(name: str, views: Sequence[FeatureView]) -> dg.AutomationConditionSensorDefinition:
+def _automation(
+    name: str, views: Sequence[FeatureView], training_sets: Sequence[TrainingSet]
+) -> dg.AutomationConditionSensorDefinition:
     made = {key(view) for view in views for key in (tiles_key, table_key, online_key)}
     without_tiles = {tiles_key(view) for view in views if view.is_table}
+    made |= {training_key(training.service.full_name) for training in training_sets}
     return dg.AutomationConditionSensorDefinition(
         name,
         target=dg.AssetSelection.assets(*sorted(made - without_tiles)),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
-        description="Requests tiles, tables and loads as soon as what they read has landed, and again what failed.",
+        description="Requests tiles, tables, loads and training sets once what they read is there, and what failed.",
     )

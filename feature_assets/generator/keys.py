@@ -58,6 +58,17 @@ def feature_keys(service: FeatureService) -> list[dg.AssetKey]:
     return list(dict.fromkeys(key for selection in service.features for key in _selected(selection)))
 
 
+def unstored_keys(service: FeatureService) -> list[dg.AssetKey]:
+    """Return the assets of the on-read features of a service: external ones, which nothing ever materializes."""
+    return [
+        feature_key(selection.view, name)
+        for selection in service.features
+        if selection.view.assets == "feature"
+        for name in selection.names
+        if not selection.view.feature(name).is_stored
+    ]
+
+
 def _selected(selection: ViewSelection) -> Iterable[dg.AssetKey]:
     return (feature_key(selection.view, name) for name in selection.names)
 

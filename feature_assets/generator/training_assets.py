@@ -8,7 +8,9 @@ from typing import Final
 import dagster as dg
 import polars as pl
 
-from feature_assets.generator.keys import feature_keys, model_key, op_name, training_key
+from feature_assets.generator.conditions import build_when_known
+from feature_assets.generator.events import log_materializations
+from feature_assets.generator.keys import feature_keys, model_key, op_name, training_key, unstored_keys
 from feature_assets.generator.labels import STORED, service_labels
 from feature_assets.generator.retries import RETRIES, final_mistakes
 from feature_store import FeatureService
@@ -18,6 +20,9 @@ from resources.offline import OfflineStoreResource
 
 SpineFunction = Callable[[OfflineStore, datetime, datetime], pl.DataFrame]
 """Gives the spine rows with ``start <= time < end``, from the offline store, the start and the end."""
+
+KnownUntil = Callable[[OfflineStore, datetime], datetime]
+"""Gives the end of the days from a start on whose spine rows, labels included, will not change any more."""
 
 DAYS_PER_RUN: Final = 62
 
@@ -31,7 +36,10 @@ class TrainingSet:
         spine: the rows: a function, or the key of an asset that lands them in the offline store as a source.
         start: first day, UTC.
         time_column: column of the spine that says at which time a row asks.
-        deps: assets that a spine function reads.
+        deps: assets that a spine function reads, with a partition mapping where a day reads more than itself and the
+            day before: labels look ahead.
+        known_until: up to where the spine is final; days behind that are not built yet. None: every day is, as soon as
+            it is over.
         allow_missing: whether rows whose features were never computed are kept, with nulls.
     """
 
@@ -39,8 +47,15 @@ class TrainingSet:
     spine: SpineFunction | dg.AssetKey
     start: datetime
     time_column: str = "time"
-    deps: Sequence[dg.AssetKey] = ()
+    deps: Sequence[dg.AssetDep | dg.AssetKey] = ()
+    known_until: KnownUntil | None = None
     allow_missing: bool = False
+
+    @property
+    def days_ahead(self) -> int:
+        """How many days after its own a day reads at most."""
+        mappings = (dep.partition_mapping for dep in self.deps if isinstance(dep, dg.AssetDep))
+        return max((m.end_offset for m in mappings if isinstance(m, dg.TimeWindowPartitionMapping)), default=0)
 
     def rows(self, store: OfflineStore, start: datetime, end: datetime) -> pl.DataFrame:
         """Return the spine of ``[start, end)``."""
@@ -71,17 +86,12 @@ def training_asset(training: TrainingSet, end: datetime | None = None) -> dg.Ass
     """Return the asset of a training set: ``training/service_vN``, one partition per day of spine times."""
     service = training.service
     key = training_key(service.full_name)
-    spine = [training.spine] if isinstance(training.spine, dg.AssetKey) else []
-    # A row reads what was available before it: partitions of its own day and of the days before.
-    earlier = dg.TimeWindowPartitionMapping(start_offset=-1, allow_nonexistent_upstream_partitions=True)
     spec = dg.AssetSpec(
         key,
-        deps=[
-            *(dg.AssetDep(read, partition_mapping=earlier) for read in feature_keys(service)),
-            *(dg.AssetDep(read, partition_mapping=earlier) for read in (*spine, *training.deps)),
-        ],
+        deps=_deps(training),
         description=f"Spine rows and features of {service.full_name} as they were available before each row's time.",
         partitions_def=dg.DailyPartitionsDefinition(training.start, end_date=end, timezone="UTC"),
+        automation_condition=build_when_known(training.days_ahead, unstored_keys(service)),
         kinds=STORED,
         metadata={"dagster/storage_kind": "delta"},
         **service_labels(service, "training", service.owner),
@@ -97,22 +107,44 @@ def training_asset(training: TrainingSet, end: datetime | None = None) -> dg.Ass
         store, (start, end) = offline_store.store, context.partition_time_window
         with final_mistakes():
             offline_store.check_team(service.owner, f"training set {service.full_name}")
-            built = build_training_set(
-                store,
-                service,
-                training.rows(store, start, end),
-                time_column=training.time_column,
-                allow_missing=training.allow_missing,
+            known = end if training.known_until is None else min(end, training.known_until(store, start))
+            rows = _build_days(training, store, start, known, context.run.run_id) if known > start else {}
+        numbers = {day: {"dagster/partition_row_count": rows.get(day, 0)} for day in context.partition_keys}
+        if known < end:
+            first_open = f"{max(known, start):%Y-%m-%d}"
+            built = {day: shown for day, shown in numbers.items() if day < first_open}
+            log_materializations(context, key, built, "")
+            raise dg.Failure(
+                f"{service.full_name}: the rows from {first_open} on are not known yet: what they or their labels read "
+                f"has not landed. {len(built)} of {len(numbers)} days were built",
+                allow_retries=False,
             )
-            write_training_set(store, service.full_name, built, start, end, run_id=context.run.run_id)
-        days = built.frame.group_by(pl.col(training.time_column).dt.strftime("%Y-%m-%d").alias("day")).len()
-        counts = dict(days.iter_rows())
-        for partition in context.partition_keys:
-            rows = {"dagster/partition_row_count": counts.get(partition, 0)}
-            context.add_asset_metadata(rows, asset_key=key, partition_key=partition)
+        for day, shown in numbers.items():
+            context.add_asset_metadata(shown, asset_key=key, partition_key=day)
         return dg.MaterializeResult(asset_key=key)
 
     return build
+
+
+def _build_days(
+    training: TrainingSet, store: OfflineStore, start: datetime, end: datetime, run_id: str
+) -> dict[str, int]:
+    """Build and write the days of ``[start, end)``; return how many rows each of them has, by its partition key."""
+    service, time_column = training.service, training.time_column
+    spine = training.rows(store, start, end)
+    built = build_training_set(store, service, spine, time_column=time_column, allow_missing=training.allow_missing)
+    write_training_set(store, service.full_name, built, start, end, run_id=run_id)
+    days = built.frame.group_by(pl.col(time_column).dt.strftime("%Y-%m-%d").alias("day")).len()
+    return dict(days.iter_rows())
+
+
+def _deps(training: TrainingSet) -> list[dg.AssetDep]:
+    # A row reads what was available before it: partitions of its own day and of the days before.
+    earlier = dg.TimeWindowPartitionMapping(start_offset=-1, allow_nonexistent_upstream_partitions=True)
+    spine = [training.spine] if isinstance(training.spine, dg.AssetKey) else []
+    keys = [*feature_keys(training.service), *spine, *(dep for dep in training.deps if isinstance(dep, dg.AssetKey))]
+    mapped = [dep for dep in training.deps if isinstance(dep, dg.AssetDep)]
+    return [*(dg.AssetDep(key, partition_mapping=earlier) for key in keys), *mapped]
 
 
 def model_spec(model: Model, training_sets: Sequence[TrainingSet]) -> dg.AssetSpec:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
+import dagster as dg
 import polars as pl
 
 from feature_assets.raw.clock import clock, now
 from feature_assets.raw.sources import purchases
-from feature_assets.training.churn_spine import ACTIVE_SPAN, LABEL_SPAN, build_spine, spine_times
+from feature_assets.training.churn_spine import ACTIVE_SPAN, LABEL_SPAN, SCORING_TIME, build_spine, spine_times
+from feature_store.durations import DAY
 from feature_store.offline.store import OfflineStore
 
 FIRST_DAY = purchases.start + ACTIVE_SPAN
 """The first day whose households were observed for as long as all others."""
+
+
+DEPS: Final = (
+    dg.AssetDep(
+        purchases.asset.split("/"),
+        partition_mapping=dg.TimeWindowPartitionMapping(
+            start_offset=-ACTIVE_SPAN.days, end_offset=LABEL_SPAN.days, allow_nonexistent_upstream_partitions=True
+        ),
+    ),
+)
+"""What a day of the training set reads of the landed transactions."""
 
 
 def churn_spine(store: OfflineStore, start: datetime, end: datetime) -> pl.DataFrame:
@@ -24,17 +38,30 @@ def churn_spine(store: OfflineStore, start: datetime, end: datetime) -> pl.DataF
         end: a time with a zone.
 
     Returns:
-        See ``build_spine``; no rows for days whose label window is still open.
+        See ``build_spine``; no rows for days whose label window is still open, or reaches a day that has not landed.
     """
-    known_until = transactions_known_until(store)
+    known_until = transactions_known_until(store, start - ACTIVE_SPAN)
     times = [time for time in spine_times(start, known_until) if time < end]
-    midnight = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = store.source(purchases.asset).scan(midnight - ACTIVE_SPAN, end + LABEL_SPAN + timedelta(days=1))
+    rows = store.source(purchases.asset).scan(_midnight(start) - ACTIVE_SPAN, end + LABEL_SPAN + timedelta(days=1))
     return build_spine(rows, times, known_until=known_until)
 
 
-def transactions_known_until(store: OfflineStore) -> datetime:
-    """Return the instant up to which all transactions have landed: the end of the last whole day, or of the data."""
-    landed = store.source(purchases.asset).ledger.partitions()
-    whole = landed.filter(pl.col("as_of") <= now())["as_of"].max()
-    return min(whole, clock().data_end) if isinstance(whole, datetime) else purchases.start
+def labels_known_until(store: OfflineStore, start: datetime) -> datetime:
+    """Return the end of the days from ``start`` on whose labels are all known; ``start`` or less if there are none."""
+    known_until = transactions_known_until(store, start - ACTIVE_SPAN)
+    return _midnight(known_until - LABEL_SPAN - SCORING_TIME) + timedelta(days=1)
+
+
+def transactions_known_until(store: OfflineStore, since: datetime) -> datetime:
+    """Return the instant up to which all transactions from ``since`` on have landed.
+
+    That is the end of the last day before the first one that has not landed, or the end of the data.
+    """
+    first = _midnight(since)
+    landed = store.source(purchases.asset).ledger
+    missing = landed.missing(first, _midnight(now()), DAY)
+    return min(missing[0] if missing else _midnight(now()), clock().data_end)
+
+
+def _midnight(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,17 +1,21 @@
 """The named conditions: the newest partition follows, repairs and failures are carried through, within bounds."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 from dagster._core.test_utils import freeze_time
 
+from feature_assets import build_feature_assets
 from tests.dagster.sample import project
+from tests.dagster.sample.declarations import services, views
 
 TABLE = dg.AssetKey(["retail", "household_spend", "v1", "_table"])
 TILES = dg.AssetKey(["retail", "household_spend", "v1", "_tiles"])
 ONLINE = dg.AssetKey(["online", "retail", "household_spend_v1"])
+TRAINING = dg.AssetKey(["training", "churn_v1"])
 RAW = dg.AssetKey(["raw", "transactions"])
 NOW = datetime(2024, 2, 1, 3, tzinfo=UTC)
 DAYS = [f"2024-01-{day:02}" for day in range(1, 32)]
@@ -23,8 +27,8 @@ LOADED = {None}
 class Daemon:
     """Evaluates conditions tick by tick, as the daemon does, 30 seconds apart."""
 
-    def __init__(self, instance: dg.DagsterInstance, definitions: dg.Definitions):
-        self.instance, self.definitions = instance, definitions
+    def __init__(self, instance: dg.DagsterInstance, definitions: dg.Definitions, followed=FOLLOWED):
+        self.instance, self.definitions, self.followed = instance, definitions, followed
         self.cursor = None
         self.time = NOW
 
@@ -50,13 +54,13 @@ class Daemon:
             result = dg.evaluate_automation_conditions(
                 self.definitions,
                 self.instance,
-                asset_selection=dg.AssetSelection.assets(*FOLLOWED),
+                asset_selection=dg.AssetSelection.assets(*self.followed),
                 cursor=self.cursor,
                 evaluation_time=self.time,
             )
         self.cursor = result.cursor
-        requested = {key: set(result.get_requested_partitions(key)) for key in (TILES, TABLE)}
-        if result.get_num_requested(ONLINE):
+        requested = {key: set(result.get_requested_partitions(key)) for key in self.followed if key != ONLINE}
+        if ONLINE in self.followed and result.get_num_requested(ONLINE):
             requested[ONLINE] = LOADED
         return {key: found for key, found in requested.items() if found}
 
@@ -206,13 +210,57 @@ def test_a_view_that_was_never_loaded_is_loaded_once_it_has_values(daemon):
     assert daemon.tick() == {}
 
 
+@pytest.fixture
+def trained(tmp_path) -> Iterator[Daemon]:
+    """A location whose training set reads three days ahead, with everything up to January 31 but the raw rows."""
+    ahead = dg.TimeWindowPartitionMapping(start_offset=-2, end_offset=3, allow_nonexistent_upstream_partitions=True)
+    training = replace(project.training, deps=[dg.AssetDep(RAW, partition_mapping=ahead)])
+    definitions = dg.Definitions.merge(
+        build_feature_assets(views, services, training_sets=[training]),
+        dg.Definitions(assets=project.raw_assets, resources=project.resources(tmp_path)),
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        daemon = Daemon(instance, definitions, [TRAINING])
+        for key in stored_features(definitions):
+            daemon.report(key, DAYS)
+        daemon.report(TRAINING, DAYS[8:-4])
+        yield daemon
+
+
+def stored_features(definitions: dg.Definitions) -> list[dg.AssetKey]:
+    node = definitions.resolve_asset_graph().get(TRAINING)
+    return [key for key in node.parent_keys if key != RAW and key.path[-1] != "days_since_last_purchase"]
+
+
+def test_a_training_day_is_built_once_its_labels_are_known(trained):
+    trained.report(RAW, DAYS)
+    assert trained.tick() == {TRAINING: {"2024-01-28"}}
+    trained.report(TRAINING, ["2024-01-28"])
+    assert trained.tick() == {}
+    assert trained.tick(timedelta(days=1)) == {}
+    trained.report(RAW, ["2024-02-01"])
+    for key in stored_features(trained.definitions):
+        trained.report(key, ["2024-02-01"])
+    assert trained.tick() == {TRAINING: {"2024-01-29"}}
+    assert trained.tick() == {}
+
+
+def test_a_training_day_whose_purchases_have_a_hole_waits_for_it(trained):
+    trained.report(RAW, [day for day in DAYS if day != "2024-01-30"])
+    assert trained.tick() == {}
+    trained.report(RAW, ["2024-01-30"])
+    assert trained.tick() == {TRAINING: {"2024-01-28"}}
+
+
 def test_features_carry_no_condition(tmp_path):
     graph = project.definitions(tmp_path).resolve_asset_graph()
     with_condition = {key for key in graph.get_all_asset_keys() if graph.get(key).automation_condition is not None}
     assert {key.path[-1] for key in with_condition if key.path[0] == "retail"} == {"_tiles", "_table"}
-    assert {key.path[0] for key in with_condition} == {"retail", "online"}
+    assert {key.path[0] for key in with_condition} == {"retail", "online", "training"}
     labels = {graph.get(key).automation_condition.get_label() for key in with_condition}
-    assert labels == {"follow upstream and its repairs", "load what landed"}
+    assert labels == {
+        "follow upstream and its repairs", "load what landed", "build days whose labels are known",
+    }  # fmt: skip
 
 
 def test_the_sensor_runs_by_default_and_covers_exactly_these(tmp_path):

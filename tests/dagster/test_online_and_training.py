@@ -1,5 +1,6 @@
 """Online sync against a real Valkey, training sets, and models at the end of the lineage."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,12 +8,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from feature_assets import build_feature_assets
 from feature_store.durations import DAY
 from feature_store.instants import to_microseconds
 from feature_store.offline.training_sets import load_training_set
 from serving.stores.writer import OnlineWriter
-from tests.dagster.conftest import Location, materialised
-from tests.dagster.sample.declarations import START, HouseholdProfile, HouseholdSpend
+from tests.dagster.conftest import Location, logged, materialised
+from tests.dagster.sample import project
+from tests.dagster.sample.declarations import START, HouseholdProfile, HouseholdSpend, views
 
 VIEW = "retail/household_spend/v1"
 TABLE, ONLINE = f"{VIEW}/_table", "online/retail/household_spend_v1"
@@ -118,6 +121,30 @@ def test_a_training_set_is_the_point_in_time_join_of_its_spine(ready):
         stored = ready.store.values(view).scan().filter(pl.col("household_id") == 2).collect()
         known = stored.filter(pl.col("as_of").dt.day() == 11)
         assert one[f"{view.name}__{feature}"] == known[feature].item()
+
+
+def test_days_whose_labels_are_open_are_not_built_and_others_are(ready):
+    ready.run([TABLE], "2024-01-08", "2024-01-13")
+    ready.run(["retail/household_profile/v1/_table"], "2024-01-08", "2024-01-13")
+    ready.definitions = dg.Definitions.merge(
+        build_feature_assets(
+            views, training_sets=[replace(project.training, known_until=lambda _store, _start: day(10))]
+        ),
+        dg.Definitions(assets=project.raw_assets, resources=ready.resources),
+    )
+    part = ready.run(["training/churn_v1"], "2024-01-09", "2024-01-12", raise_on_error=False)
+    assert "the rows from 2024-01-11 on are not known yet" in failure_of(part)
+    assert "2 of 4 days were built" in failure_of(part)
+    assert logged(ready.instance, part.run_id) == {"training/churn_v1": {"2024-01-09", "2024-01-10"}}
+    assert load_training_set(ready.store, "churn/v1").collect().height == 6
+    none = ready.run(["training/churn_v1"], "2024-01-11", raise_on_error=False)
+    assert "0 of 1 days were built" in failure_of(none)
+    assert logged(ready.instance, none.run_id) == {}
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    (failed,) = result.get_step_failure_events()
+    return failed.step_failure_data.user_failure_data.description
 
 
 def test_a_question_about_impact_is_a_click(ready):
