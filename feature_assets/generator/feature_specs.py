@@ -9,15 +9,23 @@ from typing import Any, Final
 import dagster as dg
 
 from feature_assets.generator.conditions import follow
+from feature_assets.generator.freshness import sla_of, sla_set_by
 from feature_assets.generator.keys import feature_key, source_key, table_key, table_name, tiles_key
 from feature_assets.generator.labels import STORED, view_labels
 from feature_assets.generator.lineage import column_lineage, column_schema, source_columns
-from feature_assets.generator.partitions import as_timedelta, lookback, tile_partitions, value_partitions
+from feature_assets.generator.partitions import lookback, tile_partitions, value_partitions
+from feature_assets.parity.report import markdown
 from feature_store import Feature, FeatureView
 from feature_store.durations import format_duration
 from feature_store.fingerprints import fingerprint
 
-_AT_ENDS: Final = "Values at the ends of partitions, to look at. Requests and training sets merge tiles, at any time."
+_AT_ENDS: Final = (
+    "Values at partition ends, for inspection; requests and training sets merge the tiles at their own time."
+)
+
+_WITH_TABLE: Final = (
+    "Computed with all features of its view: checks, automation and readers stand on the page of `_table`."
+)
 
 
 def tiles_spec(view: FeatureView, end: datetime | None) -> dg.AssetSpec:
@@ -47,16 +55,14 @@ def table_spec(view: FeatureView, end: datetime | None) -> dg.AssetSpec:
         description=f"{view.description}\n\n{_AT_ENDS}" if view.is_stream else view.description,
         partitions_def=value_partitions(view, end),
         automation_condition=follow(view),
-        freshness_policy=_freshness(view, view.freshness),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=sla_of(view)),
         code_version=fingerprint(sorted(view.fingerprints.items())),
         kinds=STORED,
         metadata={
             "entity": f"{view.entity.name} ({', '.join(f'{k}: {d}' for k, d in view.entity.keys.items())})",
-            "cadence": format_duration(view.cadence),
-            "available_after": format_duration(view.available_after),
-            "freshness": format_duration(view.freshness),
-            **({} if view.batch_after is None else {"batch_after": format_duration(view.batch_after)}),
-            "ttl": "never" if view.ttl is None else format_duration(view.ttl),
+            **_times(view),
+            "freshness": format_duration(view.partition_freshness),
+            "freshness_set_by": sla_set_by(view),
             "readers": ", ".join(view.readers) or "none",
             "features": dg.MetadataValue.md(_feature_list(view)),
             "dagster/column_schema": column_schema(view, stored),
@@ -74,12 +80,12 @@ def feature_spec(view: FeatureView, feature: Feature, end: datetime | None) -> d
     return dg.AssetSpec(
         feature_key(view, feature.name),
         deps=[table_key(view)],
-        description=feature.description,
+        description=f"{feature.description}\n\n{_WITH_TABLE}",
         partitions_def=value_partitions(view, end),
-        freshness_policy=_freshness(view, feature.freshness),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=sla_of(view, feature)),
         code_version=feature.fingerprint,
         kinds=STORED,
-        metadata={**_feature_metadata(view, feature), "dagster/table_name": table_name(view)},
+        metadata={**_feature_metadata(view, feature), **_times(view), "dagster/table_name": table_name(view)},
         skippable=True,
         **view_labels(view),
     )
@@ -102,11 +108,14 @@ def _tile_spans(view: FeatureView) -> str:
     return ", ".join(map(format_duration, view.levels))
 
 
-def _freshness(view: FeatureView, declared: int) -> dg.FreshnessPolicy:
-    """Return how old the newest partition may be; the SLA of a stream view is that of its stream."""
-    return dg.FreshnessPolicy.time_window(
-        fail_window=as_timedelta(view.partition_freshness if view.is_stream else declared)
-    )
+def _times(view: FeatureView) -> dict[str, str]:
+    """Return when values are computed and may be used, and how long."""
+    return {
+        "cadence": format_duration(view.cadence),
+        "available_after": format_duration(view.available_after),
+        **({} if view.batch_after is None else {"batch_after": format_duration(view.batch_after)}),
+        "ttl": "never" if view.ttl is None else format_duration(view.ttl),
+    }
 
 
 def _feature_metadata(view: FeatureView, feature: Feature) -> Mapping[str, Any]:
@@ -126,5 +135,5 @@ def _feature_metadata(view: FeatureView, feature: Feature) -> Mapping[str, Any]:
 
 
 def _feature_list(view: FeatureView) -> str:
-    rows = (f"| {f.name} | {f.dtype} | `{f.logic}` | {f.description} |" for f in view.features)
-    return "\n".join(["| feature | type | computation | description |", "|---|---|---|---|", *rows])
+    rows = [[f.name, f.dtype, f"`{f.logic}`", f.description] for f in view.features]
+    return markdown(["feature", "type", "computation", "description"], rows)

@@ -8,9 +8,10 @@ import dagster as dg
 
 from feature_store import FeatureService, FeatureView
 from feature_store.views import ViewSelection
+from resources.offline import TABLE
 
-TILES, TABLE = "_tiles", "_table"
-"""Last parts of the keys of a view's tiles and of its table; no feature can be called so."""
+TILES = "_tiles"
+"""Last part of the key of a view's tiles, as ``TABLE`` is of its table; no feature can be called so."""
 
 
 def source_key(view: FeatureView) -> dg.AssetKey:

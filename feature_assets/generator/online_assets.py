@@ -10,9 +10,9 @@ from typing import Any
 import dagster as dg
 
 from feature_assets.generator.conditions import load_when_landed
+from feature_assets.generator.freshness import sla_of
 from feature_assets.generator.keys import loaded_key, online_key, op_name
 from feature_assets.generator.labels import ONLINE, view_labels
-from feature_assets.generator.partitions import as_timedelta
 from feature_assets.generator.retries import RETRIES, final_mistakes, start_over_if
 from feature_store import FeatureView
 from feature_store.instants import from_microseconds, to_microseconds
@@ -29,9 +29,7 @@ def online_asset(view: FeatureView) -> dg.AssetsDefinition:
         deps=[loaded_key(view)],
         description=_description(view),
         automation_condition=load_when_landed(view),
-        freshness_policy=dg.FreshnessPolicy.time_window(
-            fail_window=as_timedelta(view.partition_freshness if view.is_stream else view.freshness)
-        ),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=sla_of(view)),
         kinds=ONLINE,
         **view_labels(view),
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -47,9 +50,23 @@ def backfill_policy(view: FeatureView) -> dg.BackfillPolicy:
 
 def lookback(view: FeatureView) -> dg.TimeWindowPartitionMapping:
     """Return which partitions of the tiles (for table views: of the source) a partition of the table reads."""
-    return dg.TimeWindowPartitionMapping(
-        start_offset=1 - _partitions_read(view), allow_nonexistent_upstream_partitions=True
-    )
+    return reads(1 - _partitions_read(view))
+
+
+def reads(start_offset: int, end_offset: int = 0) -> dg.TimeWindowPartitionMapping:
+    """Return that a partition reads those from one before it (or after) to another, as far as they exist."""
+    with stable_api():
+        return dg.TimeWindowPartitionMapping(
+            start_offset=start_offset, end_offset=end_offset, allow_nonexistent_upstream_partitions=True
+        )
+
+
+@contextmanager
+def stable_api() -> Generator[None]:
+    """Spare those who declare views a warning each: of Dagster's beta options we use some, at a pinned version."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        yield
 
 
 def _partitions_read(view: FeatureView) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from feature_assets.generator.partitions import time_partitions
+from feature_assets.generator.partitions import stable_api, time_partitions
 from feature_assets.landing import Landed, Source, land, problems_of, read_frame, time_column
 from feature_store import DefinitionError, EventSource, TableSource
 from feature_store.durations import DAY, HOUR, WEEK, format_duration
@@ -73,7 +73,8 @@ def source_asset(
     }
 
     def decorate(function: Callable[..., Any]) -> dg.AssetsDefinition:
-        return dg.asset(**{**common, **options})(_landing(function, source, span))
+        with stable_api():
+            return dg.asset(**{**common, **options})(_landing(function, source, span))
 
     return decorate
 

@@ -12,6 +12,7 @@ from feature_assets.generator.conditions import build_when_known
 from feature_assets.generator.events import log_materializations
 from feature_assets.generator.keys import feature_keys, model_key, op_name, training_key, unstored_keys
 from feature_assets.generator.labels import STORED, service_labels
+from feature_assets.generator.partitions import reads
 from feature_assets.generator.retries import RETRIES, final_mistakes
 from feature_store import FeatureService
 from feature_store.offline.store import OfflineStore
@@ -140,7 +141,7 @@ def _build_days(
 
 def _deps(training: TrainingSet) -> list[dg.AssetDep]:
     # A row reads what was available before it: partitions of its own day and of the days before.
-    earlier = dg.TimeWindowPartitionMapping(start_offset=-1, allow_nonexistent_upstream_partitions=True)
+    earlier = reads(-1)
     spine = [training.spine] if isinstance(training.spine, dg.AssetKey) else []
     keys = [*feature_keys(training.service), *spine, *(dep for dep in training.deps if isinstance(dep, dg.AssetKey))]
     mapped = [dep for dep in training.deps if isinstance(dep, dg.AssetDep)]

@@ -8,6 +8,7 @@ from typing import Final
 import dagster as dg
 import polars as pl
 
+from feature_assets.generator.partitions import reads
 from feature_assets.raw.clock import clock, now
 from feature_assets.raw.sources import purchases
 from feature_assets.training.churn_spine import ACTIVE_SPAN, LABEL_SPAN, SCORING_TIME, build_spine, spine_times
@@ -18,14 +19,7 @@ FIRST_DAY = purchases.start + ACTIVE_SPAN
 """The first day whose households were observed for as long as all others."""
 
 
-DEPS: Final = (
-    dg.AssetDep(
-        purchases.asset.split("/"),
-        partition_mapping=dg.TimeWindowPartitionMapping(
-            start_offset=-ACTIVE_SPAN.days, end_offset=LABEL_SPAN.days, allow_nonexistent_upstream_partitions=True
-        ),
-    ),
-)
+DEPS: Final = (dg.AssetDep(purchases.asset.split("/"), partition_mapping=reads(-ACTIVE_SPAN.days, LABEL_SPAN.days)),)
 """What a day of the training set reads of the landed transactions."""
 
 

@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from feature_assets import build_feature_assets
+from feature_assets import build_feature_assets, source_asset
 from feature_store import DefinitionError, Entity, EventSource, FeatureView, count, feature_view
 from feature_store.checks import LONGEST_NAME
 from tests.dagster.sample import project
@@ -95,6 +97,29 @@ def other(source: EventSource) -> FeatureView:
 def test_declarations_that_contradict_each_other_are_refused(views, services, message):
     with pytest.raises(DefinitionError, match=message):
         build_feature_assets(views, services)
+
+
+def test_no_warning_about_dagster_is_shown_to_those_who_declare_views():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        build_feature_assets(views, services, training_sets=[project.training])
+        source_asset(HouseholdSpend.source)(project.receipts)
+
+
+def test_the_table_promises_what_its_check_asks_and_says_which_feature_sets_it():
+    body = {
+        "__doc__": "Rows.",
+        "rows_7d": count(over="7d", description="Rows | of a week"),
+        "rows_3d": count(over="3d", freshness="26h", description="Rows"),
+    }
+    options = {"namespace": "retail", "version": 1, "owner": "growth", "cadence": "1d", "freshness": "2d"}
+    declare = feature_view(entity=HouseholdSpend.entity, source=HouseholdSpend.source, name="other", **options)
+    specs = {spec.key.path[-1]: spec for spec in built([declare(type("X", (), body))]).resolve_all_asset_specs()}
+    for name, hours in (("_table", 26), ("other_v1", 26), ("rows_3d", 26), ("rows_7d", 48)):
+        assert specs[name].freshness_policy.fail_window.to_timedelta() == timedelta(hours=hours)
+    shown = specs["_table"].metadata
+    assert (shown["freshness"], shown["freshness_set_by"]) == ("26h", "rows_3d")
+    assert r"| Rows \| of a week |" in shown["features"].value
 
 
 def test_nothing_to_build_is_no_error():
