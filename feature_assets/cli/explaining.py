@@ -124,7 +124,7 @@ def _print_events(title: str, events: Listing) -> None:
     if events.shown:
         shown: Sequence[Event] = events.shown
         columns = list(shown[0].columns)
-        notes = {"off by": [event.off_by for event in shown], "in the result": [event.place for event in shown]}
+        notes = {"off by": [event.off_by for event in shown], "in the result": [event.place or None for event in shown]}
         given = {title: texts for title, texts in notes.items() if any(texts)}
         rows = [
             [iso(e.time), *(texts[number] for texts in given.values()), _cell(e.value), *map(_cell, e.columns.values())]

@@ -63,8 +63,8 @@ def check_stream_windows(where: str, features: Iterable[Feature], cadence: int) 
         if longer % shorter:
             raise DefinitionError(
                 f"{where}.{users[longer]}",
-                f"hop {format_duration(longer)} is no multiple of hop {format_duration(shorter)} of {users[shorter]}: "
-                "in a stream view the larger tiles are made of whole smaller ones",
+                f"hop {format_duration(longer)} is not a multiple of hop {format_duration(shorter)} of "
+                f"{users[shorter]}: in a stream view the larger tiles are made of whole smaller ones",
                 "give hop= so that each hop divides the next",
             )
 

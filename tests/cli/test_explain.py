@@ -182,6 +182,14 @@ def test_people_read_tables(filled, small_store):
     assert "TTL 3d, expires at 2018-01-05T00:00:00Z" in lines
 
 
+def test_people_see_which_events_the_value_is_of(filled, small_store):
+    shown = filled.text("explain", "household_visits.last_department", KEY, AT, "--show=2")
+    events = [line.split() for line in shown.partition("Events that count")[2].splitlines()[2:4]]
+    latest = own(small_store).sort("purchased_at", "department")["department"][-1]
+    assert [event[1] for event in events] == ["value", "-"]
+    assert " ".join(events[0][2:]) == f"{latest} {latest}"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -40,7 +40,8 @@ def page(small_store: SmallStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """The page; the store is the small one, with the stream view that the page declares beside the teams' views."""
     text = PAGE.read_text()
     shutil.copytree(small_store.offline.root, tmp_path / "offline")
-    for name, value in {**small_store.environment, "FEATURES_OFFLINE_ROOT": str(tmp_path / "offline")}.items():
+    wide = {"COLUMNS": "1000"}  # whatever the terminal is that the tests run in
+    for name, value in {**small_store.environment, "FEATURES_OFFLINE_ROOT": str(tmp_path / "offline"), **wide}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("COLUMNS", raising=False)
     view = declared(text)

@@ -124,8 +124,8 @@ WRONG: Cases = {
             }
         ),
         (
-            "retail/activity/v1.spend: hop 3m is no multiple of hop 2m of often: in a stream view the larger tiles are "
-            "made of whole smaller ones. Instead: give hop= so that each hop divides the next."
+            "retail/activity/v1.spend: hop 3m is not a multiple of hop 2m of often: in a stream view the larger tiles "
+            "are made of whole smaller ones. Instead: give hop= so that each hop divides the next."
         ),
     ),
     "n_unique": (
