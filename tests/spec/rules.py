@@ -81,8 +81,8 @@ RULES: Final = [
     Rule("keys.typed", 'Keys are compared as typed columns: ("1", "12") is not ("11", "2").', [rows.keys_of]),
     Rule(
         "value.sum",
-        "Sums of integers are exact; one that does not fit Int64, in a window or in a tile of it, is an error; in a "
-        "window of a stream view NOT_COMPUTED.",
+        "Sums of integers are exact; one that does not fit Int64, in a window or in a tile of it, is an error; one "
+        "that does not fit when the tiles of a stream are merged is NOT_COMPUTED.",
         [aggregates.exact_sum],
     ),
     Rule(

@@ -15,7 +15,9 @@ import pytest
 from feature_store import (
     FeatureView,
     col,
+    count,
     decayed_sum,
+    derive,
     feature_view,
     mean,
     skew,
@@ -30,6 +32,7 @@ from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_s
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.errors import InputError
 from feature_store.instants import to_microseconds
+from feature_store.status import Status
 from feature_store.streams.compiler import compile_stream_plan
 from feature_store.streams.merge import merge
 from feature_store.streams.tiles import StreamTiles
@@ -194,6 +197,16 @@ def sums(name: str, options: dict) -> FeatureView:
 
 SUMS, EVER_SUMS = sums("Sums", WEEK), sums("EverSums", EVER)
 
+
+@stream_view(source=EVENTS, cadence="1d", batch_after="1h", available_after="0s", freshness="1m", **OPTIONS)
+class LiveSums:
+    """A sum of integers, and what does not need it."""
+
+    rows = count(**WEEK)
+    total = sum_(col("number"), **WEEK)
+    double = derive(col("total") * 2, description="d")
+
+
 LARGE: dict[str, list[int]] = {"one tile": [2**62, 2**62], "two tiles": [2**62, 2**62], "negative": [-(2**63), -1]}
 """Integers of which each fits and the sum does not; in the second case a day apart."""
 
@@ -222,3 +235,18 @@ def test_a_sum_that_does_not_fit_is_an_error(case: str, view: FeatureView) -> No
 def test_a_snapshot_with_a_sum_that_does_not_fit_is_not_written(case: str, path: str) -> None:
     with pytest.raises(InputError, match=r"total.*: a sum of integers does not fit Int64\."):
         runners.stored(Range(SUMS, START, START, END), large(case), runners.BACKFILLS[path])
+
+
+@pytest.mark.spec("stream offline", "value.sum")
+@pytest.mark.spec("stream online", "value.sum")
+@pytest.mark.parametrize("path", ["stream offline", "stream online"])
+def test_a_stream_lacks_a_sum_that_does_not_fit_and_nothing_else(path: str, valkey_server: str) -> None:
+    asked = (Range(LiveSums, START, START, END), large("two tiles"), 2, [at(9)])
+    found = runners.stream_trained(*asked) if path == "stream offline" else runners.stream_served(valkey_server, *asked)
+    too_large, fits = found[at(9)][0], found[at(9)][1]
+    assert [(too_large[name], too_large[f"{name}__status"]) for name in ("rows", "total", "double")] == [
+        (2, Status.PRESENT),
+        (None, Status.NOT_COMPUTED),
+        (None, Status.NOT_COMPUTED),
+    ]
+    assert (fits["total"], fits["total__status"]) == (2**63 - 1, Status.PRESENT)
