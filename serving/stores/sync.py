@@ -97,7 +97,7 @@ def outdated_as_ofs(store: OfflineStore, view: FeatureView, writer: OnlineWriter
     landed = {to_microseconds(row["as_of"]): row for row in partitions.iter_rows(named=True)}
     newest = {each.as_of: each for each in sorted(writer.generations(view.full_name), key=lambda each: each.id)}
     listed = {as_of: _snapshot(view, partitions, landed[as_of]) for as_of in newest if as_of in landed}
-    outdated = [as_of for as_of, held in listed.items() if held is None or not held.is_held_by(newest[as_of])]
+    outdated = [as_of for as_of, held in listed.items() if not held.is_held_by(newest[as_of])]
     return [from_microseconds(as_of) for as_of in outdated]
 
 
