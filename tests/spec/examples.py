@@ -518,10 +518,10 @@ STREAM_EXAMPLES: Final = [
     Example(
         "value.sum",
         [row(at(7), number=2**60), row(at(8), number=2**60)],
-        lambda: {"counted": count(**WEEK), "too_large": sum_(col("number") * 4, **WEEK)},
+        lambda: {"counted": count(**WEEK), "does_not_fit": sum_(col("number") * 4, **WEEK)},
         at={
-            at(8): {"counted": 1, "too_large": 2**62},
-            at(8, hours=1): {"counted": 2, "too_large": None},
+            at(8): {"counted": 1, "does_not_fit": 2**62},
+            at(8, hours=1): {"counted": 2, "does_not_fit": None},
         },
     ),
 ]
