@@ -212,7 +212,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     Mutant(
         "tiles of batch and stream count both",
         "serving/stream_decoder.py",
-        "_only(live.tiles, live.tiles.start >= generation.as_of)",
+        "_only(live.tiles, mergeable.of_levels(live.tiles, live.tiles.start >= generation.as_of))",
         "live.tiles",
         "stream-online",
         "live",
