@@ -100,6 +100,10 @@ def _as_it_is(real: Function) -> Function:
     return lambda value, dtype: value if isinstance(value, float) and dtype == Float64 else real(value, dtype)
 
 
+def _wrapped_around(real: Function) -> Function:
+    return lambda values: real(values) if isinstance(values[0], float) else (sum(values) + 2**63) % 2**64 - 2**63
+
+
 def _unless_false(_real: Function) -> Function:
     def passes(view: Any, aggregation: Any, row: Any) -> bool:
         where = aggregation.where
@@ -276,6 +280,7 @@ BREAKS: Final = (
     Break("expression.encoding", (expressions.OTHERS, "embed"), _zero_for_null),
     Break("expression.calendar", (expressions.OTHERS, "weekday"), lambda _real: lambda value, _o: value.isoweekday()),
     Break("value.sum", (aggregates.OF_VALUES, "sum"), lambda _real: lambda values: int(math.fsum(values))),
+    Break("value.sum", (aggregates.OF_VALUES, "sum"), _wrapped_around),
     Break("value.rounding", snapshots.slot_value, _rounded_first),
     Break("value.rounding", tables.row_values, _of_narrow_rows),
     Break("value.rounding", expressions.round_to_float32, lambda _real: float),
