@@ -1,7 +1,7 @@
 """The assets of a view: its tiles, and its table with all its features, computed at once.
 
 Write, audit, publish: values are computed and audited first; only what passed is written. Whatever part of the view is
-selected, all of it is computed and written, and every feature is reported as materialised: that is what happened.
+selected, all of it is computed and written, and every feature is reported as materialized: that is what happened.
 """
 
 from collections.abc import Callable, Iterator
