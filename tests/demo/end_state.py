@@ -94,8 +94,8 @@ def assert_same(actual: EndState, expected: EndState) -> None:
 def table_names(demo: Demo) -> list[str]:
     """Every table of partitions below the offline root; what was played live is not in partitions."""
     root = Path(demo.offline_root)
-    names = (str(path.relative_to(root)).removesuffix(".ledger") for path in root.rglob("*.ledger"))
-    return sorted(name for name in names if not name.endswith("/stream"))
+    names = (str(path.parent.relative_to(root)) for path in root.rglob("_delta_log"))
+    return sorted(name for name in names if not name.endswith((".ledger", ".manifests", "/stream")))
 
 
 def content_hashes(demo: Demo) -> dict[str, list[tuple[datetime, int, str]]]:

@@ -21,6 +21,10 @@ from serving.stores.embedded import ensure_embedded, stop_embedded
 DAYS = 5
 
 
+HEEDING_CTRL_C = ("env", "--default-signal=INT")
+"""Begins commands that heed Ctrl-C, as in a terminal: jobs in the background of a script inherit that they do not."""
+
+
 @dataclass(frozen=True)
 class Printed:
     """What a finished demo printed."""
@@ -56,7 +60,7 @@ class Demo:
         self.state = folder / "state"
         self._output = folder / "output.txt"
         self._online_url = online_url
-        self._command = [sys.executable, *command]
+        self._command = [*HEEDING_CTRL_C, sys.executable, *command]
         given = {name: value for name, value in os.environ.items() if not name.startswith(("FEATURES_", "DAGSTER_"))}
         settings = {"FEATURES_STATE": str(self.state), "FEATURES_ONLINE_URL": online_url or "", "DAYS": str(DAYS)}
         self._environment = {**given, **settings, "FEATURES_DATA_FOLDER": str(data or ""), **environment}

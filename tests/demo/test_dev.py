@@ -18,6 +18,7 @@ import pytest
 
 from resources.settings import project_root
 from serving.stores.embedded import stop_embedded
+from tests.demo.process import HEEDING_CTRL_C
 from tests.fixtures.valkey import free_port
 
 OUTPUT = "output.txt"
@@ -30,7 +31,7 @@ def development(folder: Path, **settings: str) -> Iterator[subprocess.Popen[byte
     environment = {**given, "FEATURES_STATE": str(folder), "PYTHONUNBUFFERED": "1", **settings}
     with (folder / OUTPUT).open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "feature_assets.dev"],
+            [*HEEDING_CTRL_C, sys.executable, "-m", "feature_assets.dev"],
             cwd=project_root(),
             env=environment,
             stdout=output,

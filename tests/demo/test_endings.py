@@ -31,7 +31,10 @@ def members_of(group: int) -> list[int]:
 
 @pytest.mark.parametrize(
     "reached",
-    ["state/dagster/dagster.yaml", f"state/offline/raw/transactions/_delta_log/{1:020}.json"],
+    [
+        "state/dagster/dagster.yaml",
+        pytest.param(f"state/offline/raw/transactions/_delta_log/{1:020}.json", marks=pytest.mark.full),
+    ],
     ids=["start", "landing"],
 )
 def test_ctrl_c_stops_at_once_and_says_how_to_go_on(tmp_path: Path, scaled_data: Path, reached: str) -> None:
