@@ -114,9 +114,9 @@ def write_with_holes(store: OfflineStore, span: Range, worlds: Sequence[World], 
     """
     starts = [start for start in span.starts if rng.choice([True, True, True, False])] or span.starts[:1]
     newer_from = rng.choice(span.starts)
-    early = rng.sample(starts, rng.choice([0, 0, 1, len(starts)]))
+    early = rng.sample(starts, rng.choice([0, 1, len(starts)]))
     first = _write(store, span, [without_late_rows(world) for world in worlds], early, newer_from, rng) if early else []
-    later = [start for start in starts if start not in early or rng.choice([True, False])]
+    later = [start for start in starts if start not in early or rng.choice([True, True, False])]
     last = _write(store, span, worlds, rng.sample(later, len(later)), newer_from, rng)
     corrected = {partition.start for partition in last}
     early_ones = [replace(each, is_early=True, replaced=each.start in corrected) for each in first]

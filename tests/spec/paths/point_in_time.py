@@ -44,7 +44,7 @@ def build(span: Range, worlds: Sequence[World], rng: Random) -> TrainingSet:
             asked,
             lambda world: {span.view.full_name: [partition.of(world) for partition in written]},
             rng,
-            availability=rng.choice(["promised", "promised", "actual"]),
+            availability=rng.choice(["promised", "actual"]),
         )
 
 
