@@ -10,6 +10,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from feature_assets.cli.output import text
 from feature_assets.parity.served import ParityReport
 from feature_assets.training.churn_model import Metrics
 from feature_store.status import Status
@@ -64,9 +65,7 @@ def print_vector(console: Console, served: FeatureVectors) -> None:
     )
     row = served.to_dicts()[0]
     for name in served.columns:
-        value = row[name]
-        text = f"{value:.4g}" if isinstance(value, float) else str(value)
-        table.add_row(name, text, Status(int(served.status[name][0])).name)
+        table.add_row(name, text(row[name]), Status(int(served.status[name][0])).name)
     console.print(table)
 
 
