@@ -1,5 +1,6 @@
 """``pytest --feature-parity`` as another repository uses it: its own folder, its own views, nothing of ours."""
 
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -56,7 +57,10 @@ def repository(tmp_path: Path) -> Path:
 
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "pytest", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
     return done.returncode, done.stdout + done.stderr
 
 
