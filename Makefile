@@ -45,10 +45,10 @@ stop: setup ## Stop the embedded online store; its data stays
 	$(BIN)/python -c "$$STOP"
 
 test: lint definitions ## Lint, check the definitions, run the tests
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-full: lint definitions ## The same with the tests that take minutes, and more examples
-	HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -n $(WORKERS) -m "full or not full"
+	HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "full or not full"
 
 mutants: setup ## Plant bugs one by one; the specification must catch each
 	$(BIN)/python -m tests.mutants
