@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 from feature_store.offline.materialize import compute_tiles
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import START, HouseholdSpend
+from tests.fixtures.valkey import free_port
 
 VIEW = ["retail", "household_spend", "v1"]
 DAGSTER_YAML = """
@@ -76,12 +76,6 @@ class UserInterface:
                 return found
             time.sleep(0.5)
         raise AssertionError(f"still {found}")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
