@@ -6,11 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-POLARS = "feature_store/engines/polars"
-OFFLINE = "feature_store/offline"
-STREAMS = "feature_store/streams"
-STORES = "serving/stores"
-
 
 @dataclass(frozen=True)
 class Mutant:
@@ -36,7 +31,7 @@ class Mutant:
 MUTANTS: Final[Sequence[Mutant]] = (
     Mutant(
         "the event at the as-of counts",
-        f"{POLARS}/sorted_tiles.py",
+        "feature_store/engines/polars/sorted_tiles.py",
         "end > _AT",
         "end >= _AT",
         "tiles",
@@ -44,7 +39,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "the event at the tail does not count",
-        f"{POLARS}/snapshots.py",
+        "feature_store/engines/polars/snapshots.py",
         "frame.filter(start >= tails[window])",
         "frame.filter(start > tails[window])",
         "tiles",
@@ -52,7 +47,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "the row at its valid_to does not hold",
-        f"{POLARS}/tables.py",
+        "feature_store/engines/polars/tables.py",
         "(at <= pl.col(source.valid_to))",
         "(at < pl.col(source.valid_to))",
         "tables",
@@ -68,7 +63,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "a repeated row is dropped",
-        f"{POLARS}/tiles.py",
+        "feature_store/engines/polars/tiles.py",
         "return typed.with_columns(**added).select(*view.keys, *added).collect()",
         "return typed.with_columns(**added).select(*view.keys, *added).unique().collect()",
         "tiles",
@@ -76,7 +71,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "a tie goes the other way",
-        f"{POLARS}/ordered.py",
+        "feature_store/engines/polars/ordered.py",
         'picked = pick(present, fields, last=state.part == "last")',
         'picked = pick(present, [*fields[:1], *reversed(fields[1:])], last=state.part == "last")',
         "tiles",
@@ -84,7 +79,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "values expire at their ttl, offline",
-        f"{OFFLINE}/partition_choice.py",
+        "feature_store/offline/partition_choice.py",
         "(time - as_ofs[index] > view.ttl)",
         "(time - as_ofs[index] >= view.ttl)",
         "point-in-time",
@@ -100,7 +95,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "null is counted",
-        f"{POLARS}/tiles.py",
+        "feature_store/engines/polars/tiles.py",
         "(column.sum() if state.value is None else column.count())",
         "(column.sum() if state.value is None else column.len())",
         "tiles",
@@ -108,7 +103,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "available-at is ignored",
-        f"{OFFLINE}/partition_choice.py",
+        "feature_store/offline/partition_choice.py",
         'usable_from="available_at"',
         'usable_from="as_of"',
         "point-in-time",
@@ -116,7 +111,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "a value is usable at its available-at",
-        f"{OFFLINE}/partition_choice.py",
+        "feature_store/offline/partition_choice.py",
         'time, side="left") - 1]',
         'time, side="right") - 1]',
         "point-in-time",
@@ -124,7 +119,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "what was corrected later was served already",
-        f"{OFFLINE}/partition_choice.py",
+        "feature_store/offline/partition_choice.py",
         'pl.col("read_at").fill_null(pl.col("delta_version")),',
         'pl.col("read_at").fill_null(newest),',
         "point-in-time",
@@ -132,7 +127,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "EMPTY stands for NOT_COMPUTED",
-        f"{OFFLINE}/partition_choice.py",
+        "feature_store/offline/partition_choice.py",
         "status = np.where(index < 0, Status.NOT_COMPUTED, Status.PRESENT)",
         "status = np.where(index < 0, Status.EMPTY, Status.PRESENT)",
         "point-in-time",
@@ -140,7 +135,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "a tile is counted twice",
-        f"{POLARS}/snapshots.py",
+        "feature_store/engines/polars/snapshots.py",
         "merged = _merge(view, pl.concat([touched, added]), states)",
         "merged = _merge(view, pl.concat([touched, added, added]), states)",
         "tiles",
@@ -148,7 +143,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "a stale generation is read",
-        f"{STORES}/generations.py",
+        "serving/stores/generations.py",
         "return max((each for each in generations if each.available_at < time)",
         "return min((each for each in generations if each.available_at < time)",
         "online",
@@ -156,7 +151,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "Float32 is rounded before summing",
-        f"{POLARS}/tiles.py",
+        "feature_store/engines/polars/tiles.py",
         "(column.cast(pl.Int128) if state.dtype == pl.Int64 else column).sum()",
         "(column.cast(pl.Int128) if state.dtype == pl.Int64 else column.cast(pl.Float32).cast(pl.Float64)).sum()",
         "tiles",
@@ -164,7 +159,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "the default comes after the derived features",
-        f"{POLARS}/finish.py",
+        "feature_store/engines/polars/finish.py",
         "    return add_derived(view, values).sort(*view.keys)\n\n\ndef add_derived",
         "    plain = {f.name: f for f in aggregates if f.default is not None and not f.dtype.is_array}\n"
         "    late = values.with_columns(\n"
@@ -179,7 +174,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "squares are divided by n",
-        f"{POLARS}/slots.py",
+        "feature_store/engines/polars/slots.py",
         ".then(m2 / (n - 1))",
         ".then(m2 / n)",
         "tiles",
@@ -187,7 +182,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "a filter that is null passes",
-        f"{POLARS}/tiles.py",
+        "feature_store/engines/polars/tiles.py",
         "return pl.lit(True) if where is None else where\n",
         "return pl.lit(True) if where is None else where.fill_null(True)\n",
         "tiles",
@@ -195,7 +190,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "the head of a stream view is not floored",
-        f"{STREAMS}/plan.py",
+        "feature_store/streams/plan.py",
         "return floor_to(time, SECOND) - self.lag",
         "return time - self.lag",
         "stream-offline",
@@ -203,7 +198,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "the lag of a stream view is ignored",
-        f"{STREAMS}/plan.py",
+        "feature_store/streams/plan.py",
         "return floor_to(time, SECOND) - self.lag",
         "return floor_to(time, SECOND)",
         "stream-offline",
@@ -219,7 +214,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "the stream owns the newest day of the batch",
-        f"{OFFLINE}/stream_choice.py",
+        "feature_store/offline/stream_choice.py",
         "return (start >= self.batch_end[row]) & known &",
         "return (start >= self.batch_end[row] - self.slots.cadence) & known &",
         "stream-offline",
@@ -227,7 +222,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "an event reported twice counts twice",
-        f"{POLARS}/tiles.py",
+        "feature_store/engines/polars/tiles.py",
         "pl.concat([held.filter(~repeats), first])",
         "pl.concat([held.filter(~repeats), held.filter(repeats)])",
         "tiles",
@@ -259,7 +254,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "a hole is known as soon as the tail has reached it",
-        f"{STREAMS}/known.py",
+        "feature_store/streams/known.py",
         "np.arange(1, len(held) + 1)",
         "np.arange(len(held))",
         "stream-online",
@@ -275,7 +270,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "a row of a table that landed after the available-at is known",
-        f"{POLARS}/tables.py",
+        "feature_store/engines/polars/tables.py",
         "pl.col(source.landed_at) <= constant(available_at, Timestamp)",
         "pl.col(source.landed_at) <= constant(available_at, Timestamp) + timedelta(microseconds=1)",
         "tables",
