@@ -20,9 +20,9 @@ from feature_assets.declarations import load_declarations
 from feature_assets.raw.clock import now
 from feature_assets.raw.completejourney import RawData
 from feature_store import FeatureView
-from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.reach import floor_to
 from feature_store.offline.store import OfflineStore
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 from resources.settings import Settings
 from serving.stores.errors import StoreUnavailableError, StreamTakenOverError
 from serving.stores.stream_events import source_of

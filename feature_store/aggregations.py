@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from feature_store.dtypes import Boolean, DType, Float64, Int64
-from feature_store.durations import format_duration
 from feature_store.expressions.nodes import Expression, Literal, Scalar, operation
 from feature_store.expressions.text import to_canonical, to_text
-from feature_store.windows import Window
+from feature_store.temporal.durations import format_duration
+from feature_store.temporal.windows import Window
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from feature_store.checks import shown
 from feature_store.dtypes import Boolean, DType, Float32, Float64, Int64, String, Timestamp
 from feature_store.errors import DefinitionError
-from feature_store.instants import FIRST, LAST, to_microseconds
+from feature_store.temporal.instants import FIRST, LAST, to_microseconds
 
 Default = int | float | bool | str | datetime | Sequence[float]
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from feature_store.columns import Array, Column
-from feature_store.durations import DAY, HOUR
+from feature_store.temporal.durations import DAY, HOUR
 
 
 def days_since(stored: Column, time: Array) -> Column:

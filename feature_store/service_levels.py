@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from feature_store.durations import NO_DELAYS, DurationError, format_duration, parse_duration
 from feature_store.errors import DefinitionError
+from feature_store.temporal.durations import NO_DELAYS, DurationError, format_duration, parse_duration
 
 
 @dataclass(frozen=True)

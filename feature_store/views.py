@@ -14,10 +14,10 @@ from feature_store.errors import DefinitionError, MissingAttributeError
 from feature_store.features import Feature
 from feature_store.fingerprints import fingerprint
 from feature_store.sources import Source, TableSource
-from feature_store.streams.levels import levels_of
-from feature_store.tiles import tile_span
+from feature_store.temporal.tile_levels import levels_of
+from feature_store.temporal.tile_span import tile_span
+from feature_store.temporal.windows import Window
 from feature_store.view_compiler import AssetGranularity
-from feature_store.windows import Window
 
 
 @dataclass(frozen=True, eq=False)

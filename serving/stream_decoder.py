@@ -27,7 +27,7 @@ from feature_store.streams.packed import DecodedTiles, TileLayout
 from feature_store.streams.plan import RowCount, StreamPlan
 from feature_store.streams.restrict import feature_names, restrict_plan, used_fields
 from feature_store.streams.tiles import StreamTiles, concat_tiles
-from feature_store.windows import Window
+from feature_store.temporal.windows import Window
 from serving.snapshot_decoder import Values, nulls, per_entity
 from serving.stores.generations import Generation
 from serving.stores.multi_get import RowsRead

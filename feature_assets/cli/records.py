@@ -8,7 +8,7 @@ from typing import Any
 from feature_assets.cli.names import FeatureOfView, Named
 from feature_assets.declarations import Declarations
 from feature_store import EventSource, Feature, FeatureService, FeatureView
-from feature_store.durations import format_duration
+from feature_store.temporal.durations import format_duration
 
 Record = dict[str, Any]
 

@@ -23,11 +23,11 @@ from feature_assets.parity.sampling import recorded_until
 from feature_assets.parity.specified import Specified
 from feature_assets.parity.text import iso
 from feature_store import Feature, FeatureView, Status
-from feature_store.durations import DAY, format_duration
-from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.reach import reach_start
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle import snapshots
+from feature_store.temporal.durations import DAY, format_duration
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 SHOWN: Final = 10
 """Tiles, events and rows of each listing."""

@@ -10,7 +10,7 @@ import polars as pl
 from feature_assets.explain.explanation import Tile
 from feature_store import Feature
 from feature_store.aggregations import Aggregation
-from feature_store.instants import from_microseconds, to_microseconds
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 ROWS: Final = "rows"
 _RATIO: Final = ("numerator", "denominator")

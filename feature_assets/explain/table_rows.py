@@ -9,10 +9,10 @@ from typing import Any
 from feature_assets.explain.explanation import Listing, TableRow
 from feature_assets.parity.text import iso
 from feature_store import FeatureView, TableSource
-from feature_store.durations import format_duration
 from feature_store.oracle.expressions import as_type
 from feature_store.oracle.rows import rank
 from feature_store.oracle.tables import has_landed, is_before, is_deleted, is_past, is_too_old
+from feature_store.temporal.durations import format_duration
 
 Row = dict[str, Any]
 

@@ -16,8 +16,8 @@ from feature_assets.generator.lineage import column_lineage, column_schema, sour
 from feature_assets.generator.partitions import lookback, tile_partitions, value_partitions
 from feature_assets.parity.report import markdown
 from feature_store import Feature, FeatureView
-from feature_store.durations import format_duration
 from feature_store.fingerprints import fingerprint
+from feature_store.temporal.durations import format_duration
 
 _AT_ENDS: Final = (
     "Values at partition ends, for inspection; requests and training sets merge the tiles at their own time."

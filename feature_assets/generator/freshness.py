@@ -12,8 +12,8 @@ import polars as pl
 
 from feature_assets.generator.partitions import as_timedelta
 from feature_store import Feature, FeatureView
-from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.store import OfflineStore
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.stores.writer import OnlineWriter
 
 

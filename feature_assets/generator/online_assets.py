@@ -15,7 +15,7 @@ from feature_assets.generator.keys import loaded_key, online_key, op_name
 from feature_assets.generator.labels import ONLINE, view_labels
 from feature_assets.generator.retries import RETRIES, final_mistakes, start_over_if
 from feature_store import FeatureView
-from feature_store.instants import from_microseconds, to_microseconds
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 from resources.offline import OfflineStoreResource
 from resources.online import OnlineStoreResource
 from serving.stores.sync import SyncReport, is_synced, sync_view

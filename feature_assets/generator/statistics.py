@@ -8,7 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from feature_store import Feature, FeatureView
-from feature_store.durations import DAY
+from feature_store.temporal.durations import DAY
 
 Numbers = dict[str, int | float]
 

@@ -16,12 +16,12 @@ from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.engines.polars.tiles import build_tiles
-from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.reach import floor_to
 from feature_store.oracle.streams import stream_as_of
 from feature_store.streams.compiler import compile_stream_plan
 from feature_store.streams.merge import merge
 from feature_store.streams.tiles import StreamTiles
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 Keys = tuple[Any, ...]
 Snapshot = Mapping[Keys, Mapping[str, Any]]

@@ -15,8 +15,8 @@ from typing import Any, Final
 from feature_assets.parity.made_up_values import MadeUpValues
 from feature_store import EventSource, FeatureView
 from feature_store.expressions.nodes import Expression, Operation, column_names
-from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.oracle.expressions import evaluate
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 Row = dict[str, Any]
 

@@ -11,12 +11,12 @@ import polars as pl
 
 from feature_assets.parity.raw_rows import Keys, recent_entities
 from feature_store import FeatureView
-from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.materialize import stale_partitions, stale_tiles
 from feature_store.offline.partitioned_table import PartitionedTable
 from feature_store.offline.reach import floor_to, reach_start
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.streams import stream_as_of
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 _POOL: Final = 100
 """Entities of which a sample is drawn."""

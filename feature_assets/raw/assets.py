@@ -10,7 +10,7 @@ import polars as pl
 from feature_assets.generator import source_asset
 from feature_assets.raw.clock import partitions_end
 from feature_assets.raw.feeds import FEEDS, Feed
-from feature_store.durations import HOUR, format_duration
+from feature_store.temporal.durations import HOUR, format_duration
 
 OWNERS: Final = ["team:data-platform"]
 

@@ -21,7 +21,7 @@ from feature_store.expressions.literals import literal_dtype
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, Option
 from feature_store.expressions.operations import result_dtype
 from feature_store.expressions.working import WorkingColumn, finite, map_distinct, nulls, numpy_type, read_column
-from feature_store.instants import to_microseconds
+from feature_store.temporal.instants import to_microseconds
 
 Options = Mapping[str, Option]
 Function = Callable[[list[WorkingColumn], Options, DType | None], WorkingColumn]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from feature_store.columns import Array
-from feature_store.durations import DAY, HOUR
+from feature_store.temporal.durations import DAY, HOUR
 
 
 def year(micros: Array) -> Array:

@@ -13,7 +13,7 @@ from feature_store.columns import Array
 from feature_store.dtypes import Boolean, DType, Float32, Float64, Int64, String, Timestamp
 from feature_store.expressions.casting import DECIMAL, INSTANT, INTEGER
 from feature_store.expressions.working import WorkingColumn, finite, in_calendar, map_distinct, nulls, numpy_type
-from feature_store.instants import to_microseconds
+from feature_store.temporal.instants import to_microseconds
 
 _MOST_DIGITS: Final = 19
 """More digits than these, leading zeros aside, are no Int64."""

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from feature_store.dtypes import dtype_from_name
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, Option, Scalar
 from feature_store.expressions.operations import SIGNATURES
-from feature_store.instants import from_microseconds, to_microseconds
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 
 def to_text(expression: Expression) -> str:

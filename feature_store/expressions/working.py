@@ -14,7 +14,7 @@ import numpy as np
 
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import DType, Float64, String, Timestamp
-from feature_store.instants import FIRST, LAST, to_microseconds
+from feature_store.temporal.instants import FIRST, LAST, to_microseconds
 
 _FIRST: Final = to_microseconds(FIRST)
 _LAST: Final = to_microseconds(LAST)

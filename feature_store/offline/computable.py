@@ -17,11 +17,11 @@ from itertools import accumulate
 import polars as pl
 
 from feature_store.features import Feature
-from feature_store.instants import from_microseconds
 from feature_store.offline.reach import window_start
 from feature_store.offline.tables import tile_fingerprints
 from feature_store.streams.plan import level_name, level_span
-from feature_store.tiles import tile_span
+from feature_store.temporal.instants import from_microseconds
+from feature_store.temporal.tile_span import tile_span
 from feature_store.views import FeatureView
 
 

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from feature_store.durations import DAY
-from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.coverage import slots_of
 from feature_store.offline.opened_views import Opened
 from feature_store.offline.partition_choice import Availability, candidates_of, newest_usable
 from feature_store.offline.stream_choice import OpenStream
 from feature_store.plans import PlanView, ServicePlan
 from feature_store.streams.plan import StreamPlan
+from feature_store.temporal.durations import DAY
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 
 def day_inputs(

@@ -18,8 +18,8 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from feature_store.instants import to_microseconds
 from feature_store.offline.storage_types import Shapes, with_shapes
+from feature_store.temporal.instants import to_microseconds
 
 ATTEMPTS: Final = 40
 """How often a commit that lost against a concurrent one is tried before its error is raised."""

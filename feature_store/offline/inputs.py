@@ -11,7 +11,7 @@ from itertools import accumulate
 import polars as pl
 
 from feature_store.errors import MissingTilesError
-from feature_store.instants import from_microseconds
+from feature_store.temporal.instants import from_microseconds
 
 _MODULUS = 1 << 128
 

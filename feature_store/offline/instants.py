@@ -8,9 +8,9 @@ from typing import Final
 
 import polars as pl
 
-from feature_store.durations import format_duration
 from feature_store.errors import InputError
-from feature_store.instants import from_microseconds, to_microseconds
+from feature_store.temporal.durations import format_duration
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 INSTANT: Final = pl.Datetime("us", "UTC")
 """The one type of every timestamp column."""

@@ -8,11 +8,11 @@ from typing import Any, Final
 import polars as pl
 
 from feature_store.errors import InputError
-from feature_store.instants import to_microseconds
 from feature_store.offline.commit_ledger import CommitLedger, Listing
 from feature_store.offline.delta import StorageOptions, open_table
 from feature_store.offline.instants import partition_starts
 from feature_store.offline.ledger_entries import COMMIT, PUBLISHED, SCHEMA, current_state, entries_of
+from feature_store.temporal.instants import to_microseconds
 
 _LISTING: Final = Listing(SCHEMA, COMMIT, entries_of, of_commits=pl.col("kind") != PUBLISHED)
 

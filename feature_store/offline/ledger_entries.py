@@ -21,8 +21,8 @@ from typing import Final
 
 import polars as pl
 
-from feature_store.instants import from_microseconds
 from feature_store.offline.instants import INSTANT
+from feature_store.temporal.instants import from_microseconds
 
 LANDED: Final = "landed"
 UNCHANGED: Final = "unchanged"

@@ -16,7 +16,6 @@ import polars as pl
 from deltalake import DeltaTable
 
 from feature_store.errors import FingerprintError, InputError
-from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.content_hash import content_hashes
 from feature_store.offline.delta import (
     RETENTION,
@@ -33,6 +32,7 @@ from feature_store.offline.ledger_entries import LandedPartition, commit_tags, c
 from feature_store.offline.reading import OpenTable, open_for_reading
 from feature_store.offline.storage_types import array_shapes, as_arrays, stored_shapes, to_storage
 from feature_store.offline.upkeep import keep_up
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 COMMITS_BETWEEN_UPKEEPS: Final = 24
 """After so many commits the small files of each day are merged, and what was replaced ``RETENTION`` ago is deleted."""

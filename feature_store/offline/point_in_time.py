@@ -15,7 +15,6 @@ from feature_store.columns import Column, Mask
 from feature_store.dtypes import Timestamp, dtype_from_name
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import NotComputedError
-from feature_store.instants import from_microseconds
 from feature_store.offline.opened_views import Opened, open_views
 from feature_store.offline.partition_choice import Availability
 from feature_store.offline.spines import FOUND, Spine, check_spine, unfit_column
@@ -24,6 +23,7 @@ from feature_store.offline.view_join import Statuses, ViewJoin, join_view
 from feature_store.on_read import compute_on_read
 from feature_store.plans import PlanFeature, PlanOutput, PlanView, ServicePlan
 from feature_store.status import Status
+from feature_store.temporal.instants import from_microseconds
 
 
 def point_in_time_join(

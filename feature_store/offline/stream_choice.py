@@ -25,9 +25,9 @@ from feature_store.offline.stream_copy import OpenStreamCopy
 from feature_store.plans import PlanView
 from feature_store.status import Status
 from feature_store.streams.known import known_at, needed_states
-from feature_store.streams.levels import floor_to
 from feature_store.streams.plan import RowCount, StreamPlan
-from feature_store.windows import Window
+from feature_store.temporal.tile_levels import floor_to
+from feature_store.temporal.windows import Window
 
 
 @dataclass(frozen=True)

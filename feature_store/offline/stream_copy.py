@@ -19,7 +19,6 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction
 
 from feature_store.errors import InputError
-from feature_store.instants import to_microseconds
 from feature_store.offline.commit_ledger import CommitLedger, Listing
 from feature_store.offline.delta import (
     StorageOptions,
@@ -34,6 +33,7 @@ from feature_store.offline.delta import (
 from feature_store.offline.instants import INSTANT
 from feature_store.offline.storage_types import to_storage
 from feature_store.streams.plan import StreamPlan
+from feature_store.temporal.instants import to_microseconds
 
 _COMMITS_BETWEEN_UPKEEPS: Final = 64
 _READ_WITHIN: Final = timedelta(days=1)

@@ -13,19 +13,19 @@ import polars as pl
 
 from feature_store.columns import Column, Mask
 from feature_store.dtypes import dtype_from_name
-from feature_store.durations import SECOND
 from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
-from feature_store.instants import from_microseconds
 from feature_store.offline.coverage import Instants
 from feature_store.offline.spines import FOUND, Spine, unfit_column
 from feature_store.offline.stream_choice import OpenStream, StreamChoice
 from feature_store.plans import PlanView
-from feature_store.streams.levels import bounds
 from feature_store.streams.merge import Merged, merge
 from feature_store.streams.plan import StreamPlan, StreamState
 from feature_store.streams.restrict import used_fields
 from feature_store.streams.tiles import StreamTiles, concat_tiles, no_tiles
+from feature_store.temporal.durations import SECOND
+from feature_store.temporal.instants import from_microseconds
+from feature_store.temporal.tile_levels import bounds
 
 _TILES_AT_ONCE: Final = 1_000_000
 """About how many tiles are merged at once; one that several rows need counts for each."""

@@ -8,7 +8,6 @@ from typing import Final
 
 import polars as pl
 
-from feature_store.durations import DAY
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import InputError
 from feature_store.fingerprints import fingerprint
@@ -17,6 +16,7 @@ from feature_store.offline.instants import INSTANT
 from feature_store.offline.partitioned_table import PartitionedTable, Write
 from feature_store.streams.compiler import compile_stream_plan
 from feature_store.streams.plan import level_name
+from feature_store.temporal.durations import DAY
 from feature_store.views import FeatureView
 
 _NARROW: Final = [pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]

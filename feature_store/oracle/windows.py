@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from feature_store.oracle.expressions import EPOCH, microseconds
-from feature_store.windows import Window
+from feature_store.temporal.windows import Window
 
 
 def tail(window: Window, as_of: datetime) -> datetime:

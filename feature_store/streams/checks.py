@@ -7,11 +7,11 @@ from itertools import pairwise
 
 from feature_store.aggregations import KINDS
 from feature_store.drafts import AggregateDraft, FeatureDraft
-from feature_store.durations import format_duration
 from feature_store.errors import DefinitionError
 from feature_store.features import Feature
 from feature_store.sources import EventSource, Source
 from feature_store.streams.parts import STREAM_PARTS
+from feature_store.temporal.durations import format_duration
 
 
 def check_stream_source(where: str, source: Source) -> None:

@@ -13,7 +13,6 @@ from feature_store.expressions.operations import infer_dtype
 from feature_store.expressions.text import to_canonical
 from feature_store.features import Feature
 from feature_store.fingerprints import fingerprint
-from feature_store.instants import to_microseconds
 from feature_store.sources import EventSource
 from feature_store.streams.plan import (
     RowCount,
@@ -23,6 +22,7 @@ from feature_store.streams.plan import (
     StreamPlan,
     StreamState,
 )
+from feature_store.temporal.instants import to_microseconds
 from feature_store.views import FeatureView
 
 _FIXED: Final[Mapping[str, DType]] = {

@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 
 from feature_store.columns import Mask
-from feature_store.streams.levels import Instants
 from feature_store.streams.plan import StreamPlan, level_name
-from feature_store.windows import Window
+from feature_store.temporal.tile_levels import Instants
+from feature_store.temporal.windows import Window
 
 ALWAYS: Final = -(2**62)
 NEVER: Final = 2**62

@@ -21,7 +21,6 @@ import numpy as np
 
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import Bytes, DType, String, dtype_from_name
-from feature_store.durations import SECOND
 from feature_store.errors import InputError
 from feature_store.ragged import (
     Ragged,
@@ -35,9 +34,10 @@ from feature_store.ragged import (
 )
 from feature_store.ragged import join_columns as join
 from feature_store.rows import RowError
-from feature_store.streams.levels import Instants
 from feature_store.streams.plan import StreamPlan, StreamState, state_from_record
 from feature_store.streams.tiles import StreamTiles
+from feature_store.temporal.durations import SECOND
+from feature_store.temporal.tile_levels import Instants
 
 _HEADER: Final = np.dtype([("layout", "<u4"), ("count", "<u4"), ("complete_since", "<i8"), ("base", "<i8")])
 _LENGTH: Final = np.dtype("<u4")

@@ -17,10 +17,10 @@ import numpy.typing as npt
 from feature_store import theta
 from feature_store.columns import Column, Mask
 from feature_store.ragged import from_list
-from feature_store.streams.levels import Instants
 from feature_store.streams.plan import StreamPlan, StreamState
 from feature_store.streams.segments import Segments, sum_integers
 from feature_store.streams.tiles import StreamTiles
+from feature_store.temporal.tile_levels import Instants
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from feature_store.durations import SECOND, format_duration, parse_duration
 from feature_store.expressions.nodes import column_names
 from feature_store.expressions.text import from_canonical
-from feature_store.streams.levels import Instants, floor_to
-from feature_store.windows import Window
+from feature_store.temporal.durations import SECOND, format_duration, parse_duration
+from feature_store.temporal.tile_levels import Instants, floor_to
+from feature_store.temporal.windows import Window
 
 Scalar = int | float | bool | str | None
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from feature_store.columns import Array, Column
 from feature_store.dtypes import dtype_from_name
-from feature_store.durations import SECOND
-from feature_store.streams.levels import Instants, level_of
 from feature_store.streams.plan import StreamState
+from feature_store.temporal.durations import SECOND
+from feature_store.temporal.tile_levels import Instants, level_of
 
 
 @dataclass(frozen=True)

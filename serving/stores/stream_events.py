@@ -13,12 +13,12 @@ from feature_store.engines.polars.rows import read_rows
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.entity_keys import encode_keys
 from feature_store.errors import InputError
-from feature_store.instants import from_microseconds
 from feature_store.ragged import Ragged
 from feature_store.sources import EventSource
-from feature_store.streams.levels import Instants
 from feature_store.streams.plan import StreamState
 from feature_store.streams.tiles import StreamTiles
+from feature_store.temporal.instants import from_microseconds
+from feature_store.temporal.tile_levels import Instants
 from feature_store.views import FeatureView
 
 

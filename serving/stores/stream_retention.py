@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from feature_store.columns import Mask
-from feature_store.streams.levels import Instants, oldest_starts
 from feature_store.streams.plan import StreamPlan
 from feature_store.streams.tiles import StreamTiles
+from feature_store.temporal.tile_levels import Instants, oldest_starts
 
 
 def is_kept(plan: StreamPlan, tiles: StreamTiles, complete_since: Instants, kept_from: int | None) -> Mask:

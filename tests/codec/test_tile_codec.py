@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from feature_store.columns import Column
 from feature_store.dtypes import dtype_from_name
-from feature_store.durations import DAY, MINUTE, SECOND
 from feature_store.errors import InputError
 from feature_store.rows import RowError
 from feature_store.streams.packed import TileLayout
 from feature_store.streams.plan import StateField, StreamState
 from feature_store.streams.tiles import StreamTiles
+from feature_store.temporal.durations import DAY, MINUTE, SECOND
 
 LEVELS = (SECOND, 5 * MINUTE, DAY)
 NUMBERS = (

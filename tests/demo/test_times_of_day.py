@@ -18,10 +18,10 @@ from feature_assets.demo.due import complete_until, tile_span, value_span
 from feature_assets.parity.served import check_parity
 from feature_assets.teams import TEAMS
 from feature_store import FeatureView
-from feature_store.durations import DAY
-from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.plans import read_plans
 from feature_store.status import Status
+from feature_store.temporal.durations import DAY
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.client import FeatureClient
 from serving.stores.sync import is_synced, sync_view
 from serving.stores.writer import OnlineWriter

@@ -10,7 +10,7 @@ import numpy as np
 
 from feature_store import Boolean, DType, String, Timestamp
 from feature_store.columns import Column
-from feature_store.instants import from_microseconds, to_microseconds
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 GARBAGE = {"i": -7, "u": 255, "f": np.nan, "O": None}
 """What stands at invalid places: nothing may look at it."""

@@ -6,9 +6,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from feature_store import count
-from feature_store.durations import DAY, HOUR, MINUTE, WEEK, format_duration, parse_duration
-from feature_store.tiles import tile_span
-from feature_store.windows import Window, default_hop
+from feature_store.temporal.durations import DAY, HOUR, MINUTE, WEEK, format_duration, parse_duration
+from feature_store.temporal.tile_span import tile_span
+from feature_store.temporal.windows import Window, default_hop
 from tests.model.declare import view_of
 
 

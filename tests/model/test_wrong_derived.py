@@ -3,7 +3,7 @@
 import pytest
 
 from feature_store import col, count, day_of_week, days_since, derive, hour_of_day, last, lit, ratio, sum_, when
-from feature_store.durations import HOUR
+from feature_store.temporal.durations import HOUR
 from tests.model.declare import Cases, check, events
 
 SPEND = {"over": "7d", "description": "Spend"}

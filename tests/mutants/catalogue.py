@@ -55,7 +55,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "the hop is twice as long",
-        "feature_store/windows.py",
+        "feature_store/temporal/windows.py",
         "return (as_of - self.over) // self.hop * self.hop",
         "return (as_of - self.over) // (2 * self.hop) * (2 * self.hop)",
         "tiles",

@@ -10,7 +10,6 @@ from deltalake import DeltaTable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_store.durations import DAY, HOUR
 from feature_store.errors import InputError
 from feature_store.offline.ledger import Ledger
 from feature_store.offline.ledger_entries import (
@@ -26,6 +25,7 @@ from feature_store.offline.ledger_entries import (
     publications,
 )
 from feature_store.offline.store import OfflineStore
+from feature_store.temporal.durations import DAY, HOUR
 from tests.offline.definitions import START, ShopperSpend, day, spend_values
 
 

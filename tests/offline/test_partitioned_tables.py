@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from feature_store import Vector, col, feature_view, sum_
-from feature_store.durations import DAY, HOUR
 from feature_store.errors import FingerprintError, InputError, NotComputedError
 from feature_store.offline import partitioned_table
 from feature_store.offline.delta import RETENTION
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
+from feature_store.temporal.durations import DAY, HOUR
 from tests.offline.definitions import (
     INSTANT,
     START,

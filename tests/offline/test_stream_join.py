@@ -13,9 +13,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from feature_store.durations import DAY
 from feature_store.errors import InputError, NotComputedError
-from feature_store.instants import from_microseconds, to_microseconds
 from feature_store.offline.instants import partition_starts
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
@@ -23,6 +21,8 @@ from feature_store.offline.training_sets import build_training_set, stale_days, 
 from feature_store.oracle.snapshots import derived_value, empty_values, float_scale, is_present
 from feature_store.oracle.streams import stream_as_of, stream_values
 from feature_store.status import Status
+from feature_store.temporal.durations import DAY
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 from tests.engine.frames import assert_value, at
 from tests.offline.definitions import INSTANT
 from tests.offline.stream_world import (

@@ -30,7 +30,7 @@ from feature_store import (
     feature_view,
 )
 from feature_store.engines.polars import tiles
-from feature_store.windows import Window
+from feature_store.temporal.windows import Window
 from tests.engine import views as engine_views
 from tests.streams.views import STREAM_VIEWS
 

@@ -41,7 +41,7 @@ class DriverFares:
 """
 
 BROKEN = """
-from feature_store.windows import Window
+from feature_store.temporal.windows import Window
 
 tail = Window.tail
 Window.tail = lambda window, as_of: tail(window, as_of) + window.hop

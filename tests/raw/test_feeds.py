@@ -9,10 +9,10 @@ from feature_assets.landing import Landed, land, problems_of, time_column
 from feature_assets.raw import sources
 from feature_assets.raw.completejourney import RawData
 from feature_assets.raw.feeds import FEEDS, Feed, land_feed
-from feature_store.durations import DAY
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import InputError
 from feature_store.offline.store import OfflineStore
+from feature_store.temporal.durations import DAY
 
 DEMOGRAPHICS = "raw/demographics"
 START = datetime(2017, 1, 1, tzinfo=UTC)

@@ -15,7 +15,6 @@ from feature_store import FeatureService, FeatureView
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
-from feature_store.instants import to_microseconds
 from feature_store.offline.instants import INSTANT
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
@@ -24,6 +23,7 @@ from feature_store.oracle.streams import stream_as_of, stream_values
 from feature_store.plans import write_plan
 from feature_store.services import compile_plan
 from feature_store.status import Status
+from feature_store.temporal.instants import to_microseconds
 from serving.assembly import Assembly
 from serving.requests import read_keys, select_features
 from serving.stores.reader import OnlineReader

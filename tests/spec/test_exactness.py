@@ -31,11 +31,11 @@ from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.errors import InputError
-from feature_store.instants import to_microseconds
 from feature_store.status import Status
 from feature_store.streams.compiler import compile_stream_plan
 from feature_store.streams.merge import merge
 from feature_store.streams.tiles import StreamTiles
+from feature_store.temporal.instants import to_microseconds
 from tests.spec import runners
 from tests.spec.declarations import EVENTS, OPTIONS, START, at
 from tests.spec.examples import END, row

@@ -15,8 +15,8 @@ from feature_store.engines.polars.slots import merged_column, slot_value
 from feature_store.engines.polars.states import State, aggregation_states
 from feature_store.engines.polars.typed import finite
 from feature_store.features import Feature
-from feature_store.instants import to_microseconds
 from feature_store.plans import Value
+from feature_store.temporal.instants import to_microseconds
 from feature_store.views import FeatureView
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from feature_store.aggregations import Aggregation
 from feature_store.engines.polars.sketches import percentile
-from feature_store.windows import Window
+from feature_store.temporal.windows import Window
 
 Parts = Sequence[pl.Expr]
 Value = tuple[pl.Expr, pl.Expr]

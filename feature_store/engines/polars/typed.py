@@ -8,7 +8,7 @@ import polars as pl
 
 from feature_store.dtypes import DType, Timestamp
 from feature_store.engines.polars.dtypes import working_dtype
-from feature_store.instants import FIRST, LAST
+from feature_store.temporal.instants import FIRST, LAST
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from feature_store.durations import SECOND
-from feature_store.windows import Window
+from feature_store.temporal.durations import SECOND
+from feature_store.temporal.windows import Window
 
 Instants = npt.NDArray[np.int64]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from feature_store.durations import DAY, HOUR, MINUTE, format_duration
+from feature_store.temporal.durations import DAY, HOUR, MINUTE, format_duration
 
 
 @dataclass(frozen=True)

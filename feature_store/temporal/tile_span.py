@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import gcd
 
-from feature_store.windows import Window
+from feature_store.temporal.windows import Window
 
 
 def tile_span(cadence: int, windows: Iterable[Window]) -> int:
@@ -14,7 +14,7 @@ def tile_span(cadence: int, windows: Iterable[Window]) -> int:
     An as-of is a multiple of the cadence. A tail lies ``over`` before it where the hop divides the cadence, and on a
     multiple of the hop where the cadence divides the hop.
 
-    >>> from feature_store.durations import DAY, HOUR, format_duration
+    >>> from feature_store.temporal.durations import DAY, HOUR, format_duration
     >>> format_duration(tile_span(DAY, [Window(7 * DAY, HOUR), Window(90 * DAY, DAY)]))
     '1d'
     >>> format_duration(tile_span(DAY, [Window(36 * HOUR, HOUR)]))

@@ -1,0 +1,1 @@
+"""When something counts: spans, instants, windows, tiles of time."""
