@@ -25,8 +25,8 @@ class Kind:
 
     The parts of a state are ``n`` (non-null inputs), ``sum``, ``mean``, ``m2`` and ``m3`` (summed squares and cubes of
     distances to the mean), ``min``, ``max``, ``first`` and ``last`` (the value with its order), ``unique`` (distinct
-    values), ``bins`` and ``bin_counts`` (a DDSketch, see ``feature_store.percentiles``), ``theta`` (a Theta sketch,
-    see ``feature_store.theta``), ``first_k``, ``last_k`` and ``top_k`` (lists of the k values that come first) and
+    values), ``bins`` and ``bin_counts`` (a DDSketch, see ``feature_store.sketches.ddsketch``), ``theta`` (a Theta sketch,
+    see ``feature_store.sketches.theta``), ``first_k``, ``last_k`` and ``top_k`` (lists of the k values that come first) and
     ``decayed`` (an instant, and the sum as it is then).
 
     Attributes:

@@ -20,8 +20,8 @@ from feature_store.engines.polars.snapshots import merge_state, snapshot
 from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.expressions.functions import col
-from feature_store.percentiles import ALPHA, bins_of, values_of
-from feature_store.theta import Thetas, union
+from feature_store.sketches.ddsketch import ALPHA, bins_of, values_of
+from feature_store.sketches.theta import Thetas, union
 from tests.engine.frames import START, at
 from tests.engine.views import COLUMNS, NUMBER, OPTIONS, PLAIN
 

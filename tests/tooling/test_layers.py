@@ -27,7 +27,7 @@ PLANTED = [
     ("feature_store/offline/store.py", "import redis", CLIENTS),
     ("feature_store/errors.py", "import polars", FRAMES),
     ("feature_store/errors.py", "import feature_store.offline.store", MODEL),
-    ("feature_store/theta.py", "import datasketches", FRAMES),
+    ("feature_store/sketches/theta.py", "import datasketches", FRAMES),
     ("feature_store/oracle/windows.py", "import numpy", ORACLE),
     ("serving/__init__.py", "import dagster", DAGSTER),
     ("serving/server/__init__.py", "import serving.stores.writer", READER),

@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 from datasketches import update_theta_sketch
 
-from feature_store import theta
 from feature_store.engines.polars.groups import GROUP, by_group, distinct
-from feature_store.percentiles import bins_of, percentiles
 from feature_store.ragged import Ragged, from_lengths
+from feature_store.sketches import theta
+from feature_store.sketches.ddsketch import bins_of, percentiles
 
 _BIN: Final = "__bin"
 _COUNT: Final = "__count"

@@ -10,8 +10,8 @@ A state column is called ``<part>_<digest>``; states of one digest read the same
 - ``unique``: the distinct values, sorted; null of nothing.
 - ``first_k``, ``last_k``: lists of up to k such structs, in that order; null of nothing.
 - ``top_k``: a list of up to k values, the largest first; null of nothing.
-- ``bins``, ``bin_counts``: lists of Int32 and Int64, see ``feature_store.percentiles``; null of nothing.
-- ``theta``: bytes, see ``feature_store.theta``; null of nothing.
+- ``bins``, ``bin_counts``: lists of Int32 and Int64, see ``feature_store.sketches.ddsketch``; null of nothing.
+- ``theta``: bytes, see ``feature_store.sketches.theta``; null of nothing.
 - ``decayed``: a struct of the newest ``time`` and the ``value`` of the sum then; null of nothing.
 """
 
