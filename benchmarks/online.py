@@ -24,10 +24,10 @@ from feature_store import (
     feature_view,
     field,
 )
+from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.columns import Column
 from feature_store.engines.polars.finish import empty_values
 from feature_store.plans import write_plan
-from feature_store.rows import LayoutField, RowLayout
 from feature_store.services import compile_plan
 from serving.stores.embedded import free_port
 from serving.stores.snapshot import Chunk, Snapshot

@@ -30,13 +30,13 @@ from feature_store import (
     stream_view,
     sum_,
 )
+from feature_store.codec.byte_strings import Ragged
+from feature_store.codec.key_codec import encode_keys
 from feature_store.columns import Column
 from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
-from feature_store.entity_keys import encode_keys
 from feature_store.offline.store import OfflineStore
 from feature_store.plans import write_plan
-from feature_store.ragged import Ragged
 from feature_store.services import compile_plan
 from serving.client import FeatureClient
 from serving.stores.generations import decode_generations

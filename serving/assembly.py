@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from feature_store.codec.key_codec import encode_keys
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import dtype_from_name
-from feature_store.entity_keys import encode_keys
 from feature_store.errors import FingerprintError
 from feature_store.on_read import compute_on_read
 from feature_store.plans import ServicePlan

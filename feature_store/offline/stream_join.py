@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from feature_store.codec.stream_tiles import StreamTiles, concat_tiles, no_tiles
 from feature_store.columns import Column, Mask
 from feature_store.dtypes import dtype_from_name
 from feature_store.engines.polars.columns import to_series
@@ -22,7 +23,6 @@ from feature_store.plans import PlanView
 from feature_store.streams.merge import Merged, merge
 from feature_store.streams.plan import StreamPlan, StreamState
 from feature_store.streams.restrict import used_fields
-from feature_store.streams.tiles import StreamTiles, concat_tiles, no_tiles
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.instants import from_microseconds
 from feature_store.temporal.tile_levels import bounds

@@ -16,9 +16,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from feature_store.codec.byte_strings import Ragged, as_matrix, from_lengths, gather, gather_matrix, join_columns
 from feature_store.columns import Array
 from feature_store.errors import FeatureStoreError
-from feature_store.ragged import Ragged, as_matrix, from_lengths, gather, gather_matrix, join_columns
 
 LG_SIZE: Final = 12
 SIZE: Final = 1 << LG_SIZE

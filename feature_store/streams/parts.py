@@ -14,12 +14,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from feature_store.codec.byte_strings import from_list
+from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.columns import Column, Mask
-from feature_store.ragged import from_list
 from feature_store.sketches import theta
 from feature_store.streams.plan import StreamPlan, StreamState
 from feature_store.streams.segments import Segments, sum_integers
-from feature_store.streams.tiles import StreamTiles
 from feature_store.temporal.tile_levels import Instants
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from feature_store.streams.packed import TileLayout
+from feature_store.codec.tile_codec import TileLayout
 from feature_store.streams.plan import StreamDerived, StreamPlan
 
 

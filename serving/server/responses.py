@@ -6,9 +6,9 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from feature_store.codec.row_codec import RowError
 from feature_store.errors import FeatureStoreError, FingerprintError
 from feature_store.plans import ServicePlan
-from feature_store.rows import RowError
 from serving.requests import RequestError, RequestKeys, UnknownServiceError
 from serving.server.batching import Answer
 from serving.stores.errors import StoreError

@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 import redis
 
+from feature_store.codec.byte_strings import Ragged, from_lengths, gather, join_columns
 from feature_store.columns import Array
 from feature_store.errors import InputError
-from feature_store.ragged import Ragged, from_lengths, gather, join_columns
 from serving.stores.fenced import FencedTransactions
 from serving.stores.keys import chunks_key, fence_key, lease_key, pack_chunk, row_keys, unpack_chunk
 from serving.stores.lease import lease_lost

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from feature_store.rows import RowLayout
-from feature_store.streams.packed import TileLayout
+from feature_store.codec.row_codec import RowLayout
+from feature_store.codec.tile_codec import TileLayout
 from serving.stores.records import read_record
 
 READER_LAG: Final = 60_000_000

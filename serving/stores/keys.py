@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from feature_store.ragged import Ragged, from_lengths, from_matrix, join_columns
+from feature_store.codec.byte_strings import Ragged, from_lengths, from_matrix, join_columns
 from serving.stores.resp import pack_words
 
 GENERATION_COUNTER: Final = b"fs:generation"

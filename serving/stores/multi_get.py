@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import chain, islice
 from typing import Final, NamedTuple
 
-from feature_store.ragged import Ragged
+from feature_store.codec.byte_strings import Ragged
 from serving.stores.errors import StoreError
 from serving.stores.generations import Generation
 from serving.stores.keys import pointer_key, row_key_words, row_prefix, stream_key

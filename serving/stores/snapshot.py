@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from feature_store.codec.byte_strings import Ragged
+from feature_store.codec.row_codec import RowLayout
+from feature_store.codec.tile_codec import TileLayout
 from feature_store.columns import Column
-from feature_store.ragged import Ragged
-from feature_store.rows import RowLayout
-from feature_store.streams.packed import TileLayout
 from serving.stores.generations import Generation
 
 Chunk = tuple[Sequence[Column], Mapping[str, Column] | Ragged]

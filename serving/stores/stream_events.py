@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from feature_store.codec.byte_strings import Ragged
+from feature_store.codec.key_codec import encode_keys
+from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.columns import Column, Mask
 from feature_store.engines.polars.columns import to_column
 from feature_store.engines.polars.rows import read_rows
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
-from feature_store.entity_keys import encode_keys
 from feature_store.errors import InputError
-from feature_store.ragged import Ragged
 from feature_store.sources import EventSource
 from feature_store.streams.plan import StreamState
-from feature_store.streams.tiles import StreamTiles
 from feature_store.temporal.instants import from_microseconds
 from feature_store.temporal.tile_levels import Instants
 from feature_store.views import FeatureView

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from feature_store.codec.stream_tiles import StreamTiles, concat_tiles
+from feature_store.codec.tile_codec import TileLayout
 from feature_store.columns import Column, Mask
 from feature_store.dtypes import DType
 from feature_store.engines.polars.columns import to_series
-from feature_store.streams.packed import TileLayout
 from feature_store.streams.plan import StateField, StreamState
-from feature_store.streams.tiles import StreamTiles, concat_tiles
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.tile_levels import Instants
 from serving.stores.stream_events import Events

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import redis
 
-from feature_store.ragged import Ragged, from_list
-from feature_store.streams.packed import TileLayout
+from feature_store.codec.byte_strings import Ragged, from_list
+from feature_store.codec.tile_codec import TileLayout
 from serving.stores.clock import store_time
 from serving.stores.errors import StreamTakenOverError
 from serving.stores.fenced import FencedTransactions

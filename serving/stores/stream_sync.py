@@ -11,17 +11,17 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from feature_store.codec.row_codec import LayoutField, RowLayout
+from feature_store.codec.stream_tiles import StreamTiles
+from feature_store.codec.tile_codec import TileLayout
 from feature_store.engines.polars.columns import to_column
 from feature_store.engines.polars.groups import GROUP, heads, number_groups
 from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
 from feature_store.fingerprints import stored_column
 from feature_store.offline.coverage import slots_of
 from feature_store.offline.reading import OpenTable
-from feature_store.rows import LayoutField, RowLayout
 from feature_store.streams.compiler import compile_stream_plan
-from feature_store.streams.packed import TileLayout
 from feature_store.streams.plan import StreamPlan
-from feature_store.streams.tiles import StreamTiles
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from feature_store.views import FeatureView
 from serving.stores.snapshot import Chunk, Snapshot

@@ -31,15 +31,15 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from feature_store.codec.byte_strings import Ragged, from_list
+from feature_store.codec.stream_tiles import StreamTiles
+from feature_store.codec.tile_codec import TileLayout
 from feature_store.columns import Mask
 from feature_store.engines.polars.stream_merge import merge_stream_tiles, tile_frame
 from feature_store.errors import InputError
 from feature_store.offline.store import OfflineStore
-from feature_store.ragged import Ragged, from_list
 from feature_store.streams.compiler import compile_stream_plan
-from feature_store.streams.packed import TileLayout
 from feature_store.streams.plan import StreamPlan
-from feature_store.streams.tiles import StreamTiles
 from feature_store.temporal.durations import DAY, SECOND
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from feature_store.temporal.tile_levels import Instants

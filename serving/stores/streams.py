@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from feature_store.streams.packed import TileLayout
+from feature_store.codec.tile_codec import TileLayout
 from serving.stores.records import read_record
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.columns import Column
 from feature_store.dtypes import Boolean, DType, String
 from feature_store.errors import NotComputedError
@@ -20,7 +21,6 @@ from feature_store.offline.ledger import Ledger
 from feature_store.offline.partitioned_table import PartitionedTable
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
-from feature_store.rows import LayoutField, RowLayout
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from feature_store.views import FeatureView
 from serving.stores.snapshot import ROWS_PER_STEP, Chunk, Snapshot

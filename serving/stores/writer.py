@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from feature_store.codec.byte_strings import Ragged
+from feature_store.codec.key_codec import encode_keys
 from feature_store.dtypes import Int64, String
-from feature_store.entity_keys import encode_keys
 from feature_store.errors import InputError
-from feature_store.ragged import Ragged
 from serving.stores.bulk import GenerationWriter
 from serving.stores.connection import WRITE_TIMEOUT, connect, told_plainly
 from serving.stores.errors import StoreError

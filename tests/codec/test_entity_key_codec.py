@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_store.codec.key_codec import encode_keys
 from feature_store.columns import Column
 from feature_store.dtypes import Float64, Int64, String
-from feature_store.entity_keys import encode_keys
 from feature_store.errors import InputError
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_store.codec.row_codec import LayoutField, RowError, RowLayout
 from feature_store.columns import Column
 from feature_store.dtypes import Array, Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
 from feature_store.errors import InputError
-from feature_store.rows import LayoutField, RowError, RowLayout
 
 SCALARS = [Int64, Float64, Float32, Boolean, String, Timestamp]
 DTYPES = [*SCALARS, Vector(1), Vector(3), *(Array(dtype, length) for dtype in SCALARS for length in (1, 3))]

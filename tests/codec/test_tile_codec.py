@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_store.codec.row_codec import RowError
+from feature_store.codec.stream_tiles import StreamTiles
+from feature_store.codec.tile_codec import TileLayout
 from feature_store.columns import Column
 from feature_store.dtypes import dtype_from_name
 from feature_store.errors import InputError
-from feature_store.rows import RowError
-from feature_store.streams.packed import TileLayout
 from feature_store.streams.plan import StateField, StreamState
-from feature_store.streams.tiles import StreamTiles
 from feature_store.temporal.durations import DAY, MINUTE, SECOND
 
 LEVELS = (SECOND, 5 * MINUTE, DAY)

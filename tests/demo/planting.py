@@ -9,9 +9,9 @@ from datetime import datetime
 import numpy as np
 import redis
 
+from feature_store.codec.key_codec import encode_keys
 from feature_store.columns import Column
 from feature_store.dtypes import Int64
-from feature_store.entity_keys import encode_keys
 from feature_store.temporal.instants import to_microseconds
 from serving.stores.generations import decode_generations, select
 from serving.stores.keys import pointer_key, row_keys

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import redis
 
+from feature_store.codec.key_codec import encode_keys
+from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.columns import Column
 from feature_store.dtypes import Float32, Int64, String
-from feature_store.entity_keys import encode_keys
-from feature_store.rows import LayoutField, RowLayout
 from serving.stores.generations import Generation
 from serving.stores.multi_get import RowsRead, RowsWanted
 from serving.stores.reader import OnlineReader

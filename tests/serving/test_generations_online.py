@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import redis
 
+from feature_store.codec.key_codec import encode_keys
+from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.columns import Column
 from feature_store.dtypes import Int64, String
-from feature_store.entity_keys import encode_keys
 from feature_store.errors import InputError
-from feature_store.rows import LayoutField, RowLayout
 from serving.stores.errors import StoreError, StoreUnavailableError
 from serving.stores.generations import READER_LAG, Generation, outdated, select
 from serving.stores.keys import pointer_key, row_prefix

@@ -16,11 +16,11 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_store.codec.byte_strings import from_lengths
+from feature_store.codec.key_codec import encode_keys
+from feature_store.codec.row_codec import RowError
 from feature_store.columns import Column
 from feature_store.dtypes import Array, Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
-from feature_store.entity_keys import encode_keys
-from feature_store.ragged import from_lengths
-from feature_store.rows import RowError
 from serving.assembly import Assembly
 from serving.requests import read_keys, select_features
 from serving.server import batching

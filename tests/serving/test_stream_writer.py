@@ -16,10 +16,10 @@ import pytest
 import redis
 
 from feature_store import Int64, col, count, last, max_, stream_view, sum_
+from feature_store.codec.key_codec import encode_keys
+from feature_store.codec.row_codec import RowError
 from feature_store.columns import Column
-from feature_store.entity_keys import encode_keys
 from feature_store.errors import InputError
-from feature_store.rows import RowError
 from serving.stores import stream_rows
 from serving.stores.errors import StoreError, StoreUnavailableError, StreamTakenOverError
 from serving.stores.fenced import FencedTransactions

@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 from datasketches import update_theta_sketch
 
+from feature_store.codec.byte_strings import Ragged, from_lengths
 from feature_store.engines.polars.groups import GROUP, by_group, distinct
-from feature_store.ragged import Ragged, from_lengths
 from feature_store.sketches import theta
 from feature_store.sketches.ddsketch import bins_of, percentiles
 

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from feature_store.codec.stream_tiles import StreamTiles, concat_tiles
 from feature_store.columns import Mask
 from feature_store.dtypes import dtype_from_name
 from feature_store.engines.polars.columns import to_series
@@ -17,7 +18,6 @@ from feature_store.engines.polars.merging import merge_states
 from feature_store.engines.polars.states import view_states
 from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
 from feature_store.streams.plan import StreamState
-from feature_store.streams.tiles import StreamTiles, concat_tiles
 from feature_store.views import FeatureView
 
 _PLACE: Final = ["row", "span", "tile_start"]

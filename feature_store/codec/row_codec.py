@@ -18,11 +18,19 @@ from typing import Any, Final, cast
 
 import numpy as np
 
+from feature_store.codec.byte_strings import (
+    Ragged,
+    as_matrix,
+    decode_utf8,
+    encode_utf8,
+    from_lengths,
+    gather,
+    gather_matrix,
+)
+from feature_store.codec.byte_strings import join_columns as join
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import DType, String, dtype_from_name
 from feature_store.errors import FeatureStoreError, InputError
-from feature_store.ragged import Ragged, as_matrix, decode_utf8, encode_utf8, from_lengths, gather, gather_matrix
-from feature_store.ragged import join_columns as join
 
 _STRING_PLACE: Final = np.dtype([("offset", "<u4"), ("length", "<u4")])
 

@@ -19,10 +19,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from feature_store.columns import Array, Column, Mask
-from feature_store.dtypes import Bytes, DType, String, dtype_from_name
-from feature_store.errors import InputError
-from feature_store.ragged import (
+from feature_store.codec.byte_strings import (
     Ragged,
     as_matrix,
     decode_utf8,
@@ -32,10 +29,13 @@ from feature_store.ragged import (
     gather,
     gather_matrix,
 )
-from feature_store.ragged import join_columns as join
-from feature_store.rows import RowError
+from feature_store.codec.byte_strings import join_columns as join
+from feature_store.codec.row_codec import RowError
+from feature_store.codec.stream_tiles import StreamTiles
+from feature_store.columns import Array, Column, Mask
+from feature_store.dtypes import Bytes, DType, String, dtype_from_name
+from feature_store.errors import InputError
 from feature_store.streams.plan import StreamPlan, StreamState, state_from_record
-from feature_store.streams.tiles import StreamTiles
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.tile_levels import Instants
 

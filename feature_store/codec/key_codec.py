@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from feature_store.codec.byte_strings import Ragged, as_matrix, encode_utf8, join_columns
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import KEY_DTYPES, DType
 from feature_store.errors import InputError
-from feature_store.ragged import Ragged, as_matrix, encode_utf8, join_columns
 
 _KEY_TYPES: Final = {dtype.name: np.dtype(dtype.numpy) for dtype in KEY_DTYPES}
 
