@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from feature_assets.consistency import by_name, services_by_name
 from feature_assets.team_registry import part_of
 from feature_assets.teams import TEAMS
 from feature_store import DefinitionError, FeatureService, FeatureView
+from feature_store.model.agreement import by_name, services_by_name
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from feature_store.constants import constant_problem
 from feature_store.dtypes import MOST_SLOTS, DType, Float64
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import Scalar
-from feature_store.service_levels import check_span
+from feature_store.model.service_levels import check_span
 
 
 def check_k(place: str, k: object) -> int:

@@ -8,10 +8,10 @@ from typing import Any
 
 from feature_store.checks import STORED_COLUMNS, check_description, check_name
 from feature_store.drafts import WRITTEN, FeatureDraft
-from feature_store.entities import Entity
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import Expression
-from feature_store.features import Feature
+from feature_store.model.entities import Entity
+from feature_store.model.features import Feature
 
 
 def written_features(where: str, entity: Entity, body: type) -> dict[str, FeatureDraft]:

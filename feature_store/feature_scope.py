@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from feature_store.aggregations import Aggregation
 from feature_store.checks import check_name, check_type
 from feature_store.constants import check_default, default_json
 from feature_store.drafts import FeatureDraft, replace_drafts
 from feature_store.dtypes import Array, DType, Float32, Float64
-from feature_store.entities import Entity
 from feature_store.errors import DefinitionError, ExpressionTypeError
 from feature_store.expressions.nodes import Expression
 from feature_store.expressions.operations import infer_dtype
-from feature_store.features import Feature
 from feature_store.fingerprints import fingerprint
-from feature_store.service_levels import Cycle, check_freshness
-from feature_store.sources import Source
+from feature_store.model.aggregations import Aggregation
+from feature_store.model.entities import Entity
+from feature_store.model.features import Feature
+from feature_store.model.service_levels import Cycle, check_freshness
+from feature_store.model.sources import Source
 
 DEEPEST: Final = 300
 """How many operations may stand within one another: Python, JSON and engines walk through them by recursion."""

@@ -8,7 +8,7 @@ from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import ColumnRef, Expression, column_names, replace_columns, walk
 from feature_store.feature_scope import ViewScope, check_depth, checked_dtype
-from feature_store.sources import TableSource
+from feature_store.model.sources import TableSource
 
 
 def over_rows(scope: ViewScope, name: str, what: str, expression: object) -> tuple[Expression, DType]:

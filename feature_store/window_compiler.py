@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from feature_store.errors import DefinitionError
-from feature_store.service_levels import check_span
-from feature_store.sources import EventSource
+from feature_store.model.service_levels import check_span
+from feature_store.model.sources import EventSource
 from feature_store.temporal.durations import DAY, HOUR, MINUTE, SECOND, format_duration
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from feature_store.temporal.windows import Window, default_hop

@@ -15,7 +15,7 @@ from slack_sdk.web.client import WebClient
 
 from feature_assets.generator import Model
 from feature_store import FeatureService, FeatureView
-from feature_store.teams import team
+from feature_store.model.teams import team
 from resources.offline import OfflineStoreResource
 from resources.online import OnlineStoreResource
 from resources.slack import SlackResource

@@ -10,8 +10,8 @@ from feature_assets.demo.due import Span, complete_until, landing_run, tile_run,
 from feature_assets.demo.progress import Stage
 from feature_assets.demo.range_runs import RunPool
 from feature_assets.raw.feeds import FEEDS
+from feature_store.model.views import FeatureView
 from feature_store.offline.store import OfflineStore
-from feature_store.views import FeatureView
 
 RECENT_DAYS = 3
 """Days of values of views whose past nobody looks at for long: hourly ones, and stream views."""

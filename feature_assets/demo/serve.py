@@ -19,9 +19,9 @@ from feature_assets.demo.range_runs import RangeRun, RunPool
 from feature_assets.dev import server_command
 from feature_assets.generator.keys import online_key
 from feature_assets.parity.served import ParityReport, check_parity
+from feature_store.model.views import FeatureView
 from feature_store.offline.store import OfflineStore
 from feature_store.plans import ServicePlan
-from feature_store.views import FeatureView
 from resources.online import running_url
 from resources.settings import Settings, project_root
 from serving.client import FeatureClient

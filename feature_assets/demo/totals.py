@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import polars as pl
 
 from feature_assets.raw.feeds import FEEDS
+from feature_store.model.views import FeatureView
 from feature_store.offline.store import OfflineStore
 from feature_store.temporal.instants import to_microseconds
-from feature_store.views import FeatureView
 from serving.stores.generations import select
 from serving.stores.writer import OnlineWriter
 

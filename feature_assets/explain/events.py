@@ -10,9 +10,9 @@ from typing import Any
 from feature_assets.explain.explanation import Event, Listing, WindowFacts
 from feature_assets.parity.text import iso
 from feature_store import EventSource, FeatureView
-from feature_store.aggregations import Aggregation
 from feature_store.expressions.nodes import column_names
 from feature_store.expressions.text import to_text
+from feature_store.model.aggregations import Aggregation
 from feature_store.oracle import aggregates
 from feature_store.oracle.expressions import evaluate
 from feature_store.oracle.snapshots import events_of, in_bucket, input_value, inputs_of, passes

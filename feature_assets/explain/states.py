@@ -9,7 +9,7 @@ import polars as pl
 
 from feature_assets.explain.explanation import Tile
 from feature_store import Feature
-from feature_store.aggregations import Aggregation
+from feature_store.model.aggregations import Aggregation
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 ROWS: Final = "rows"

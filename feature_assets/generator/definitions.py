@@ -7,7 +7,6 @@ from datetime import datetime
 
 import dagster as dg
 
-from feature_assets.consistency import by_name, owner_of, services_by_name
 from feature_assets.generator.feature_specs import on_read_spec
 from feature_assets.generator.freshness_checks import freshness_sensor
 from feature_assets.generator.keys import online_key, table_key, tiles_key, training_key
@@ -16,6 +15,7 @@ from feature_assets.generator.parity_checks import parity_checks, parity_sensor
 from feature_assets.generator.training_assets import Model, TrainingSet, model_spec, training_asset
 from feature_assets.generator.view_assets import table_assets, tiles_asset
 from feature_store import FeatureService, FeatureView
+from feature_store.model.agreement import by_name, owner_of, services_by_name
 
 
 def build_feature_assets(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from feature_store import FeatureService, FeatureView
-from feature_store.views import ViewSelection
+from feature_store.model.views import ViewSelection
 from resources.offline import TABLE
 
 TILES = "_tiles"

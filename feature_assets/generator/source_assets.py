@@ -10,7 +10,7 @@ import dagster as dg
 from feature_assets.generator.partitions import stable_api, time_partitions
 from feature_assets.landing import Landed, Source, land, problems_of, read_frame, time_column
 from feature_store import DefinitionError, EventSource, TableSource
-from feature_store.service_levels import check_span
+from feature_store.model.service_levels import check_span
 from feature_store.temporal.durations import DAY, HOUR, WEEK, format_duration
 from resources.offline import OfflineStoreResource
 

@@ -16,13 +16,13 @@ from itertools import accumulate
 
 import polars as pl
 
-from feature_store.features import Feature
+from feature_store.model.features import Feature
+from feature_store.model.views import FeatureView
 from feature_store.offline.reach import window_start
 from feature_store.offline.tables import tile_fingerprints
 from feature_store.streams.plan import level_name, level_span
 from feature_store.temporal.instants import from_microseconds
 from feature_store.temporal.tile_span import tile_span
-from feature_store.views import FeatureView
 
 
 class Computable:

@@ -12,6 +12,7 @@ import polars as pl
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.engines.polars.tiles import build_tiles
+from feature_store.model.views import FeatureView
 from feature_store.offline.all_history import Checkpoints, RunningState
 from feature_store.offline.inputs import Inputs
 from feature_store.offline.instants import INSTANT, partition_starts
@@ -22,7 +23,6 @@ from feature_store.offline.tables import tile_fingerprints
 from feature_store.offline.value_inputs import ValueInputs, source_inputs
 from feature_store.offline.window_values import window_snapshots
 from feature_store.temporal.instants import from_microseconds, to_microseconds
-from feature_store.views import FeatureView
 
 Progress = Callable[[int, int], None]
 """Called with the number of partitions done and of all."""

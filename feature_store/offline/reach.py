@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from feature_store.sources import EventSource
+from feature_store.model.sources import EventSource
+from feature_store.model.views import FeatureView
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from feature_store.temporal.windows import Window
-from feature_store.views import FeatureView
 
 
 def reach_start(view: FeatureView, as_of: int) -> int:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from feature_store.engines.polars.tables import table_snapshot
+from feature_store.model.views import FeatureView
 from feature_store.offline.inputs import Inputs
 from feature_store.offline.reach import reach_start
 from feature_store.offline.reading import OpenTable
 from feature_store.temporal.instants import from_microseconds
-from feature_store.views import FeatureView
 
 
 def table_snapshots(

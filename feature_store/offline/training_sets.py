@@ -11,6 +11,7 @@ import polars as pl
 
 from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import InputError
+from feature_store.model.services import FeatureService, compile_plan
 from feature_store.offline.day_inputs import day_inputs
 from feature_store.offline.instants import INSTANT, partition_starts
 from feature_store.offline.layout import training_uri
@@ -24,7 +25,6 @@ from feature_store.offline.spines import read_frame
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.stored_days import stored_days
 from feature_store.plans import ServicePlan
-from feature_store.services import FeatureService, compile_plan
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from feature_store.errors import MissingTilesError
+from feature_store.model.views import FeatureView
 from feature_store.offline.computable import Computable
 from feature_store.offline.inputs import Inputs, inputs_of
 from feature_store.offline.reach import reach_start
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds
-from feature_store.views import FeatureView
 
 
 @dataclass(frozen=True)

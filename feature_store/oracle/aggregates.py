@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from feature_store.aggregations import Aggregation
+from feature_store.model.aggregations import Aggregation
 
 
 class Event(NamedTuple):

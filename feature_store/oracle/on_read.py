@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from feature_store.features import Feature
+from feature_store.model.features import Feature
 from feature_store.oracle.expressions import Row
 
 FUNCTIONS: Final[Mapping[str, Callable[[datetime, datetime], Any]]] = {

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from feature_store.model.services import FeatureService
+from feature_store.model.views import FeatureView
 from feature_store.oracle.expressions import Row
 from feature_store.oracle.on_read import on_read_value
 from feature_store.oracle.snapshots import Keys, Values, empty_values
 from feature_store.oracle.streams import StreamHistory, batch_end, read_stream, stream_as_of
-from feature_store.services import FeatureService
 from feature_store.status import Status
-from feature_store.views import FeatureView
 
 
 @dataclass(frozen=True)

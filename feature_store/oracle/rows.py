@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from feature_store.model.sources import EventSource, Source
+from feature_store.model.views import FeatureView
 from feature_store.oracle.expressions import Row, as_type
-from feature_store.sources import EventSource, Source
-from feature_store.views import FeatureView
 
 Keys = tuple[Any, ...]
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from feature_store.aggregations import Aggregation
-from feature_store.features import Feature
+from feature_store.model.aggregations import Aggregation
+from feature_store.model.features import Feature
+from feature_store.model.sources import EventSource
+from feature_store.model.views import FeatureView
 from feature_store.oracle.aggregates import Event, aggregate, moment, percentile, skew
 from feature_store.oracle.expressions import EPOCH, Row, as_type, evaluate, microseconds
 from feature_store.oracle.rows import Keys, keys_of, rank
 from feature_store.oracle.windows import in_window
-from feature_store.sources import EventSource
-from feature_store.views import FeatureView
 
 Values = dict[str, Any]
 Snapshot = dict[Keys, Values]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from feature_store.features import Feature
+from feature_store.model.features import Feature
+from feature_store.model.views import FeatureView
 from feature_store.oracle.expressions import EPOCH, Row
 from feature_store.oracle.rows import Keys, keys_of
 from feature_store.oracle.snapshots import (
@@ -25,7 +26,6 @@ from feature_store.oracle.snapshots import (
 )
 from feature_store.oracle.windows import tail
 from feature_store.status import Status
-from feature_store.views import FeatureView
 
 Span = tuple[datetime, datetime]
 """From (inclusive), to (exclusive)."""

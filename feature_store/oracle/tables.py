@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from feature_store.model.sources import TableSource
+from feature_store.model.views import FeatureView
 from feature_store.oracle.expressions import Row, as_type, evaluate
 from feature_store.oracle.rows import keys_of, rank
 from feature_store.oracle.snapshots import Snapshot, Values, as_default, with_derived
-from feature_store.sources import TableSource
-from feature_store.views import FeatureView
 
 
 def table_snapshot(view: FeatureView, rows: Sequence[Row], as_of: datetime, available_at: datetime) -> Snapshot:

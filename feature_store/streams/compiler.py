@@ -6,14 +6,15 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from feature_store.aggregations import KINDS, StatePart
 from feature_store.constants import default_json
 from feature_store.dtypes import Bytes, DType, Float64, Int64, Timestamp
 from feature_store.expressions.operations import infer_dtype
 from feature_store.expressions.text import to_canonical
-from feature_store.features import Feature
 from feature_store.fingerprints import fingerprint
-from feature_store.sources import EventSource
+from feature_store.model.aggregations import KINDS, StatePart
+from feature_store.model.features import Feature
+from feature_store.model.sources import EventSource
+from feature_store.model.views import FeatureView
 from feature_store.streams.plan import (
     RowCount,
     StateField,
@@ -23,7 +24,6 @@ from feature_store.streams.plan import (
     StreamState,
 )
 from feature_store.temporal.instants import to_microseconds
-from feature_store.views import FeatureView
 
 _FIXED: Final[Mapping[str, DType]] = {
     "n": Int64,

@@ -49,7 +49,7 @@ class StreamState:
 
     Attributes:
         column: its name, ``<part>_<digest>``.
-        part: its part of a state, see ``feature_store.aggregations.Kind``.
+        part: its part of a state, see ``feature_store.model.aggregations.Kind``.
         fields: one of the column's own name; of ``first`` and ``last``: ``<column>.time``, ``<column>.sequence`` where
             the source declares one, and ``<column>.value``; of ``decayed``: ``<column>.time`` and ``<column>.value``.
         fingerprint: of what determines its contents.
@@ -83,7 +83,7 @@ class StreamAggregate:
 
     Attributes:
         name: of the feature.
-        kind: key of ``feature_store.aggregations.KINDS``.
+        kind: key of ``feature_store.model.aggregations.KINDS``.
         dtype: name of the feature's type.
         over: its window, microseconds.
         hop: step of the window's tail, microseconds.

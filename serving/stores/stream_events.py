@@ -15,11 +15,11 @@ from feature_store.engines.polars.columns import to_column
 from feature_store.engines.polars.rows import read_rows
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.errors import InputError
-from feature_store.sources import EventSource
+from feature_store.model.sources import EventSource
+from feature_store.model.views import FeatureView
 from feature_store.streams.plan import StreamState
 from feature_store.temporal.instants import from_microseconds
 from feature_store.temporal.tile_levels import Instants
-from feature_store.views import FeatureView
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from feature_store.engines.polars.columns import to_column
 from feature_store.engines.polars.groups import GROUP, heads, number_groups
 from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
 from feature_store.fingerprints import stored_column
+from feature_store.model.views import FeatureView
 from feature_store.offline.coverage import slots_of
 from feature_store.offline.reading import OpenTable
 from feature_store.streams.compiler import compile_stream_plan
 from feature_store.streams.plan import StreamPlan
 from feature_store.temporal.instants import from_microseconds, to_microseconds
-from feature_store.views import FeatureView
 from serving.stores.snapshot import Chunk, Snapshot
 
 _ENTITIES_PER_CHUNK: Final = 50_000

@@ -37,13 +37,13 @@ from feature_store.codec.tile_codec import TileLayout
 from feature_store.columns import Mask
 from feature_store.engines.polars.stream_merge import merge_stream_tiles, tile_frame
 from feature_store.errors import InputError
+from feature_store.model.views import FeatureView
 from feature_store.offline.store import OfflineStore
 from feature_store.streams.compiler import compile_stream_plan
 from feature_store.streams.plan import StreamPlan
 from feature_store.temporal.durations import DAY, SECOND
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from feature_store.temporal.tile_levels import Instants
-from feature_store.views import FeatureView
 from serving.stores.clock import store_time
 from serving.stores.connection import WRITE_TIMEOUT, connect, told_plainly
 from serving.stores.eviction import POLICY, refuse_eviction

@@ -15,14 +15,14 @@ from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.columns import Column
 from feature_store.dtypes import Boolean, DType, String
 from feature_store.errors import NotComputedError
-from feature_store.features import Feature
 from feature_store.fingerprints import stored_column
+from feature_store.model.features import Feature
+from feature_store.model.views import FeatureView
 from feature_store.offline.ledger import Ledger
 from feature_store.offline.partitioned_table import PartitionedTable
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
-from feature_store.views import FeatureView
 from serving.stores.snapshot import ROWS_PER_STEP, Chunk, Snapshot
 from serving.stores.stream_sync import BatchTiles
 from serving.stores.writer import LoadReport, OnlineWriter

@@ -2,7 +2,8 @@
 
 import pytest
 
-from feature_store import Team, teams
+from feature_store import Team
+from feature_store.model import teams
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ from feature_store import (
     top_k,
     variance,
 )
-from feature_store.aggregations import Aggregation
+from feature_store.model.aggregations import Aggregation
 from tests.model.declare import events
 
 SALES, QUANTITY, DEPARTMENT = col("sales_value"), col("quantity"), col("department")

@@ -20,6 +20,8 @@ from feature_store import (
     ratio,
 )
 from feature_store.errors import FeatureStoreError
+from feature_store.model.services import compile_plan
+from feature_store.model.views import FeatureView
 from feature_store.plans import (
     PlanFeature,
     PlanKey,
@@ -30,8 +32,6 @@ from feature_store.plans import (
     read_plans,
     write_plan,
 )
-from feature_store.services import compile_plan
-from feature_store.views import FeatureView
 from tests.model.declare import EVENT_COLUMNS, demographics, empty_values, event_source, purchases, service, view_of
 
 AIRPORT = Entity("airport", keys={"airport_id": String}, description="An airport")

@@ -23,8 +23,8 @@ from feature_store import (
     sum_,
     top_k,
 )
+from feature_store.model.services import compile_plan
 from feature_store.plans import ServicePlan
-from feature_store.services import compile_plan
 from feature_store.temporal.durations import DAY, HOUR, MINUTE, SECOND
 from tests.model.declare import HOUSEHOLD, Cases, check, empty_values, event_source, service, table_source, view_of
 

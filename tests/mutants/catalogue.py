@@ -230,7 +230,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "buckets stand in each other's slots",
-        "feature_store/aggregations.py",
+        "feature_store/model/aggregations.py",
         "for bucket in self.buckets]\n        filters",
         "for bucket in reversed(self.buckets)]\n        filters",
         "tiles",

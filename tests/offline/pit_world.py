@@ -23,9 +23,9 @@ from feature_store import (
     sum_,
 )
 from feature_store.engines.polars.finish import empty_values
+from feature_store.model.services import compile_plan
 from feature_store.offline.store import OfflineStore
 from feature_store.plans import ServicePlan
-from feature_store.services import compile_plan
 from tests.offline.definitions import INSTANT, START, day
 
 pair = Entity("aisle_shopper", keys={"aisle": String, "shopper_id": Int64}, description="A shopper in an aisle")

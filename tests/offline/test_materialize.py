@@ -13,6 +13,8 @@ from polars.testing import assert_frame_equal
 from feature_store import EventSource, FeatureService, Int64, Status, Timestamp, col, derive, feature_view, ratio, sum_
 from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import MissingTilesError
+from feature_store.model.services import compile_plan
+from feature_store.model.views import FeatureView
 from feature_store.offline.materialize import (
     compute_tiles,
     compute_values,
@@ -23,8 +25,6 @@ from feature_store.offline.materialize import (
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.reach import tiles_start
 from feature_store.offline.store import OfflineStore
-from feature_store.services import compile_plan
-from feature_store.views import FeatureView
 from tests.engine.frames import at, frame
 from tests.engine.views import COLUMNS
 from tests.offline.definitions import (

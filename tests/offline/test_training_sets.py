@@ -8,6 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from feature_store.errors import FingerprintError, InputError, NotComputedError, VersionExpiredError
+from feature_store.model.services import FeatureService
 from feature_store.offline import reading
 from feature_store.offline.manifests import Manifest
 from feature_store.offline.store import OfflineStore
@@ -18,7 +19,6 @@ from feature_store.offline.training_sets import (
     stale_days,
     write_training_set,
 )
-from feature_store.services import FeatureService
 from tests.offline.definitions import INSTANT, ShopperSpend, ShopperTown, day, service, spend_values
 
 

@@ -15,13 +15,13 @@ from feature_store import FeatureService, FeatureView
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
+from feature_store.model.services import compile_plan
 from feature_store.offline.instants import INSTANT
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.snapshots import derived_value, float_scale, is_present, keys_of
 from feature_store.oracle.streams import stream_as_of, stream_values
 from feature_store.plans import write_plan
-from feature_store.services import compile_plan
 from feature_store.status import Status
 from feature_store.temporal.instants import to_microseconds
 from serving.assembly import Assembly

@@ -18,13 +18,13 @@ from feature_store.engines.polars.snapshots import merge_state, snapshot
 from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.engines.polars.tiles import build_tiles
+from feature_store.model.services import compile_plan
 from feature_store.offline.instants import INSTANT
 from feature_store.offline.materialize import compute_tiles
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.expressions import EPOCH
 from feature_store.plans import write_plan
-from feature_store.services import compile_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.stores.sync import sync_view

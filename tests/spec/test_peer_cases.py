@@ -34,13 +34,13 @@ from feature_store import (
     mean,
 )
 from feature_store.engines.polars.finish import empty_values
+from feature_store.model.services import compile_plan
 from feature_store.offline.instants import INSTANT
 from feature_store.offline.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
 from feature_store.plans import write_plan
-from feature_store.services import compile_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.stores.sync import sync_view

@@ -7,17 +7,17 @@ from typing import Any
 
 import polars as pl
 
-from feature_store.aggregations import KINDS, Aggregation
 from feature_store.dtypes import DType
 from feature_store.engines.polars.dtypes import constant, polars_dtype, working_dtype
 from feature_store.engines.polars.expressions import compile_expression
 from feature_store.engines.polars.slots import merged_column, slot_value
 from feature_store.engines.polars.states import State, aggregation_states
 from feature_store.engines.polars.typed import finite
-from feature_store.features import Feature
+from feature_store.model.aggregations import KINDS, Aggregation
+from feature_store.model.features import Feature
+from feature_store.model.views import FeatureView
 from feature_store.plans import Value
 from feature_store.temporal.instants import to_microseconds
-from feature_store.views import FeatureView
 
 
 def merged_dtype(state: State) -> pl.DataType:

@@ -8,7 +8,7 @@ import polars as pl
 
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import InputError
-from feature_store.sources import Source
+from feature_store.model.sources import Source
 
 
 def read_rows(source: Source, rows: pl.LazyFrame, names: Iterable[str]) -> pl.LazyFrame:

@@ -7,8 +7,8 @@ from typing import Final
 
 import polars as pl
 
-from feature_store.aggregations import Aggregation
 from feature_store.engines.polars.sketches import percentile
+from feature_store.model.aggregations import Aggregation
 from feature_store.temporal.windows import Window
 
 Parts = Sequence[pl.Expr]

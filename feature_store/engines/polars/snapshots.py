@@ -16,9 +16,9 @@ from feature_store.engines.polars.slots import merged_column
 from feature_store.engines.polars.sorted_tiles import SortedTiles
 from feature_store.engines.polars.states import State, aggregation_states, state_schema, view_states
 from feature_store.errors import InputError
+from feature_store.model.views import FeatureView
 from feature_store.temporal.instants import to_microseconds
 from feature_store.temporal.windows import Window
-from feature_store.views import FeatureView
 
 
 def snapshot(view: FeatureView, tiles: SortedTiles, as_of: datetime, state: pl.DataFrame | None) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from feature_store.engines.polars.groups import number_groups
-from feature_store.views import FeatureView
+from feature_store.model.views import FeatureView
 
 _AT: Final = pl.col("tile_start").to_physical()
 

@@ -23,13 +23,13 @@ from typing import Final
 
 import polars as pl
 
-from feature_store.aggregations import Aggregation, StatePart
 from feature_store.engines.polars.dtypes import TIMESTAMP, working_dtype
 from feature_store.expressions.nodes import Expression
 from feature_store.expressions.operations import infer_dtype
-from feature_store.features import Feature
-from feature_store.sources import EventSource
-from feature_store.views import FeatureView
+from feature_store.model.aggregations import Aggregation, StatePart
+from feature_store.model.features import Feature
+from feature_store.model.sources import EventSource
+from feature_store.model.views import FeatureView
 
 _FIXED: Final[Mapping[str, pl.DataType]] = {
     "n": pl.Int64(),

@@ -17,8 +17,8 @@ from feature_store.engines.polars.groups import heads, number_groups
 from feature_store.engines.polars.merging import merge_states
 from feature_store.engines.polars.states import view_states
 from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
+from feature_store.model.views import FeatureView
 from feature_store.streams.plan import StreamState
-from feature_store.views import FeatureView
 
 _PLACE: Final = ["row", "span", "tile_start"]
 

@@ -14,8 +14,8 @@ from feature_store.engines.polars.columns import to_column
 from feature_store.engines.polars.dtypes import working_dtype
 from feature_store.engines.polars.states import tile_schema
 from feature_store.engines.polars.tiles import Tiles, build_levels
+from feature_store.model.views import FeatureView
 from feature_store.streams.plan import StreamState
-from feature_store.views import FeatureView
 
 
 def stream_tile_schema(view: FeatureView) -> dict[str, pl.DataType]:

@@ -11,9 +11,9 @@ from feature_store.engines.polars.dtypes import constant
 from feature_store.engines.polars.finish import add_derived, default_expr, derived
 from feature_store.engines.polars.rows import read_rows
 from feature_store.engines.polars.typed import read_column
-from feature_store.features import Feature
-from feature_store.sources import TableSource
-from feature_store.views import FeatureView
+from feature_store.model.features import Feature
+from feature_store.model.sources import TableSource
+from feature_store.model.views import FeatureView
 
 
 def table_snapshot(view: FeatureView, rows: pl.LazyFrame, as_of: datetime, available_at: datetime) -> pl.DataFrame:

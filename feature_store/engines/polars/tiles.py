@@ -19,9 +19,9 @@ from feature_store.engines.polars.rows import read_rows
 from feature_store.engines.polars.states import State, tile_schema, view_states
 from feature_store.errors import InputError
 from feature_store.expressions.nodes import ColumnRef, column_names
-from feature_store.sources import EventSource
+from feature_store.model.sources import EventSource
+from feature_store.model.views import FeatureView
 from feature_store.temporal.instants import from_microseconds, to_microseconds
-from feature_store.views import FeatureView
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from polars.testing import assert_frame_equal
 
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.finish import empty_values
+from feature_store.model.services import compile_plan
 from feature_store.offline.instants import INSTANT
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
 from feature_store.oracle.point_in_time import service_row
 from feature_store.plans import ServicePlan, write_plan
-from feature_store.services import compile_plan
 from serving.client import FeatureClient
 from serving.stores.sync import sync_view
 from serving.stores.writer import OnlineWriter

@@ -13,6 +13,7 @@ import redis
 from polars.testing import assert_frame_equal
 
 from feature_store.engines.polars.finish import empty_values
+from feature_store.model.services import compile_plan
 from feature_store.offline.materialize import compute_tiles
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
@@ -20,7 +21,6 @@ from feature_store.oracle.point_in_time import service_row
 from feature_store.oracle.rows import rank
 from feature_store.oracle.streams import StreamHistory
 from feature_store.plans import write_plan
-from feature_store.services import compile_plan
 from serving.client import FeatureClient
 from serving.stores.stream_writer import StreamWriter
 from serving.stores.sync import sync_view

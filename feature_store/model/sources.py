@@ -13,7 +13,7 @@ from feature_store.checks import check_description, check_name, check_type, one_
 from feature_store.constants import instant_problem
 from feature_store.dtypes import SCALARS, Boolean, DType, Int64, String, Timestamp, is_value_dtype
 from feature_store.errors import DefinitionError
-from feature_store.service_levels import check_delay
+from feature_store.model.service_levels import check_delay
 
 _ASSET: Final = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 _TAKEN: Final = ("partition_start", "day")

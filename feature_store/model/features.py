@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Unpack
 
-from feature_store.aggregations import Aggregation
 from feature_store.constants import Default
 from feature_store.drafts import DerivedDraft, FieldDraft, OnReadDraft
 from feature_store.dtypes import DType
 from feature_store.expressions.nodes import Expression, Operand, as_expression, operation
 from feature_store.expressions.text import to_text
 from feature_store.feature_options import DerivedOptions, FieldOptions, OnReadOptions, check_options
+from feature_store.model.aggregations import Aggregation
 
 
 @dataclass(frozen=True)

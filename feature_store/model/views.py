@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NoReturn
 
-from feature_store.aggregations import Aggregation
 from feature_store.checks import check_type, one_of, shown
-from feature_store.entities import Entity
 from feature_store.errors import DefinitionError, MissingAttributeError
-from feature_store.features import Feature
 from feature_store.fingerprints import fingerprint
-from feature_store.sources import Source, TableSource
+from feature_store.model.aggregations import Aggregation
+from feature_store.model.entities import Entity
+from feature_store.model.features import Feature
+from feature_store.model.sources import Source, TableSource
 from feature_store.temporal.tile_levels import levels_of
 from feature_store.temporal.tile_span import tile_span
 from feature_store.temporal.windows import Window

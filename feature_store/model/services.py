@@ -10,10 +10,10 @@ from typing import Final
 from feature_store.checks import check_description, check_name, check_type, check_version, one_of
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
+from feature_store.model.teams import EVERYONE, check_access
+from feature_store.model.views import FeatureView, ViewSelection
 from feature_store.plans import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan, Value
 from feature_store.streams.compiler import compile_stream_plan
-from feature_store.teams import EVERYONE, check_access
-from feature_store.views import FeatureView, ViewSelection
 
 EmptyValues = Callable[[FeatureView], Mapping[str, Value]]
 """Gives, for a view, the values of an entity without events by stored feature; timestamps as integer microseconds."""
