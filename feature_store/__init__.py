@@ -3,7 +3,7 @@
 Everything a declaration needs is importable from here; nothing here imports more than numpy.
 """
 
-from feature_store.aggregates import (
+from feature_store.declare.aggregates import (
     approx_median,
     approx_n_unique,
     approx_percentile,
@@ -25,6 +25,7 @@ from feature_store.aggregates import (
     top_k,
     variance,
 )
+from feature_store.declare.views import feature_view, stream_view
 from feature_store.dtypes import Array, Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
 from feature_store.errors import DefinitionError
 from feature_store.expressions.functions import EmbeddingTable, bucketise, col, embed, lit, one_hot, ordinal, when
@@ -35,7 +36,6 @@ from feature_store.model.sources import EventSource, KafkaTopic, TableSource
 from feature_store.model.teams import EVERYONE, Team
 from feature_store.model.views import FeatureView
 from feature_store.status import Status
-from feature_store.view_declarations import feature_view, stream_view
 
 __all__ = [
     "EVERYONE",

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Unpack
 
 from feature_store.constants import Default
-from feature_store.drafts import DerivedDraft, FieldDraft, OnReadDraft
+from feature_store.declare.drafts import DerivedDraft, FieldDraft, OnReadDraft
+from feature_store.declare.options import DerivedOptions, FieldOptions, OnReadOptions, check_options
 from feature_store.dtypes import DType
 from feature_store.expressions.nodes import Expression, Operand, as_expression, operation
 from feature_store.expressions.text import to_text
-from feature_store.feature_options import DerivedOptions, FieldOptions, OnReadOptions, check_options
 from feature_store.model.aggregations import Aggregation
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NoReturn
 
 from feature_store.checks import check_type, one_of, shown
+from feature_store.declare.compile_view import AssetGranularity
 from feature_store.errors import DefinitionError, MissingAttributeError
 from feature_store.fingerprints import fingerprint
 from feature_store.model.aggregations import Aggregation
@@ -17,7 +18,6 @@ from feature_store.model.sources import Source, TableSource
 from feature_store.temporal.tile_levels import levels_of
 from feature_store.temporal.tile_span import tile_span
 from feature_store.temporal.windows import Window
-from feature_store.view_compiler import AssetGranularity
 
 
 @dataclass(frozen=True, eq=False)

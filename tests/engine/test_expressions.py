@@ -26,11 +26,11 @@ from feature_store import (
     ordinal,
     when,
 )
+from feature_store.declare.scope import DEEPEST
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.expressions import OPERATIONS, compile_expression
 from feature_store.expressions.nodes import operation
 from feature_store.expressions.operations import SIGNATURES, infer_dtype
-from feature_store.feature_scope import DEEPEST
 from feature_store.oracle.expressions import EPOCH, evaluate, round_to_float32
 from feature_store.temporal.instants import FIRST, LAST, to_microseconds
 from tests.engine.frames import frame

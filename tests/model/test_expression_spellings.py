@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_store import EmbeddingTable, Float64, bucketise, col, embed, lit, one_hot, ordinal, when
-from feature_store.aggregates import sum_
+from feature_store.declare.aggregates import sum_
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, column_names, replace_columns
 from feature_store.expressions.text import to_canonical, to_text
 from tests.model.declare import events

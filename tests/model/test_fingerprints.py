@@ -41,7 +41,7 @@ from feature_store import (
     sum_,
     when,
 )
-from feature_store.drafts import FeatureDraft
+from feature_store.declare.drafts import FeatureDraft
 from tests.model.declare import EVENT_COLUMNS, HOUSEHOLD, TABLE_COLUMNS, event_source, table_source, view_of
 
 ROOT = Path(__file__).parents[2]

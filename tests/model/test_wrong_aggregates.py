@@ -22,7 +22,7 @@ from feature_store import (
     std,
     sum_,
 )
-from feature_store.drafts import AggregateDraft
+from feature_store.declare.drafts import AggregateDraft
 from tests.model.declare import Cases, check, events, table, view_of
 
 SALES = col("sales_value")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from feature_store import DefinitionError, col, derive, feature_view, mean, sum_
-from feature_store.drafts import AggregateDraft
+from feature_store.declare.drafts import AggregateDraft
 from tests.model.declare import VIEW_OPTIONS, Cases, check, event_source, events
 
 

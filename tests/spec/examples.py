@@ -55,7 +55,7 @@ from feature_store import (
     when,
 )
 from feature_store import field as table_field
-from feature_store.drafts import FeatureDraft
+from feature_store.declare.drafts import FeatureDraft
 from tests.spec.declarations import COLUMNS, EVENTS, OPTIONS, TABLE_COLUMNS, TABLE_ROWS, at
 from tests.spec.paths_of_rules import SNAPSHOT_PATHS
 from tests.spec.worlds import MICROSECOND, Row

@@ -9,7 +9,7 @@ from typing import Final
 
 from feature_store.checks import check_name, check_type
 from feature_store.constants import check_default, default_json
-from feature_store.drafts import FeatureDraft, replace_drafts
+from feature_store.declare.drafts import FeatureDraft, replace_drafts
 from feature_store.dtypes import Array, DType, Float32, Float64
 from feature_store.errors import DefinitionError, ExpressionTypeError
 from feature_store.expressions.nodes import Expression

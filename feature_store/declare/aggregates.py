@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack, cast
 
-from feature_store.drafts import AggregateDraft
+from feature_store.declare.drafts import AggregateDraft
+from feature_store.declare.options import AggregateOptions, ByOptions, check_options
 from feature_store.expressions.nodes import Expression, Scalar
-from feature_store.feature_options import AggregateOptions, ByOptions, check_options
 
 
 def _draft(

@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from feature_store.checks import check_description, check_name, check_type, check_version, one_of
-from feature_store.class_bodies import written_features
+from feature_store.declare.class_body import written_features
+from feature_store.declare.compile_features import compile_all
+from feature_store.declare.scope import ViewScope
+from feature_store.declare.stream_checks import check_stream_drafts, check_stream_source, check_stream_windows
 from feature_store.errors import DefinitionError
-from feature_store.feature_compiler import compile_all
-from feature_store.feature_scope import ViewScope
 from feature_store.model.entities import Entity
 from feature_store.model.features import Feature
 from feature_store.model.service_levels import Cycle, check_delay, check_freshness, check_span, check_ttl
 from feature_store.model.sources import EventSource, Source, TableSource, check_start
 from feature_store.model.teams import check_access
-from feature_store.streams.checks import check_stream_drafts, check_stream_source, check_stream_windows
 from feature_store.temporal.durations import DAY, HOUR, SECOND, WEEK
 from feature_store.temporal.instants import EPOCH
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from feature_store.aggregate_options import check_buckets, check_half_life, check_k, check_q
 from feature_store.checks import shown
-from feature_store.drafts import AggregateDraft
+from feature_store.declare.aggregate_options import check_buckets, check_half_life, check_k, check_q
+from feature_store.declare.compile_window import compile_window
+from feature_store.declare.drafts import AggregateDraft
+from feature_store.declare.row_expressions import over_rows
+from feature_store.declare.scope import ViewScope, checked_feature
 from feature_store.dtypes import Boolean, DType, Float64
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import Expression, Scalar
-from feature_store.feature_scope import ViewScope, checked_feature
 from feature_store.model.aggregations import KINDS, Aggregation
 from feature_store.model.features import Feature
 from feature_store.model.sources import EventSource
-from feature_store.row_expressions import over_rows
-from feature_store.window_compiler import compile_window
 
 
 def compile_aggregate(scope: ViewScope, name: str, draft: AggregateDraft) -> Feature:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-from feature_store.drafts import AggregateDraft, FeatureDraft
+from feature_store.declare.drafts import AggregateDraft, FeatureDraft
 from feature_store.errors import DefinitionError
 from feature_store.model.aggregations import KINDS
 from feature_store.model.features import Feature

@@ -1,0 +1,1 @@
+"""How users write views and services, and what is refused."""
