@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from feature_store.errors import FeatureStoreError
-from feature_store.plans import PlanError, ServicePlan, read_plan
+from feature_store.plans.service_plan import PlanError, ServicePlan, read_plan
 from serving.assembly import Assembly
 from serving.requests import UnknownServiceError
 

@@ -12,7 +12,7 @@ import numpy as np
 from feature_store.columns import Array, Column
 from feature_store.dtypes import DType
 from feature_store.errors import InputError
-from feature_store.plans import ServicePlan
+from feature_store.plans.service_plan import ServicePlan
 
 KeyValue = int | str | None
 

@@ -12,7 +12,7 @@ from feature_store.codec.row_codec import RowLayout
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import dtype_from_name
 from feature_store.fingerprints import stored_column
-from feature_store.plans import PlanFeature, PlanView
+from feature_store.plans.service_plan import PlanFeature, PlanView
 from feature_store.status import Status
 from serving.stores.multi_get import RowsRead
 from serving.values import all_true

@@ -15,7 +15,7 @@ from feature_assets.cli.plan_folder import applied_plan, compile_service
 from feature_assets.declarations import load_declarations
 from feature_assets.raw.clock import now
 from feature_store import FeatureService, FeatureView
-from feature_store.plans import ServicePlan, write_plan
+from feature_store.plans.service_plan import ServicePlan, write_plan
 from resources.online import running_url
 from resources.settings import Settings
 from serving.client import FeatureClient

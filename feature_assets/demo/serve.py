@@ -21,7 +21,7 @@ from feature_assets.generator.keys import online_key
 from feature_assets.parity.served import ParityReport, check_parity
 from feature_store.model.views import FeatureView
 from feature_store.offline.store import OfflineStore
-from feature_store.plans import ServicePlan
+from feature_store.plans.service_plan import ServicePlan
 from resources.online import running_url
 from resources.settings import Settings, project_root
 from serving.client import FeatureClient

@@ -17,7 +17,7 @@ from feature_store.oracle.point_in_time import History, Partition, partition_at,
 from feature_store.oracle.snapshots import snapshot
 from feature_store.oracle.streams import StreamHistory, lacking
 from feature_store.oracle.tables import table_snapshot
-from feature_store.streams.plan import level_name
+from feature_store.plans.stream_plan import level_name
 
 
 @dataclass(frozen=True)

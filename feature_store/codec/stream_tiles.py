@@ -9,7 +9,7 @@ import numpy as np
 
 from feature_store.columns import Array, Column
 from feature_store.dtypes import dtype_from_name
-from feature_store.streams.plan import StreamState
+from feature_store.plans.stream_plan import StreamState
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.tile_levels import Instants, level_of
 

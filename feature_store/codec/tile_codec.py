@@ -35,7 +35,7 @@ from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import Bytes, DType, String, dtype_from_name
 from feature_store.errors import InputError
-from feature_store.streams.plan import StreamPlan, StreamState, state_from_record
+from feature_store.plans.stream_plan import StreamPlan, StreamState, state_from_record
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.tile_levels import Instants
 

@@ -12,8 +12,8 @@ from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
 from feature_store.model.teams import EVERYONE, check_access
 from feature_store.model.views import FeatureView, ViewSelection
-from feature_store.plans import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan, Value
-from feature_store.streams.compiler import compile_stream_plan
+from feature_store.plans.compile_stream import compile_stream_plan
+from feature_store.plans.service_plan import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan, Value
 
 EmptyValues = Callable[[FeatureView], Mapping[str, Value]]
 """Gives, for a view, the values of an entity without events by stored feature; timestamps as integer microseconds."""

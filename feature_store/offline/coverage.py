@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_store.columns import Mask
-from feature_store.streams.known import known_from
+from feature_store.plans.known_spans import known_from
 
 Instants = npt.NDArray[np.int64]
 Value = TypeVar("Value", bound=np.generic)

@@ -14,7 +14,7 @@ import polars as pl
 from feature_store.offline.delta import StorageOptions, append, open_or_create, open_table, retry_commit
 from feature_store.offline.layout import manifest_uri
 from feature_store.offline.partition_choice import Availability
-from feature_store.plans import PlanOutput, ServicePlan
+from feature_store.plans.service_plan import PlanOutput, ServicePlan
 
 
 @dataclass(frozen=True)

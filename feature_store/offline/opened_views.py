@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.stream_choice import OpenStream
-from feature_store.plans import PlanView, ServicePlan
+from feature_store.plans.service_plan import PlanView, ServicePlan
 
 Opened = OpenTable | OpenStream
 """The values of a cadence or table view; the tiles of a stream view."""

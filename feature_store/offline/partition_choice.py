@@ -13,7 +13,7 @@ import polars as pl
 
 from feature_store.fingerprints import stored_column
 from feature_store.offline.reading import OpenTable
-from feature_store.plans import PlanView
+from feature_store.plans.service_plan import PlanView
 from feature_store.status import Status
 
 Availability = Literal["promised", "actual"]

@@ -13,7 +13,7 @@ from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.offline.partition_choice import Choice
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.spines import FOUND, Spine
-from feature_store.plans import PlanFeature, PlanView
+from feature_store.plans.service_plan import PlanFeature, PlanView
 
 
 def read_partitions(table: OpenTable, view: PlanView, choice: Choice, spine: Spine) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from feature_store.offline.spines import FOUND, Spine, check_spine, unfit_column
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.view_join import Statuses, ViewJoin, join_view
 from feature_store.on_read import compute_on_read
-from feature_store.plans import PlanFeature, PlanOutput, PlanView, ServicePlan
+from feature_store.plans.service_plan import PlanFeature, PlanOutput, PlanView, ServicePlan
 from feature_store.status import Status
 from feature_store.temporal.instants import from_microseconds
 

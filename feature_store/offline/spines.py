@@ -13,7 +13,7 @@ import polars as pl
 from feature_store.dtypes import Int64
 from feature_store.errors import InputError
 from feature_store.offline.instants import INSTANT
-from feature_store.plans import ServicePlan
+from feature_store.plans.service_plan import ServicePlan
 
 FOUND: Final = "__found"
 """In what was read of a view for a spine: whether the entity has a counted event or a row."""

@@ -22,10 +22,10 @@ from feature_store.offline.instants import INSTANT
 from feature_store.offline.partition_choice import newest_usable
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.stream_copy import OpenStreamCopy
-from feature_store.plans import PlanView
+from feature_store.plans.known_spans import known_at, needed_states
+from feature_store.plans.service_plan import PlanView
+from feature_store.plans.stream_plan import RowCount, StreamPlan
 from feature_store.status import Status
-from feature_store.streams.known import known_at, needed_states
-from feature_store.streams.plan import RowCount, StreamPlan
 from feature_store.temporal.tile_levels import floor_to
 from feature_store.temporal.windows import Window
 

@@ -32,7 +32,7 @@ from feature_store.offline.delta import (
 )
 from feature_store.offline.instants import INSTANT
 from feature_store.offline.storage_types import to_storage
-from feature_store.streams.plan import StreamPlan
+from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.instants import to_microseconds
 
 _COMMITS_BETWEEN_UPKEEPS: Final = 64

@@ -19,9 +19,9 @@ from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
 from feature_store.offline.coverage import Instants
 from feature_store.offline.spines import FOUND, Spine, unfit_column
 from feature_store.offline.stream_choice import OpenStream, StreamChoice
-from feature_store.plans import PlanView
+from feature_store.plans.service_plan import PlanView
+from feature_store.plans.stream_plan import StreamPlan, StreamState
 from feature_store.streams.merge import Merged, merge
-from feature_store.streams.plan import StreamPlan, StreamState
 from feature_store.streams.restrict import used_fields
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.instants import from_microseconds

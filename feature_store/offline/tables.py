@@ -15,8 +15,8 @@ from feature_store.model.views import FeatureView
 from feature_store.offline.delta import StorageOptions
 from feature_store.offline.instants import INSTANT
 from feature_store.offline.partitioned_table import PartitionedTable, Write
-from feature_store.streams.compiler import compile_stream_plan
-from feature_store.streams.plan import level_name
+from feature_store.plans.compile_stream import compile_stream_plan
+from feature_store.plans.stream_plan import level_name
 from feature_store.temporal.durations import DAY
 
 _NARROW: Final = [pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]

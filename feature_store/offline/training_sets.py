@@ -24,7 +24,7 @@ from feature_store.offline.reach import floor_to
 from feature_store.offline.spines import read_frame
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.stored_days import stored_days
-from feature_store.plans import ServicePlan
+from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 

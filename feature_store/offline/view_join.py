@@ -23,7 +23,7 @@ from feature_store.offline.reading import PatchedTable, patched
 from feature_store.offline.spines import Spine
 from feature_store.offline.stream_choice import OpenStream, choose_stream
 from feature_store.offline.stream_join import read_stream
-from feature_store.plans import PlanView
+from feature_store.plans.service_plan import PlanView
 from feature_store.status import Status
 
 Statuses = npt.NDArray[np.int8]

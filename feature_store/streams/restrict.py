@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 
 from feature_store.codec.tile_codec import TileLayout
-from feature_store.streams.plan import StreamDerived, StreamPlan
+from feature_store.plans.stream_plan import StreamDerived, StreamPlan
 
 
 def restrict_plan(plan: StreamPlan, layouts: Sequence[TileLayout], wanted: Collection[str]) -> StreamPlan:

@@ -12,7 +12,7 @@ from feature_store.columns import Column, Mask
 from feature_store.dtypes import DType, dtype_from_name
 from feature_store.expressions.evaluate import evaluate
 from feature_store.expressions.text import from_canonical
-from feature_store.streams.plan import StreamAggregate, StreamDerived
+from feature_store.plans.stream_plan import StreamAggregate, StreamDerived
 
 Slot = Callable[[Sequence[Column]], tuple[Column, Mask]]
 """Gives, from the merged parts of a slot, its value and where anything was counted."""

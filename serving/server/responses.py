@@ -8,7 +8,7 @@ import orjson
 
 from feature_store.codec.row_codec import RowError
 from feature_store.errors import FeatureStoreError, FingerprintError
-from feature_store.plans import ServicePlan
+from feature_store.plans.service_plan import ServicePlan
 from serving.requests import RequestError, RequestKeys, UnknownServiceError
 from serving.server.batching import Answer
 from serving.stores.errors import StoreError

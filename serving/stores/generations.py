@@ -30,7 +30,7 @@ class Generation:
         layout: of its rows; of a stream view, its features when the tiles were loaded.
         tiles: of a stream view, the layout of the tiles that its rows are.
         known_from: of a stream view, by state and level of its tiles, the instant from which on everything up to the
-            as-of is known; see ``feature_store.streams.known``.
+            as-of is known; see ``feature_store.plans.known_spans``.
     """
 
     id: int

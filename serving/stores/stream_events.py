@@ -17,7 +17,7 @@ from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_s
 from feature_store.errors import InputError
 from feature_store.model.sources import EventSource
 from feature_store.model.views import FeatureView
-from feature_store.streams.plan import StreamState
+from feature_store.plans.stream_plan import StreamState
 from feature_store.temporal.instants import from_microseconds
 from feature_store.temporal.tile_levels import Instants
 

@@ -13,7 +13,7 @@ from feature_store.codec.tile_codec import TileLayout
 from feature_store.columns import Column, Mask
 from feature_store.dtypes import DType
 from feature_store.engines.polars.columns import to_series
-from feature_store.streams.plan import StateField, StreamState
+from feature_store.plans.stream_plan import StateField, StreamState
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.tile_levels import Instants
 from serving.stores.stream_events import Events

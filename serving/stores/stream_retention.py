@@ -6,7 +6,7 @@ import numpy as np
 
 from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.columns import Mask
-from feature_store.streams.plan import StreamPlan
+from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.tile_levels import Instants, oldest_starts
 
 

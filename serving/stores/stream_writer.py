@@ -39,8 +39,8 @@ from feature_store.engines.polars.stream_merge import merge_stream_tiles, tile_f
 from feature_store.errors import InputError
 from feature_store.model.views import FeatureView
 from feature_store.offline.store import OfflineStore
-from feature_store.streams.compiler import compile_stream_plan
-from feature_store.streams.plan import StreamPlan
+from feature_store.plans.compile_stream import compile_stream_plan
+from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.durations import DAY, SECOND
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from feature_store.temporal.tile_levels import Instants

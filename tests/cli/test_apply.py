@@ -7,7 +7,7 @@ from feature_assets.cli.plan_folder import apply_plans, compile_service
 from feature_assets.declarations import Declarations, load_declarations
 from feature_store import FeatureService
 from feature_store.errors import FingerprintError, InputError
-from feature_store.plans import PlanFeature, ServicePlan, read_plans, write_plan
+from feature_store.plans.service_plan import PlanFeature, ServicePlan, read_plans, write_plan
 
 DECLARED = load_declarations()
 CHURN = DECLARED.services["churn/v1"]

@@ -14,7 +14,7 @@ from feature_store.codec.tile_codec import TileLayout
 from feature_store.columns import Column
 from feature_store.dtypes import dtype_from_name
 from feature_store.errors import InputError
-from feature_store.streams.plan import StateField, StreamState
+from feature_store.plans.stream_plan import StateField, StreamState
 from feature_store.temporal.durations import DAY, MINUTE, SECOND
 
 LEVELS = (SECOND, 5 * MINUTE, DAY)

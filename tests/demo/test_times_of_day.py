@@ -18,7 +18,7 @@ from feature_assets.demo.due import complete_until, tile_span, value_span
 from feature_assets.parity.served import check_parity
 from feature_assets.teams import TEAMS
 from feature_store import FeatureView
-from feature_store.plans import read_plans
+from feature_store.plans.service_plan import read_plans
 from feature_store.status import Status
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import from_microseconds, to_microseconds

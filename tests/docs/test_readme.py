@@ -22,7 +22,7 @@ from feature_store import DefinitionError, FeatureService, FeatureView
 from feature_store.offline.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.training_sets import build_training_set, write_training_set
-from feature_store.plans import write_plan
+from feature_store.plans.service_plan import write_plan
 from resources.offline import DeltaIOManager, OfflineStoreResource
 from resources.online import OnlineStoreResource
 from resources.settings import project_root

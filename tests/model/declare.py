@@ -27,7 +27,7 @@ from feature_store import (
     last,
     sum_,
 )
-from feature_store.plans import Value
+from feature_store.plans.service_plan import Value
 
 Cases = dict[str, tuple[Callable[[], object], str]]
 """By a name: a wrong declaration and the exact message it must raise."""

@@ -22,7 +22,7 @@ from feature_store import (
 from feature_store.errors import FeatureStoreError
 from feature_store.model.services import compile_plan
 from feature_store.model.views import FeatureView
-from feature_store.plans import (
+from feature_store.plans.service_plan import (
     PlanFeature,
     PlanKey,
     PlanOutput,

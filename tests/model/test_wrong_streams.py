@@ -24,7 +24,7 @@ from feature_store import (
     top_k,
 )
 from feature_store.model.services import compile_plan
-from feature_store.plans import ServicePlan
+from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import DAY, HOUR, MINUTE, SECOND
 from tests.model.declare import HOUSEHOLD, Cases, check, empty_values, event_source, service, table_source, view_of
 

@@ -190,7 +190,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "the head of a stream view is not floored",
-        "feature_store/streams/plan.py",
+        "feature_store/plans/stream_plan.py",
         "return floor_to(time, SECOND) - self.lag",
         "return time - self.lag",
         "stream-offline",
@@ -198,7 +198,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "the lag of a stream view is ignored",
-        "feature_store/streams/plan.py",
+        "feature_store/plans/stream_plan.py",
         "return floor_to(time, SECOND) - self.lag",
         "return floor_to(time, SECOND)",
         "stream-offline",
@@ -254,7 +254,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "a hole is known as soon as the tail has reached it",
-        "feature_store/streams/known.py",
+        "feature_store/plans/known_spans.py",
         "np.arange(1, len(held) + 1)",
         "np.arange(len(held))",
         "stream-online",

@@ -16,7 +16,7 @@ from feature_store.model.services import compile_plan
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.snapshots import keys_of
 from feature_store.oracle.streams import stream_as_of
-from feature_store.plans import ServicePlan
+from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.instants import to_microseconds
 from tests.engine.frames import START, at, frame

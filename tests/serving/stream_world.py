@@ -21,7 +21,7 @@ from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.snapshots import derived_value, float_scale, is_present, keys_of
 from feature_store.oracle.streams import stream_as_of, stream_values
-from feature_store.plans import write_plan
+from feature_store.plans.service_plan import write_plan
 from feature_store.status import Status
 from feature_store.temporal.instants import to_microseconds
 from serving.assembly import Assembly

@@ -13,7 +13,7 @@ import pytest
 from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.columns import Column
 from feature_store.dtypes import Array, Boolean, DType, Float32, Int64, String, Timestamp
-from feature_store.plans import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan, write_plan
+from feature_store.plans.service_plan import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.stores.snapshot import Snapshot
 from serving.stores.sync import stored_values

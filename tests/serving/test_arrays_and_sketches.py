@@ -20,7 +20,7 @@ from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.training_sets import build_training_set, load_training_set, write_training_set
 from feature_store.oracle import snapshots as oracle
-from feature_store.plans import write_plan
+from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.stores.sync import sync_view
 from serving.stores.writer import OnlineWriter

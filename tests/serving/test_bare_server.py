@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from feature_store.plans import write_plan
+from feature_store.plans.service_plan import write_plan
 from tests.serving.services import keys_of, load_spend, service_plan
 
 ROOT = Path(__file__).parents[2]

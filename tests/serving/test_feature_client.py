@@ -18,7 +18,7 @@ import pytest
 import redis
 
 from feature_store.errors import FingerprintError, InputError
-from feature_store.plans import PlanFeature, PlanOutput, plan_path, write_plan
+from feature_store.plans.service_plan import PlanFeature, PlanOutput, plan_path, write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.plan_folder import PlanFolder

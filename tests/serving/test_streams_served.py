@@ -13,7 +13,7 @@ import httpx
 import pytest
 import redis
 
-from feature_store.plans import write_plan
+from feature_store.plans.service_plan import write_plan
 from serving.assembly import Assembly
 from serving.client import FeatureClient
 from serving.requests import read_keys

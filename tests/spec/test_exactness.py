@@ -32,8 +32,8 @@ from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.errors import InputError
+from feature_store.plans.compile_stream import compile_stream_plan
 from feature_store.status import Status
-from feature_store.streams.compiler import compile_stream_plan
 from feature_store.streams.merge import merge
 from feature_store.temporal.instants import to_microseconds
 from tests.spec import runners

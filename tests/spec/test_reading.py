@@ -18,7 +18,7 @@ from feature_store.offline.materialize import compute_tiles, compute_values, wri
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
-from feature_store.plans import ServicePlan, write_plan
+from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.stores.sync import sync_view

@@ -17,7 +17,7 @@ from feature_store.codec.stream_tiles import StreamTiles, concat_tiles
 from feature_store.errors import InputError
 from feature_store.oracle import snapshots as oracle
 from feature_store.oracle.snapshots import derived_value, float_scale, keys_of
-from feature_store.streams.plan import StreamPlan
+from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.instants import to_microseconds
 from serving.stores.stream_retention import is_kept

@@ -16,7 +16,7 @@ from feature_store.engines.polars.typed import finite
 from feature_store.model.aggregations import KINDS, Aggregation
 from feature_store.model.features import Feature
 from feature_store.model.views import FeatureView
-from feature_store.plans import Value
+from feature_store.plans.service_plan import Value
 from feature_store.temporal.instants import to_microseconds
 
 

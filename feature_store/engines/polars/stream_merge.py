@@ -18,7 +18,7 @@ from feature_store.engines.polars.merging import merge_states
 from feature_store.engines.polars.states import view_states
 from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
 from feature_store.model.views import FeatureView
-from feature_store.streams.plan import StreamState
+from feature_store.plans.stream_plan import StreamState
 
 _PLACE: Final = ["row", "span", "tile_start"]
 

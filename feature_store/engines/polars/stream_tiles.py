@@ -15,7 +15,7 @@ from feature_store.engines.polars.dtypes import working_dtype
 from feature_store.engines.polars.states import tile_schema
 from feature_store.engines.polars.tiles import Tiles, build_levels
 from feature_store.model.views import FeatureView
-from feature_store.streams.plan import StreamState
+from feature_store.plans.stream_plan import StreamState
 
 
 def stream_tile_schema(view: FeatureView) -> dict[str, pl.DataType]:

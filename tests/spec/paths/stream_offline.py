@@ -12,7 +12,7 @@ from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.offline.materialize import compute_tiles
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.streams import Span, StreamHistory
-from feature_store.streams.compiler import compile_stream_plan
+from feature_store.plans.compile_stream import compile_stream_plan
 from tests.spec.paths.point_in_time import TrainingSet, join
 from tests.spec.services import at_first
 from tests.spec.stores import RUN, all_partitions, folder, land

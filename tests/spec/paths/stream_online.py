@@ -20,7 +20,7 @@ from feature_store.oracle.expressions import microseconds
 from feature_store.oracle.point_in_time import service_row
 from feature_store.oracle.rows import rank
 from feature_store.oracle.streams import StreamHistory
-from feature_store.plans import write_plan
+from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.stores.stream_writer import StreamWriter
 from serving.stores.sync import sync_view

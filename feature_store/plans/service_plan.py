@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from feature_store.dtypes import DType, dtype_from_name
 from feature_store.errors import FeatureStoreError, InputError
-from feature_store.streams.plan import StreamPlan
+from feature_store.plans.stream_plan import StreamPlan
 
 PLAN_FORMAT: Final = 1
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from feature_store.columns import Mask
-from feature_store.streams.plan import StreamPlan, level_name
+from feature_store.plans.stream_plan import StreamPlan, level_name
 from feature_store.temporal.tile_levels import Instants
 from feature_store.temporal.windows import Window
 

@@ -15,7 +15,7 @@ from feature_store.model.aggregations import KINDS, StatePart
 from feature_store.model.features import Feature
 from feature_store.model.sources import EventSource
 from feature_store.model.views import FeatureView
-from feature_store.streams.plan import (
+from feature_store.plans.stream_plan import (
     RowCount,
     StateField,
     StreamAggregate,
