@@ -11,8 +11,8 @@ import numpy as np
 from feature_store.codec.key_codec import encode_keys
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import dtype_from_name
+from feature_store.engines.numpy.on_read import compute_on_read
 from feature_store.errors import FingerprintError
-from feature_store.on_read import compute_on_read
 from feature_store.plans.service_plan import ServicePlan
 from feature_store.status import Status
 from serving.requests import RequestKeys, key_column, select_features

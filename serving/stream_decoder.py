@@ -19,14 +19,14 @@ from feature_store.codec.row_codec import RowError
 from feature_store.codec.stream_tiles import StreamTiles, concat_tiles
 from feature_store.codec.tile_codec import DecodedTiles, TileLayout
 from feature_store.columns import Array, Column, Mask
+from feature_store.engines.numpy.restrict_plan import feature_names, restrict_plan, used_fields
+from feature_store.engines.numpy.stream_merge import Merged, merge
 from feature_store.errors import FingerprintError
 from feature_store.fingerprints import stored_column
 from feature_store.plans.known_spans import known_at, latest, needed_states
 from feature_store.plans.service_plan import PlanFeature, PlanView
 from feature_store.plans.stream_plan import RowCount, StreamPlan
 from feature_store.status import Status
-from feature_store.streams.merge import Merged, merge
-from feature_store.streams.restrict import feature_names, restrict_plan, used_fields
 from feature_store.temporal.windows import Window
 from serving.snapshot_decoder import Values, nulls, per_entity
 from serving.stores.generations import Generation

@@ -11,6 +11,7 @@ import polars as pl
 
 from feature_store import EventSource, FeatureView
 from feature_store.codec.stream_tiles import StreamTiles
+from feature_store.engines.numpy.stream_merge import merge
 from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.snapshots import merge_state, snapshot
 from feature_store.engines.polars.sorted_tiles import sort_tiles
@@ -20,7 +21,6 @@ from feature_store.engines.polars.tiles import build_tiles
 from feature_store.offline.reach import floor_to
 from feature_store.oracle.streams import stream_as_of
 from feature_store.plans.compile_stream import compile_stream_plan
-from feature_store.streams.merge import merge
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 Keys = tuple[Any, ...]

@@ -28,7 +28,7 @@ class Feature:
         renamed_from: former name, whose data it keeps.
         aggregation: for aggregates of events.
         expression: for fields (over source columns) and derived features (over features of the view).
-        on_read: for on-read features: the function of ``feature_store.on_read``.
+        on_read: for on-read features: the function of ``feature_store.engines.numpy.on_read``.
         reads: features of the view that a derived or on-read feature reads.
     """
 

@@ -14,6 +14,8 @@ import polars as pl
 from feature_store.codec.stream_tiles import StreamTiles, concat_tiles, no_tiles
 from feature_store.columns import Column, Mask
 from feature_store.dtypes import dtype_from_name
+from feature_store.engines.numpy.restrict_plan import used_fields
+from feature_store.engines.numpy.stream_merge import Merged, merge
 from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
 from feature_store.offline.coverage import Instants
@@ -21,8 +23,6 @@ from feature_store.offline.spines import FOUND, Spine, unfit_column
 from feature_store.offline.stream_choice import OpenStream, StreamChoice
 from feature_store.plans.service_plan import PlanView
 from feature_store.plans.stream_plan import StreamPlan, StreamState
-from feature_store.streams.merge import Merged, merge
-from feature_store.streams.restrict import used_fields
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.instants import from_microseconds
 from feature_store.temporal.tile_levels import bounds

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from feature_store.codec.stream_tiles import StreamTiles
+from feature_store.engines.numpy.stream_merge import merge
 from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.groups import GROUP, heads, number_groups
 from feature_store.engines.polars.stream_tiles import tile_states
@@ -16,7 +17,6 @@ from feature_store.model.views import FeatureView
 from feature_store.offline.reading import OpenTable
 from feature_store.plans.compile_stream import compile_stream_plan
 from feature_store.plans.stream_plan import StreamPlan
-from feature_store.streams.merge import merge
 from feature_store.temporal.instants import from_microseconds
 from feature_store.temporal.tile_levels import oldest_start
 

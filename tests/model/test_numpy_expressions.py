@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from feature_store import EmbeddingTable, Float64, Int64, String, Timestamp, col, embed, lit, one_hot, ordinal, when
 from feature_store.columns import Column
-from feature_store.expressions.evaluate import FUNCTIONS, evaluate
+from feature_store.engines.numpy.expressions import FUNCTIONS, evaluate
 from feature_store.expressions.operations import SIGNATURES, infer_dtype
 from feature_store.expressions.text import from_canonical, to_canonical
 from tests.engine import test_expressions as engine

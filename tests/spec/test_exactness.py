@@ -27,6 +27,7 @@ from feature_store import (
     variance,
 )
 from feature_store.codec.stream_tiles import StreamTiles
+from feature_store.engines.numpy.stream_merge import merge
 from feature_store.engines.polars.snapshots import merge_state, snapshot
 from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
@@ -34,7 +35,6 @@ from feature_store.engines.polars.tiles import build_tiles
 from feature_store.errors import InputError
 from feature_store.plans.compile_stream import compile_stream_plan
 from feature_store.status import Status
-from feature_store.streams.merge import merge
 from feature_store.temporal.instants import to_microseconds
 from tests.spec import runners
 from tests.spec.declarations import EVENTS, OPTIONS, START, at

@@ -36,11 +36,11 @@ from feature_store import (
     when,
 )
 from feature_store.codec.stream_tiles import StreamTiles
+from feature_store.engines.numpy.stream_merge import Merged, merge
 from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.plans.compile_stream import compile_stream_plan
 from feature_store.plans.stream_plan import StreamPlan
-from feature_store.streams.merge import Merged, merge
 from feature_store.temporal.instants import from_microseconds
 from tests.engine.frames import START, frame
 from tests.engine.views import COLUMNS, NUMBER, PAIR, POSITIVE

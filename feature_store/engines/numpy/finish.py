@@ -10,7 +10,7 @@ import numpy as np
 
 from feature_store.columns import Column, Mask
 from feature_store.dtypes import DType, dtype_from_name
-from feature_store.expressions.evaluate import evaluate
+from feature_store.engines.numpy.expressions import evaluate
 from feature_store.expressions.text import from_canonical
 from feature_store.plans.stream_plan import StreamAggregate, StreamDerived
 

@@ -15,12 +15,14 @@ import numpy as np
 
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import Boolean, DType, Float64, Int64, String, dtype_from_name
-from feature_store.expressions import evaluate_calendar, evaluate_casts, evaluate_encodings
-from feature_store.expressions.integers import add, multiply, subtract
+from feature_store.engines.numpy import calendar as evaluate_calendar
+from feature_store.engines.numpy import casts as evaluate_casts
+from feature_store.engines.numpy import encodings as evaluate_encodings
+from feature_store.engines.numpy.integers import add, multiply, subtract
+from feature_store.engines.numpy.working import WorkingColumn, finite, map_distinct, nulls, numpy_type, read_column
 from feature_store.expressions.literals import literal_dtype
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, Option
 from feature_store.expressions.operations import result_dtype
-from feature_store.expressions.working import WorkingColumn, finite, map_distinct, nulls, numpy_type, read_column
 from feature_store.temporal.instants import to_microseconds
 
 Options = Mapping[str, Option]

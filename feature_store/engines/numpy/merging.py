@@ -17,9 +17,9 @@ import numpy.typing as npt
 from feature_store.codec.byte_strings import from_list
 from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.columns import Column, Mask
+from feature_store.engines.numpy.segments import Segments, sum_integers
 from feature_store.plans.stream_plan import StreamPlan, StreamState
 from feature_store.sketches import theta
-from feature_store.streams.segments import Segments, sum_integers
 from feature_store.temporal.tile_levels import Instants
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from feature_store.columns import Array
 from feature_store.dtypes import Float64, Int64, Vector
+from feature_store.engines.numpy.working import WorkingColumn, map_distinct
 from feature_store.expressions.nodes import Option
-from feature_store.expressions.working import WorkingColumn, map_distinct
 
 
 def places(value: WorkingColumn, keys: Option) -> Array:

@@ -11,10 +11,10 @@ import numpy as np
 from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.columns import Column, Mask
 from feature_store.dtypes import DType, dtype_from_name
+from feature_store.engines.numpy.finish import add_derived, finish_slot, to_array
+from feature_store.engines.numpy.merging import WindowTiles, merge_part
 from feature_store.errors import InputError
 from feature_store.plans.stream_plan import RowCount, StreamAggregate, StreamPlan
-from feature_store.streams.parts import WindowTiles, merge_part
-from feature_store.streams.values import add_derived, finish_slot, to_array
 from feature_store.temporal.tile_levels import Counting, Instants
 from feature_store.temporal.windows import Window
 

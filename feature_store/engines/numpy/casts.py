@@ -11,8 +11,8 @@ import numpy as np
 
 from feature_store.columns import Array
 from feature_store.dtypes import Boolean, DType, Float32, Float64, Int64, String, Timestamp
+from feature_store.engines.numpy.working import WorkingColumn, finite, in_calendar, map_distinct, nulls, numpy_type
 from feature_store.expressions.casting import DECIMAL, INSTANT, INTEGER
-from feature_store.expressions.working import WorkingColumn, finite, in_calendar, map_distinct, nulls, numpy_type
 from feature_store.temporal.instants import to_microseconds
 
 _MOST_DIGITS: Final = 19
