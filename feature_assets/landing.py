@@ -10,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from feature_store import EventSource, TableSource
-from feature_store.engines.polars.rows import read_rows
+from feature_store.engines.polars.source_rows import read_rows
 from feature_store.errors import InputError
 from feature_store.offline.instants import INSTANT, partition_starts
 from feature_store.offline.store import OfflineStore

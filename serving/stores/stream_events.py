@@ -12,7 +12,7 @@ from feature_store.codec.key_codec import encode_keys
 from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.columns import Column, Mask
 from feature_store.engines.polars.columns import to_column
-from feature_store.engines.polars.rows import read_rows
+from feature_store.engines.polars.source_rows import read_rows
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.errors import InputError
 from feature_store.model.sources import EventSource

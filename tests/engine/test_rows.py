@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from feature_store.engines.polars.dtypes import TIMESTAMP
-from feature_store.engines.polars.rows import read_rows
+from feature_store.engines.polars.source_rows import read_rows
 from feature_store.errors import InputError
 from tests.engine.frames import at, frame
 from tests.engine.views import COLUMNS, PLAIN, TABLE, TABLE_COLUMNS

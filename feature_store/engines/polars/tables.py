@@ -9,7 +9,7 @@ import polars as pl
 from feature_store.dtypes import Timestamp
 from feature_store.engines.polars.dtypes import constant
 from feature_store.engines.polars.finish import add_derived, default_expr, derived
-from feature_store.engines.polars.rows import read_rows
+from feature_store.engines.polars.source_rows import read_rows
 from feature_store.engines.polars.typed import read_column
 from feature_store.model.features import Feature
 from feature_store.model.sources import TableSource

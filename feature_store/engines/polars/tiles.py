@@ -15,7 +15,7 @@ from feature_store.engines.polars.expressions import compile_expression
 from feature_store.engines.polars.groups import GROUP, by_group, distinct, heads, number_groups
 from feature_store.engines.polars.merging import check_sums, counts_column
 from feature_store.engines.polars.ordered import pick_one, pick_several
-from feature_store.engines.polars.rows import read_rows
+from feature_store.engines.polars.source_rows import read_rows
 from feature_store.engines.polars.states import State, tile_schema, view_states
 from feature_store.errors import InputError
 from feature_store.expressions.nodes import ColumnRef, column_names
