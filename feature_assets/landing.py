@@ -12,7 +12,7 @@ import polars as pl
 from feature_store import EventSource, TableSource
 from feature_store.engines.polars.source_rows import read_rows
 from feature_store.errors import InputError
-from feature_store.offline.instants import INSTANT, partition_starts
+from feature_store.offline.delta.instants import INSTANT, partition_starts
 from feature_store.offline.store import OfflineStore
 from feature_store.temporal.durations import DAY
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from feature_store import Feature, FeatureView
-from feature_store.offline.layout import ledger_uri, view_uri
+from feature_store.offline.delta.paths import ledger_uri, view_uri
 from resources.settings import Settings
 
 

@@ -17,8 +17,8 @@ import polars as pl
 from feature_store.engines.polars.snapshots import merge_state
 from feature_store.engines.polars.sorted_tiles import SortedTiles
 from feature_store.model.views import FeatureView
+from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.inputs import Inputs
-from feature_store.offline.instants import INSTANT
 from feature_store.offline.reach import floor_to
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.tables import CHECKPOINT_SPAN, tile_fingerprints

@@ -21,7 +21,7 @@ from typing import Final
 
 import polars as pl
 
-from feature_store.offline.instants import INSTANT
+from feature_store.offline.delta.instants import INSTANT
 from feature_store.temporal.instants import from_microseconds
 
 LANDED: Final = "landed"

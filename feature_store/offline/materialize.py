@@ -14,8 +14,8 @@ from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.model.views import FeatureView
 from feature_store.offline.all_history import Checkpoints, RunningState
+from feature_store.offline.delta.instants import INSTANT, partition_starts
 from feature_store.offline.inputs import Inputs
-from feature_store.offline.instants import INSTANT, partition_starts
 from feature_store.offline.store import OfflineStore
 from feature_store.offline.stream_values import stream_snapshots
 from feature_store.offline.table_values import table_snapshots

@@ -16,8 +16,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from feature_store.errors import FingerprintError, InputError
-from feature_store.offline.content_hash import content_hashes
-from feature_store.offline.delta import (
+from feature_store.offline.delta.commits import (
     RETENTION,
     StorageOptions,
     keeping,
@@ -26,12 +25,13 @@ from feature_store.offline.delta import (
     overwrite_range,
     retry_commit,
 )
-from feature_store.offline.instants import instants, partition_starts
+from feature_store.offline.delta.compaction import keep_up
+from feature_store.offline.delta.content_hash import content_hashes
+from feature_store.offline.delta.instants import instants, partition_starts
+from feature_store.offline.delta.storage_types import array_shapes, as_arrays, stored_shapes, to_storage
 from feature_store.offline.ledger import Ledger
 from feature_store.offline.ledger_entries import LandedPartition, commit_tags, current_state
 from feature_store.offline.reading import OpenTable, open_for_reading
-from feature_store.offline.storage_types import array_shapes, as_arrays, stored_shapes, to_storage
-from feature_store.offline.upkeep import keep_up
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 COMMITS_BETWEEN_UPKEEPS: Final = 24

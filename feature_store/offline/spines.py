@@ -12,7 +12,7 @@ import polars as pl
 
 from feature_store.dtypes import Int64
 from feature_store.errors import InputError
-from feature_store.offline.instants import INSTANT
+from feature_store.offline.delta.instants import INSTANT
 from feature_store.plans.service_plan import ServicePlan
 
 FOUND: Final = "__found"

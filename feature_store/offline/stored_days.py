@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from feature_store.errors import FingerprintError, NotComputedError
-from feature_store.offline.layout import training_uri
+from feature_store.offline.delta.paths import training_uri
 from feature_store.offline.manifests import Manifest, read_manifests
 from feature_store.offline.partitioned_table import PartitionedTable
 from feature_store.offline.reading import OpenTable

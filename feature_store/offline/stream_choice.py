@@ -18,7 +18,7 @@ import polars as pl
 from feature_store.columns import Mask
 from feature_store.fingerprints import stored_column
 from feature_store.offline.coverage import Instants, Slots, slots_of
-from feature_store.offline.instants import INSTANT
+from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.partition_choice import newest_usable
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.stream_copy import OpenStreamCopy

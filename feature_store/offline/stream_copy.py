@@ -19,8 +19,8 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction
 
 from feature_store.errors import InputError
-from feature_store.offline.commit_ledger import CommitLedger, Listing
-from feature_store.offline.delta import (
+from feature_store.offline.delta.commit_ledger import CommitLedger, Listing
+from feature_store.offline.delta.commits import (
     StorageOptions,
     append,
     compact,
@@ -30,8 +30,8 @@ from feature_store.offline.delta import (
     open_table,
     retry_commit,
 )
-from feature_store.offline.instants import INSTANT
-from feature_store.offline.storage_types import to_storage
+from feature_store.offline.delta.instants import INSTANT
+from feature_store.offline.delta.storage_types import to_storage
 from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.instants import to_microseconds
 

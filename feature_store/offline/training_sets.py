@@ -13,8 +13,8 @@ from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import InputError
 from feature_store.model.services import FeatureService, compile_plan
 from feature_store.offline.day_inputs import day_inputs
-from feature_store.offline.instants import INSTANT, partition_starts
-from feature_store.offline.layout import training_uri
+from feature_store.offline.delta.instants import INSTANT, partition_starts
+from feature_store.offline.delta.paths import training_uri
 from feature_store.offline.manifests import Manifest, append_manifest, read_manifests
 from feature_store.offline.opened_views import Versions, open_views, opened_versions, table_names
 from feature_store.offline.partition_choice import Availability

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_store.offline.content_hash import content_hashes
+from feature_store.offline.delta.content_hash import content_hashes
 from tests.offline.definitions import INSTANT, day
 
 FRAME = pl.DataFrame(

@@ -19,7 +19,7 @@ from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.model.services import compile_plan
-from feature_store.offline.instants import INSTANT
+from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.materialize import compute_tiles
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore

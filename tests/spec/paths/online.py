@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.finish import empty_values
 from feature_store.model.services import compile_plan
-from feature_store.offline.instants import INSTANT
+from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.store import OfflineStore
 from feature_store.oracle.expressions import microseconds

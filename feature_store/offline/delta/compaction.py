@@ -11,8 +11,8 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from feature_store.offline.delta import drop_replaced, overwrite_range
-from feature_store.offline.storage_types import stored_shapes
+from feature_store.offline.delta.commits import drop_replaced, overwrite_range
+from feature_store.offline.delta.storage_types import stored_shapes
 
 _SMALL: Final = 32 * 2**20
 """Days with more bytes than that have files that are large enough, and would take much memory."""

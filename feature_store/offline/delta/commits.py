@@ -18,7 +18,7 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from feature_store.offline.storage_types import Shapes, with_shapes
+from feature_store.offline.delta.storage_types import Shapes, with_shapes
 from feature_store.temporal.instants import to_microseconds
 
 ATTEMPTS: Final = 40

@@ -15,7 +15,7 @@ from typing import Final
 import polars as pl
 from deltalake import DeltaTable
 
-from feature_store.offline.delta import (
+from feature_store.offline.delta.commits import (
     StorageOptions,
     append,
     compact,
@@ -26,7 +26,7 @@ from feature_store.offline.delta import (
     read_commits,
     retry_commit,
 )
-from feature_store.offline.layout import ledger_uri
+from feature_store.offline.delta.paths import ledger_uri
 
 _FILES_BEFORE_COMPACTION: Final = 24
 _READ_WITHIN: Final = timedelta(hours=1)

@@ -14,7 +14,7 @@ from arro3.core import Schema, Table
 from deltalake import DeltaTable
 
 from feature_store.errors import InputError
-from feature_store.offline.instants import INSTANT
+from feature_store.offline.delta.instants import INSTANT
 
 Shapes = Mapping[str, Sequence[int]]
 """By column that holds arrays, their lengths, those of arrays in arrays after them."""
