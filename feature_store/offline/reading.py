@@ -12,8 +12,8 @@ from deltalake import DeltaTable
 from feature_store.errors import InputError, NotComputedError, VersionExpiredError
 from feature_store.offline.delta.commits import RETENTION, StorageOptions, open_table
 from feature_store.offline.delta.storage_types import as_arrays, stored_shapes
-from feature_store.offline.ledger import Ledger
-from feature_store.offline.ledger_entries import current_state, publications
+from feature_store.offline.ledger.ledger import Ledger
+from feature_store.offline.ledger.ledger_entries import current_state, publications
 from feature_store.temporal.instants import to_microseconds
 
 

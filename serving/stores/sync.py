@@ -18,7 +18,7 @@ from feature_store.errors import NotComputedError
 from feature_store.fingerprints import stored_column
 from feature_store.model.features import Feature
 from feature_store.model.views import FeatureView
-from feature_store.offline.ledger import Ledger
+from feature_store.offline.ledger.ledger import Ledger
 from feature_store.offline.partitioned_table import PartitionedTable
 from feature_store.offline.reading import OpenTable
 from feature_store.offline.store import OfflineStore

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_store.errors import InputError
-from feature_store.offline.ledger import Ledger
-from feature_store.offline.ledger_entries import (
+from feature_store.offline.ledger.ledger import Ledger
+from feature_store.offline.ledger.ledger_entries import (
     COMMIT,
     LANDED,
     PUBLISHED,

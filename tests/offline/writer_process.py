@@ -5,7 +5,7 @@ import signal
 import sys
 
 from feature_store.offline import partitioned_table
-from feature_store.offline.ledger import Ledger
+from feature_store.offline.ledger.ledger import Ledger
 from feature_store.offline.store import OfflineStore
 from tests.offline.definitions import ShopperSpend, day, spend_values
 

@@ -1,0 +1,1 @@
+"""Which partitions of a view exist, and since when."""
