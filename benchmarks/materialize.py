@@ -13,7 +13,7 @@ from benchmarks.measure import OURS, Result, Sample, alternate, stopwatch
 from benchmarks.online import START, customer
 from feature_store import EventSource, Float64, Int64, Timestamp, col, count, feature_view, mean, sum_
 from feature_store.offline.materialize import compute_tiles, compute_values, write_values
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 
 purchases = EventSource(
     "bench_purchases",

@@ -36,7 +36,7 @@ from feature_store.columns import Column
 from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.model.services import compile_plan
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.stores.generations import decode_generations

@@ -13,7 +13,7 @@ from feature_store import EventSource, TableSource
 from feature_store.engines.polars.source_rows import read_rows
 from feature_store.errors import InputError
 from feature_store.offline.delta.instants import INSTANT, partition_starts
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY
 
 Source = EventSource | TableSource

@@ -13,8 +13,8 @@ import polars as pl
 from feature_store import FeatureView
 from feature_store.errors import InputError, OwnershipError
 from feature_store.offline.materialize import TileReport, ValueFrame, compute_tiles, write_values
-from feature_store.offline.partitioned_table import PartitionedTable
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.partitioned_table import PartitionedTable
+from feature_store.offline.tables.store import OfflineStore
 
 TABLE = "_table"
 """Last part of the asset key of a view's table."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from resources.offline import DeltaIOManager, OfflineStoreResource
 from resources.online import OnlineStoreResource
 from resources.settings import Settings

@@ -9,7 +9,7 @@ from typing import Final
 
 from feature_assets.generator.freshness import freshness_of, served_freshness_of
 from feature_store import FeatureView
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from resources.online import OnlineStoreResource
 from sensors.messages import Audience
 from serving.stores.connection import READ_TIMEOUT

@@ -16,7 +16,7 @@ from feature_assets.explain.explanation import Event, Listing, PartitionFacts, R
 from feature_assets.parity.text import iso, plain_text
 from feature_assets.raw.clock import now
 from feature_store.errors import InputError
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from resources.online import running_url
 from resources.settings import Settings
 

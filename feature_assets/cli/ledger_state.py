@@ -28,7 +28,7 @@ def ledger_state(settings: Settings, view: FeatureView, feature: Feature | None 
     if "://" not in root and not Path(ledger_uri(view_uri(root, view.full_name, "values"))).exists():
         return None
     # Here and not above: with an empty store, a command needs neither Delta nor Polars, and starts at once.
-    from feature_store.offline.store import OfflineStore  # noqa: PLC0415
+    from feature_store.offline.tables.store import OfflineStore  # noqa: PLC0415
 
     partitions = OfflineStore(root, settings.storage_options).values(view).ledger.partitions().to_dicts()
     if not partitions:

@@ -11,7 +11,7 @@ from feature_assets.demo.progress import Stage
 from feature_assets.demo.range_runs import RunPool
 from feature_assets.raw.feeds import FEEDS
 from feature_store.model.views import FeatureView
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 
 RECENT_DAYS = 3
 """Days of values of views whose past nobody looks at for long: hourly ones, and stream views."""

@@ -20,7 +20,7 @@ from feature_assets.dev import server_command
 from feature_assets.generator.keys import online_key
 from feature_assets.parity.served import ParityReport, check_parity
 from feature_store.model.views import FeatureView
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan
 from resources.online import running_url
 from resources.settings import Settings, project_root

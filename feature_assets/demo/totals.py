@@ -10,7 +10,7 @@ import polars as pl
 
 from feature_assets.raw.feeds import FEEDS
 from feature_store.model.views import FeatureView
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import to_microseconds
 from serving.stores.generations import select
 from serving.stores.writer import OnlineWriter

@@ -9,7 +9,7 @@ import polars as pl
 from feature_assets.generator.audit import audit
 from feature_assets.generator.keys import table_key
 from feature_store import FeatureView
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 
 AUDIT: Final = "schema"
 VOLUME: Final = "volume"

@@ -12,7 +12,7 @@ import polars as pl
 
 from feature_assets.generator.partitions import as_timedelta
 from feature_store import Feature, FeatureView
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.stores.writer import OnlineWriter
 

@@ -13,7 +13,7 @@ import dagster as dg
 from feature_assets.generator.freshness import Freshness, freshness_of, sla_set_by, span_text
 from feature_assets.generator.keys import table_key
 from feature_store import FeatureView
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from resources.offline import OfflineStoreResource
 
 FRESHNESS: Final = "freshness"

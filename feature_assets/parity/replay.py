@@ -23,7 +23,7 @@ from feature_store.dtypes import dtype_from_name
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import InputError
 from feature_store.offline.partition_choice import Availability
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan
 
 

@@ -12,9 +12,9 @@ import polars as pl
 from feature_assets.parity.raw_rows import Keys, recent_entities
 from feature_store import FeatureView
 from feature_store.offline.materialize import stale_partitions, stale_tiles
-from feature_store.offline.partitioned_table import PartitionedTable
 from feature_store.offline.reach import floor_to, reach_start
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.partitioned_table import PartitionedTable
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.streams import stream_as_of
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 

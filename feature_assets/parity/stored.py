@@ -18,7 +18,7 @@ from feature_assets.parity.sampling import Instant, Sample, choose_entities, cho
 from feature_assets.parity.text import iso
 from feature_store import Feature, FeatureView, Status
 from feature_store.errors import FingerprintError
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from serving.stores.errors import StoreError
 from serving.stores.sync import outdated_as_ofs
 from serving.stores.writer import OnlineWriter

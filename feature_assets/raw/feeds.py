@@ -14,7 +14,7 @@ from feature_assets.raw import sources
 from feature_assets.raw.clock import keep_clock, now
 from feature_assets.raw.completejourney import RawData
 from feature_store.errors import InputError
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY, HOUR
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from feature_store.fingerprints import stored_column
-from feature_store.offline.reading import OpenTable
+from feature_store.offline.tables.open_table import OpenTable
 from feature_store.plans.service_plan import PlanView
 from feature_store.status import Status
 

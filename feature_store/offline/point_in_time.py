@@ -19,7 +19,7 @@ from feature_store.errors import NotComputedError
 from feature_store.offline.opened_views import Opened, open_views
 from feature_store.offline.partition_choice import Availability
 from feature_store.offline.spines import FOUND, Spine, check_spine, unfit_column
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.view_join import Statuses, ViewJoin, join_view
 from feature_store.plans.service_plan import PlanFeature, PlanOutput, PlanView, ServicePlan
 from feature_store.status import Status

@@ -13,9 +13,9 @@ import polars as pl
 from feature_store.errors import FingerprintError, NotComputedError
 from feature_store.offline.delta.paths import training_uri
 from feature_store.offline.manifests import Manifest, read_manifests
-from feature_store.offline.partitioned_table import PartitionedTable
-from feature_store.offline.reading import OpenTable
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.open_table import OpenTable
+from feature_store.offline.tables.partitioned_table import PartitionedTable
+from feature_store.offline.tables.store import OfflineStore
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from feature_store.fingerprints import stored_column
 from feature_store.offline.coverage import Instants, Slots, slots_of
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.partition_choice import newest_usable
-from feature_store.offline.reading import OpenTable
-from feature_store.offline.stream_copy import OpenStreamCopy
+from feature_store.offline.tables.open_table import OpenTable
+from feature_store.offline.tables.stream_copy import OpenStreamCopy
 from feature_store.plans.known_spans import known_at, needed_states
 from feature_store.plans.service_plan import PlanView
 from feature_store.plans.stream_plan import RowCount, StreamPlan

@@ -14,7 +14,7 @@ from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.groups import GROUP, heads, number_groups
 from feature_store.engines.polars.stream_tiles import tile_states
 from feature_store.model.views import FeatureView
-from feature_store.offline.reading import OpenTable
+from feature_store.offline.tables.open_table import OpenTable
 from feature_store.plans.compile_stream import compile_stream_plan
 from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.instants import from_microseconds

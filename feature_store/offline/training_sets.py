@@ -18,12 +18,12 @@ from feature_store.offline.delta.paths import training_uri
 from feature_store.offline.manifests import Manifest, append_manifest, read_manifests
 from feature_store.offline.opened_views import Versions, open_views, opened_versions, table_names
 from feature_store.offline.partition_choice import Availability
-from feature_store.offline.partitioned_table import PartitionedTable, Write
 from feature_store.offline.point_in_time import join_opened
 from feature_store.offline.reach import floor_to
 from feature_store.offline.spines import read_frame
-from feature_store.offline.store import OfflineStore
 from feature_store.offline.stored_days import stored_days
+from feature_store.offline.tables.partitioned_table import PartitionedTable, Write
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import from_microseconds, to_microseconds

@@ -10,8 +10,8 @@ from feature_store.model.views import FeatureView
 from feature_store.offline.computable import Computable
 from feature_store.offline.inputs import Inputs, inputs_of
 from feature_store.offline.reach import reach_start
-from feature_store.offline.reading import OpenTable
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.open_table import OpenTable
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds
 
 

@@ -38,7 +38,7 @@ from feature_store.columns import Mask
 from feature_store.engines.polars.stream_merge import merge_stream_tiles, tile_frame
 from feature_store.errors import InputError
 from feature_store.model.views import FeatureView
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.compile_stream import compile_stream_plan
 from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.durations import DAY, SECOND

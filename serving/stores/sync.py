@@ -19,9 +19,9 @@ from feature_store.fingerprints import stored_column
 from feature_store.model.features import Feature
 from feature_store.model.views import FeatureView
 from feature_store.offline.ledger.ledger import Ledger
-from feature_store.offline.partitioned_table import PartitionedTable
-from feature_store.offline.reading import OpenTable
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.open_table import OpenTable
+from feature_store.offline.tables.partitioned_table import PartitionedTable
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.stores.snapshot import ROWS_PER_STEP, Chunk, Snapshot
 from serving.stores.stream_sync import BatchTiles

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from feature_assets.declarations import load_declarations
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from tests.fixtures.small_store import SmallStore
 
 AS_OF = datetime(2018, 1, 2, tzinfo=UTC)

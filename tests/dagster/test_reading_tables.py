@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from feature_store.errors import InputError
-from feature_store.offline.partitioned_table import Write
+from feature_store.offline.tables.partitioned_table import Write
 from feature_store.temporal.durations import DAY
 from tests.dagster.conftest import Location
 from tests.dagster.sample.declarations import HouseholdSpend

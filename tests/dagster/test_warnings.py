@@ -9,7 +9,7 @@ import pytest
 
 from feature_assets.generator.checks import NULLS, VOLUME, warnings_of
 from feature_store.engines.polars.dtypes import polars_dtype
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from tests.dagster.sample.declarations import START, HouseholdSpend
 
 DAY = timedelta(days=1)

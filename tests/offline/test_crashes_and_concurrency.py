@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from feature_store.offline import partitioned_table
 from feature_store.offline.delta.compaction import keep_up
-from feature_store.offline.reading import OpenTable
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables import partitioned_table
+from feature_store.offline.tables.open_table import OpenTable
+from feature_store.offline.tables.store import OfflineStore
 from tests.offline.definitions import INSTANT, ShopperHourly, ShopperSpend, day, spend_values
 
 DEATHS = ("before the Delta commit", "after the Delta commit")

@@ -24,7 +24,7 @@ from feature_store.offline.ledger.ledger_entries import (
     entries_of,
     publications,
 )
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY, HOUR
 from tests.offline.definitions import START, ShopperSpend, day, spend_values
 

@@ -24,7 +24,7 @@ from feature_store.offline.materialize import (
 )
 from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.reach import tiles_start
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from tests.engine.frames import at, frame
 from tests.engine.views import COLUMNS
 from tests.offline.definitions import (

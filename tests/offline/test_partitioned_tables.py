@@ -16,10 +16,10 @@ from polars.testing import assert_frame_equal
 
 from feature_store import Vector, col, feature_view, sum_
 from feature_store.errors import FingerprintError, InputError, NotComputedError
-from feature_store.offline import partitioned_table
 from feature_store.offline.delta.commits import RETENTION
-from feature_store.offline.reading import OpenTable
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables import partitioned_table
+from feature_store.offline.tables.open_table import OpenTable
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY, HOUR
 from tests.offline.definitions import (
     INSTANT,

@@ -4,9 +4,9 @@ import os
 import signal
 import sys
 
-from feature_store.offline import partitioned_table
 from feature_store.offline.ledger.ledger import Ledger
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables import partitioned_table
+from feature_store.offline.tables.store import OfflineStore
 from tests.offline.definitions import ShopperSpend, day, spend_values
 
 

@@ -31,7 +31,7 @@ from feature_store import (
     top_k,
 )
 from feature_store.offline.materialize import compute_tiles, compute_values, write_values
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from tests.engine.frames import frame
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ from feature_assets.parity.reading import view_plan
 from feature_assets.parity.replay import replay
 from feature_assets.parity.served import log_rows
 from feature_store.errors import InputError
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.stores.sync import sync_view

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from feature_assets.raw.clock import clock
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from feature_assets.raw.completejourney import RawData
 from feature_assets.raw.feeds import FEEDS, Feed, land_feed
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import InputError
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY
 
 DEMOGRAPHICS = "raw/demographics"

@@ -11,7 +11,7 @@ from feature_assets.raw.assets import raw_asset, raw_assets
 from feature_assets.raw.completejourney import RawData
 from feature_assets.raw.definitions import defs
 from feature_assets.raw.feeds import FEEDS
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from resources.offline import OfflineStoreResource
 
 REDEMPTIONS = dg.AssetKey(["raw", "coupon_redemptions"])

@@ -14,7 +14,7 @@ from feature_store.errors import FingerprintError
 from feature_store.expressions.functions import col
 from feature_store.model.services import compile_plan
 from feature_store.offline.point_in_time import point_in_time_join
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.stores.snapshot import ROWS_PER_STEP, Chunk, Snapshot

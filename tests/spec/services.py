@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from feature_store import FeatureService, FeatureView
 from feature_store.offline.materialize import compute_tiles, compute_values, write_values
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.point_in_time import History, Partition, partition_at
 from feature_store.oracle.snapshots import Keys, Snapshot, Values, keys_of
 from feature_store.oracle.streams import StreamHistory

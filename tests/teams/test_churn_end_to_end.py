@@ -11,7 +11,7 @@ from feature_assets.training.churn_dataset import churn_spine, labels_known_unti
 from feature_assets.training.churn_model import score, train
 from feature_assets.training.churn_spine import LABEL, LABEL_SPAN, build_spine
 from feature_store.offline.point_in_time import point_in_time_join
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from serving.client import FeatureClient
 from tests.fixtures.small_store import HOUSEHOLDS, SmallStore
 

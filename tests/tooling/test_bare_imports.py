@@ -57,7 +57,12 @@ def test_the_model_the_tiles_and_the_codec_import_with_numpy_alone() -> None:
 
 
 def test_a_serving_host_imports_what_serves_and_joins() -> None:
-    modules = ["serving.client", "serving.server.__main__", "serving.stores.writer", "feature_store.offline.store"]
+    modules = [
+        "serving.client",
+        "serving.server.__main__",
+        "serving.stores.writer",
+        "feature_store.offline.tables.store",
+    ]
     modules += ["feature_store.offline.point_in_time"]
     done = import_with_only({"feature_store", "serving"} | modules_of("requirements-serving.txt"), modules)
     assert done.returncode == 0, done.stderr

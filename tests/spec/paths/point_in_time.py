@@ -16,7 +16,7 @@ from feature_store.model.services import compile_plan
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.partition_choice import Availability
 from feature_store.offline.point_in_time import point_in_time_join
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.point_in_time import History, service_row
 from tests.spec.services import assert_service_row, instants, service_of, some_keys, world_known_to, write_with_holes
 from tests.spec.stores import folder

@@ -11,7 +11,7 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 from feature_store.offline.materialize import stale_partitions, stale_tiles
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from tests.spec.comparing import assert_world, values_by_key
 from tests.spec.stores import copied, folder, in_chunks, land, materialize, one_by_one, one_shot
 from tests.spec.worlds import Range, World, rows_of

@@ -10,7 +10,7 @@ import polars as pl
 
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.offline.materialize import compute_tiles
-from feature_store.offline.store import OfflineStore
+from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.streams import Span, StreamHistory
 from feature_store.plans.compile_stream import compile_stream_plan
 from tests.spec.paths.point_in_time import TrainingSet, join

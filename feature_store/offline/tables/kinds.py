@@ -14,7 +14,7 @@ from feature_store.fingerprints import fingerprint
 from feature_store.model.views import FeatureView
 from feature_store.offline.delta.commits import StorageOptions
 from feature_store.offline.delta.instants import INSTANT
-from feature_store.offline.partitioned_table import PartitionedTable, Write
+from feature_store.offline.tables.partitioned_table import PartitionedTable, Write
 from feature_store.plans.compile_stream import compile_stream_plan
 from feature_store.plans.stream_plan import level_name
 from feature_store.temporal.durations import DAY

@@ -31,7 +31,7 @@ from feature_store.offline.delta.instants import instants, partition_starts
 from feature_store.offline.delta.storage_types import array_shapes, as_arrays, stored_shapes, to_storage
 from feature_store.offline.ledger.ledger import Ledger
 from feature_store.offline.ledger.ledger_entries import LandedPartition, commit_tags, current_state
-from feature_store.offline.reading import OpenTable, open_for_reading
+from feature_store.offline.tables.open_table import OpenTable, open_for_reading
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 COMMITS_BETWEEN_UPKEEPS: Final = 24

@@ -1,0 +1,1 @@
+"""The tables of the offline store, and how they are opened."""
