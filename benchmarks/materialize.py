@@ -12,7 +12,7 @@ import polars as pl
 from benchmarks.measure import OURS, Result, Sample, alternate, stopwatch
 from benchmarks.online import START, customer
 from feature_store import EventSource, Float64, Int64, Timestamp, col, count, feature_view, mean, sum_
-from feature_store.offline.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
 
 purchases = EventSource(

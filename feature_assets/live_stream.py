@@ -20,7 +20,7 @@ from feature_assets.declarations import load_declarations
 from feature_assets.raw.clock import now
 from feature_assets.raw.completejourney import RawData
 from feature_store import FeatureView
-from feature_store.offline.reach import floor_to
+from feature_store.offline.materialize.reach import floor_to
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from resources.settings import Settings

@@ -12,7 +12,7 @@ import polars as pl
 
 from feature_store import FeatureView
 from feature_store.errors import InputError, OwnershipError
-from feature_store.offline.materialize import TileReport, ValueFrame, compute_tiles, write_values
+from feature_store.offline.materialize.materialize import TileReport, ValueFrame, compute_tiles, write_values
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
 

@@ -23,7 +23,7 @@ from feature_assets.parity.sampling import recorded_until
 from feature_assets.parity.specified import Specified
 from feature_assets.parity.text import iso
 from feature_store import Feature, FeatureView, Status
-from feature_store.offline.reach import reach_start
+from feature_store.offline.materialize.reach import reach_start
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle import snapshots
 from feature_store.temporal.durations import DAY, format_duration

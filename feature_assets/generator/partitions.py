@@ -11,7 +11,7 @@ from typing import Final
 import dagster as dg
 
 from feature_store import EventSource, FeatureView
-from feature_store.offline.reach import tiles_start
+from feature_store.offline.materialize.reach import tiles_start
 from feature_store.temporal.durations import DAY, HOUR, WEEK
 
 PARTITIONS_PER_RUN: Final = {HOUR: 72, DAY: 62, WEEK: 53}

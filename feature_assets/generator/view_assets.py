@@ -19,7 +19,7 @@ from feature_assets.generator.partitions import backfill_policy
 from feature_assets.generator.retries import RETRIES, final_mistakes, start_over_if
 from feature_assets.generator.statistics import partition_statistics
 from feature_store import FeatureView
-from feature_store.offline.materialize import ValueFrame, compute_values, stale_partitions, stale_tiles
+from feature_store.offline.materialize.materialize import ValueFrame, compute_values, stale_partitions, stale_tiles
 from feature_store.offline.tables.store import OfflineStore
 from resources.offline import OfflineStoreResource, ViewValues
 

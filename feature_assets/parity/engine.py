@@ -17,7 +17,7 @@ from feature_assets.parity.sample_rows import Row, filters_of, sample_rows
 from feature_store import EventSource, Feature, FeatureView, Status
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.expressions.nodes import column_names
-from feature_store.offline.reach import floor_to
+from feature_store.offline.materialize.reach import floor_to
 from feature_store.oracle import snapshots, tables
 from feature_store.oracle.streams import stream_as_of
 from feature_store.temporal.instants import from_microseconds, to_microseconds

@@ -18,7 +18,7 @@ from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.engines.polars.tiles import build_tiles
-from feature_store.offline.reach import floor_to
+from feature_store.offline.materialize.reach import floor_to
 from feature_store.oracle.streams import stream_as_of
 from feature_store.plans.compile_stream import compile_stream_plan
 from feature_store.temporal.instants import from_microseconds, to_microseconds

@@ -11,7 +11,7 @@ import polars as pl
 from feature_store import EventSource, FeatureView
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.source_rows import read_rows
-from feature_store.offline.inputs import inputs_of
+from feature_store.offline.materialize.inputs import inputs_of
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 

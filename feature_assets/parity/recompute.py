@@ -14,7 +14,7 @@ from feature_assets.parity.report import Values
 from feature_assets.parity.sampling import Instant
 from feature_assets.parity.specified import Specified
 from feature_store import Feature, FeatureView
-from feature_store.offline.reach import reach_start
+from feature_store.offline.materialize.reach import reach_start
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle import snapshots
 from feature_store.temporal.instants import from_microseconds, to_microseconds

@@ -7,7 +7,7 @@ import pytest
 
 from feature_assets.demo.range_runs import RANGE_END, RANGE_START, job_of
 from feature_store.engines.polars.dtypes import polars_dtype
-from feature_store.offline.materialize import compute_tiles
+from feature_store.offline.materialize.materialize import compute_tiles
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import START, HouseholdSpend
 from tests.fixtures.valkey import valkey, valkey_server

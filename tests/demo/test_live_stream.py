@@ -14,7 +14,7 @@ from feature_assets.live_stream import LivePurchases, stream_start
 from feature_assets.parity.served import check_parity
 from feature_assets.teams.growth.features import HouseholdActivity
 from feature_store import FeatureService
-from feature_store.offline.materialize import compute_tiles
+from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.status import Status

@@ -15,8 +15,8 @@ from feature_assets.landing import land, time_column
 from feature_assets.raw.completejourney import RawData
 from feature_assets.raw.feeds import FEEDS
 from feature_store import FeatureView
-from feature_store.offline.materialize import compute_tiles, compute_values
-from feature_store.offline.reach import tiles_start
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values
+from feature_store.offline.materialize.reach import tiles_start
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.snapshots import counted, derived_value, entity_values, float_scale, keys_of
 from tests.engine.frames import assert_value

@@ -19,7 +19,7 @@ from feature_assets.cli.app import run
 from feature_assets.declarations import collect, load_declarations
 from feature_assets.raw import sources
 from feature_store import FeatureView, col, count, stream_view, sum_
-from feature_store.offline.materialize import compute_tiles
+from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from resources.settings import project_root
 from serving.stores.stream_writer import StreamWriter

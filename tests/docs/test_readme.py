@@ -19,7 +19,7 @@ from feature_assets.generator import build_feature_assets
 from feature_assets.teams.growth.services import churn
 from feature_assets.teams.stores import features as stores_features
 from feature_store import DefinitionError, FeatureService, FeatureView
-from feature_store.offline.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training_sets import build_training_set, write_training_set
 from feature_store.plans.service_plan import write_plan

@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_store.offline.inputs import Inputs, inputs_of
+from feature_store.offline.materialize.inputs import Inputs, inputs_of
 from tests.offline.definitions import INSTANT
 
 

@@ -30,7 +30,7 @@ from feature_store import (
     sum_,
     top_k,
 )
-from feature_store.offline.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
 from tests.engine.frames import frame
 

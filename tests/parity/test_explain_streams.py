@@ -11,7 +11,7 @@ from feature_assets.explain import Explanation, explain
 from feature_assets.parity.report import Value
 from feature_store import Status
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
-from feature_store.offline.materialize import compute_tiles
+from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.streams import stream_as_of
 from serving.stores.stream_writer import StreamWriter

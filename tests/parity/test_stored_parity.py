@@ -11,7 +11,7 @@ from feature_assets.declarations import load_declarations
 from feature_assets.parity.sampling import Sample
 from feature_assets.parity.stored import check_stored
 from feature_store import FeatureView, Status
-from feature_store.offline.materialize import compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
 from tests.demo.planting import one_byte_changed
 from tests.fixtures.small_store import SmallStore

@@ -7,7 +7,7 @@ import pytest
 
 from feature_assets.parity.sampling import Sample
 from feature_assets.parity.stored import check_stored
-from feature_store.offline.materialize import compute_tiles
+from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from tests.engine.frames import at, frame
 from tests.engine.views import COLUMNS

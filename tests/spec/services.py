@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from feature_store import FeatureService, FeatureView
-from feature_store.offline.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.point_in_time import History, Partition, partition_at
 from feature_store.oracle.snapshots import Keys, Snapshot, Values, keys_of

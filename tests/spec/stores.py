@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from feature_store.model.sources import EventSource
-from feature_store.offline.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY
 from tests.spec.declarations import START

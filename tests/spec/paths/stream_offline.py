@@ -9,7 +9,7 @@ from random import Random
 import polars as pl
 
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
-from feature_store.offline.materialize import compute_tiles
+from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.streams import Span, StreamHistory
 from feature_store.plans.compile_stream import compile_stream_plan

@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 
 from feature_store.engines.polars.finish import empty_values
 from feature_store.model.services import compile_plan
-from feature_store.offline.materialize import compute_tiles
+from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
 from feature_store.oracle.point_in_time import service_row

@@ -18,8 +18,8 @@ from feature_store.engines.polars.snapshots import merge_state
 from feature_store.engines.polars.sorted_tiles import SortedTiles
 from feature_store.model.views import FeatureView
 from feature_store.offline.delta.instants import INSTANT
-from feature_store.offline.inputs import Inputs
-from feature_store.offline.reach import floor_to
+from feature_store.offline.materialize.inputs import Inputs
+from feature_store.offline.materialize.reach import floor_to
 from feature_store.offline.tables.kinds import CHECKPOINT_SPAN, tile_fingerprints
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds

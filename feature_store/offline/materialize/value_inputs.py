@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from feature_store.errors import MissingTilesError
 from feature_store.model.views import FeatureView
-from feature_store.offline.computable import Computable
-from feature_store.offline.inputs import Inputs, inputs_of
-from feature_store.offline.reach import reach_start
+from feature_store.offline.materialize.computable import Computable
+from feature_store.offline.materialize.inputs import Inputs, inputs_of
+from feature_store.offline.materialize.reach import reach_start
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds

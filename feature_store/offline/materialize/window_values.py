@@ -9,8 +9,8 @@ import polars as pl
 from feature_store.engines.polars.snapshots import snapshot
 from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.model.views import FeatureView
-from feature_store.offline.all_history import RunningState
-from feature_store.offline.reach import floor_to
+from feature_store.offline.materialize.all_history import RunningState
+from feature_store.offline.materialize.reach import floor_to
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.temporal.instants import from_microseconds
 

@@ -8,8 +8,8 @@ import polars as pl
 
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.model.views import FeatureView
-from feature_store.offline.inputs import Inputs
-from feature_store.offline.reach import reach_start
+from feature_store.offline.materialize.inputs import Inputs
+from feature_store.offline.materialize.reach import reach_start
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.temporal.instants import from_microseconds
 

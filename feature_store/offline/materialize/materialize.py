@@ -13,15 +13,15 @@ from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.model.views import FeatureView
-from feature_store.offline.all_history import Checkpoints, RunningState
 from feature_store.offline.delta.instants import INSTANT, partition_starts
-from feature_store.offline.inputs import Inputs
-from feature_store.offline.stream_values import stream_snapshots
-from feature_store.offline.table_values import table_snapshots
+from feature_store.offline.materialize.all_history import Checkpoints, RunningState
+from feature_store.offline.materialize.inputs import Inputs
+from feature_store.offline.materialize.stream_values import stream_snapshots
+from feature_store.offline.materialize.table_values import table_snapshots
+from feature_store.offline.materialize.value_inputs import ValueInputs, source_inputs
+from feature_store.offline.materialize.window_values import window_snapshots
 from feature_store.offline.tables.kinds import tile_fingerprints
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.offline.value_inputs import ValueInputs, source_inputs
-from feature_store.offline.window_values import window_snapshots
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 Progress = Callable[[int, int], None]

@@ -1,0 +1,1 @@
+"""From raw rows to tiles to values, partition by partition."""
