@@ -18,7 +18,7 @@ from feature_assets.parity.sampling import Sample
 from feature_assets.parity.stored import check_stored
 from feature_assets.raw.clock import now
 from feature_store.errors import InputError
-from feature_store.offline.partition_choice import Availability
+from feature_store.offline.join.partition_choice import Availability
 from feature_store.offline.tables.store import OfflineStore
 from resources.online import running_url
 from resources.settings import Settings

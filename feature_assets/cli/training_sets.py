@@ -15,7 +15,7 @@ from feature_assets.declarations import load_declarations
 from feature_assets.raw.clock import now
 from feature_store import Status
 from feature_store.errors import InputError, NotComputedError
-from feature_store.offline.point_in_time import point_in_time_join
+from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan
 from resources.settings import Settings

@@ -17,8 +17,8 @@ from feature_assets.parity.sampling import Instant, is_stale
 from feature_assets.parity.text import iso
 from feature_store import Feature, FeatureView, Status
 from feature_store.fingerprints import stored_column
+from feature_store.offline.join.partition_choice import candidates_of, choose_partitions
 from feature_store.offline.materialize.reach import floor_to
-from feature_store.offline.partition_choice import candidates_of, choose_partitions
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import format_duration
 from feature_store.temporal.instants import from_microseconds, to_microseconds

@@ -16,8 +16,8 @@ from feature_assets.parity.reading import view_plan
 from feature_assets.parity.sampling import recorded_until
 from feature_assets.parity.text import iso
 from feature_store import Feature, FeatureView, Status
-from feature_store.offline.partition_choice import candidates_of
-from feature_store.offline.stream_choice import OpenStream, StreamChoice, choose_stream
+from feature_store.offline.join.partition_choice import candidates_of
+from feature_store.offline.join.stream_choice import OpenStream, StreamChoice, choose_stream
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from feature_store.temporal.tile_levels import bounds

@@ -22,7 +22,7 @@ from feature_assets.parity.served import SERVED_AT, ParityReport, compare, train
 from feature_store.dtypes import dtype_from_name
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import InputError
-from feature_store.offline.partition_choice import Availability
+from feature_store.offline.join.partition_choice import Availability
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan
 

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from feature_assets.parity.report import Value
-from feature_store.offline.partition_choice import Availability
-from feature_store.offline.point_in_time import point_in_time_join
+from feature_store.offline.join.partition_choice import Availability
+from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan
 from feature_store.status import Status

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from feature_store.offline.coverage import slots_of
-from feature_store.offline.opened_views import Opened
-from feature_store.offline.partition_choice import Availability, candidates_of, newest_usable
-from feature_store.offline.stream_choice import OpenStream
+from feature_store.offline.join.coverage import slots_of
+from feature_store.offline.join.opened_views import Opened
+from feature_store.offline.join.partition_choice import Availability, candidates_of, newest_usable
+from feature_store.offline.join.stream_choice import OpenStream
 from feature_store.plans.service_plan import PlanView, ServicePlan
 from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.durations import DAY

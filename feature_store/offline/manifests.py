@@ -13,7 +13,7 @@ import polars as pl
 
 from feature_store.offline.delta.commits import StorageOptions, append, open_or_create, open_table, retry_commit
 from feature_store.offline.delta.paths import manifest_uri
-from feature_store.offline.partition_choice import Availability
+from feature_store.offline.join.partition_choice import Availability
 from feature_store.plans.service_plan import PlanOutput, ServicePlan
 
 

@@ -19,7 +19,7 @@ from feature_store.engines.polars.groups import GROUP, heads, number_groups
 from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
 from feature_store.fingerprints import stored_column
 from feature_store.model.views import FeatureView
-from feature_store.offline.coverage import slots_of
+from feature_store.offline.join.coverage import slots_of
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.plans.compile_stream import compile_stream_plan
 from feature_store.plans.stream_plan import StreamPlan

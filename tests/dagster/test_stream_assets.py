@@ -12,7 +12,7 @@ from feature_assets.generator.freshness import freshness_of
 from feature_store import FeatureService
 from feature_store.engines.polars.finish import empty_values
 from feature_store.model.services import compile_plan
-from feature_store.offline.point_in_time import point_in_time_join
+from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.temporal.durations import DAY, HOUR, MINUTE, SECOND
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.stores.writer import OnlineWriter

@@ -79,7 +79,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "values expire at their ttl, offline",
-        "feature_store/offline/partition_choice.py",
+        "feature_store/offline/join/partition_choice.py",
         "(time - as_ofs[index] > view.ttl)",
         "(time - as_ofs[index] >= view.ttl)",
         "point-in-time",
@@ -103,7 +103,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "available-at is ignored",
-        "feature_store/offline/partition_choice.py",
+        "feature_store/offline/join/partition_choice.py",
         'usable_from="available_at"',
         'usable_from="as_of"',
         "point-in-time",
@@ -111,7 +111,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "a value is usable at its available-at",
-        "feature_store/offline/partition_choice.py",
+        "feature_store/offline/join/partition_choice.py",
         'time, side="left") - 1]',
         'time, side="right") - 1]',
         "point-in-time",
@@ -119,7 +119,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "what was corrected later was served already",
-        "feature_store/offline/partition_choice.py",
+        "feature_store/offline/join/partition_choice.py",
         'pl.col("read_at").fill_null(pl.col("delta_version")),',
         'pl.col("read_at").fill_null(newest),',
         "point-in-time",
@@ -127,7 +127,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "EMPTY stands for NOT_COMPUTED",
-        "feature_store/offline/partition_choice.py",
+        "feature_store/offline/join/partition_choice.py",
         "status = np.where(index < 0, Status.NOT_COMPUTED, Status.PRESENT)",
         "status = np.where(index < 0, Status.EMPTY, Status.PRESENT)",
         "point-in-time",
@@ -214,7 +214,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "the stream owns the newest day of the batch",
-        "feature_store/offline/stream_choice.py",
+        "feature_store/offline/join/stream_choice.py",
         "return (start >= self.batch_end[row]) & known &",
         "return (start >= self.batch_end[row] - self.slots.cadence) & known &",
         "stream-offline",

@@ -15,6 +15,7 @@ from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import MissingTilesError
 from feature_store.model.services import compile_plan
 from feature_store.model.views import FeatureView
+from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.materialize.materialize import (
     compute_tiles,
     compute_values,
@@ -23,7 +24,6 @@ from feature_store.offline.materialize.materialize import (
     write_values,
 )
 from feature_store.offline.materialize.reach import tiles_start
-from feature_store.offline.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from tests.engine.frames import at, frame
 from tests.engine.views import COLUMNS

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 
 from feature_store.errors import InputError, NotComputedError
 from feature_store.offline.delta.instants import partition_starts
-from feature_store.offline.point_in_time import point_in_time_join
+from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training_sets import build_training_set, stale_days, write_training_set
 from feature_store.oracle.snapshots import derived_value, empty_values, float_scale, is_present
@@ -238,7 +238,7 @@ def test_tiles_need_all_their_columns_and_a_span_that_does_not_end_before_it_sta
 
 
 def test_a_spine_much_longer_than_one_portion(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from feature_store.offline import stream_join
+    from feature_store.offline.join import stream_join
 
     rows = [(number, time, *ENTITIES[number % 4]) for number, time in enumerate(times_of_interest(world)[::7])]
     whole = join(world, rows)

@@ -17,7 +17,7 @@ from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.model.services import compile_plan
 from feature_store.offline.delta.instants import INSTANT
-from feature_store.offline.point_in_time import point_in_time_join
+from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.snapshots import derived_value, float_scale, is_present, keys_of
 from feature_store.oracle.streams import stream_as_of, stream_values

@@ -63,7 +63,7 @@ def test_a_serving_host_imports_what_serves_and_joins() -> None:
         "serving.stores.writer",
         "feature_store.offline.tables.store",
     ]
-    modules += ["feature_store.offline.point_in_time"]
+    modules += ["feature_store.offline.join.point_in_time"]
     done = import_with_only({"feature_store", "serving"} | modules_of("requirements-serving.txt"), modules)
     assert done.returncode == 0, done.stderr
 

@@ -16,11 +16,11 @@ from feature_store.dtypes import Timestamp, dtype_from_name
 from feature_store.engines.numpy.on_read import compute_on_read
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import NotComputedError
-from feature_store.offline.opened_views import Opened, open_views
-from feature_store.offline.partition_choice import Availability
-from feature_store.offline.spines import FOUND, Spine, check_spine, unfit_column
+from feature_store.offline.join.opened_views import Opened, open_views
+from feature_store.offline.join.partition_choice import Availability
+from feature_store.offline.join.spines import FOUND, Spine, check_spine, unfit_column
+from feature_store.offline.join.view_join import Statuses, ViewJoin, join_view
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.offline.view_join import Statuses, ViewJoin, join_view
 from feature_store.plans.service_plan import PlanFeature, PlanOutput, PlanView, ServicePlan
 from feature_store.status import Status
 from feature_store.temporal.instants import from_microseconds

@@ -15,13 +15,13 @@ import numpy.typing as npt
 import polars as pl
 
 from feature_store.columns import Mask
-from feature_store.offline.coverage import Instants
-from feature_store.offline.opened_views import Opened
-from feature_store.offline.partition_choice import Availability, candidates_of, choose_partitions, newest_usable
-from feature_store.offline.partition_join import read_partitions
-from feature_store.offline.spines import Spine
-from feature_store.offline.stream_choice import OpenStream, choose_stream
-from feature_store.offline.stream_join import read_stream
+from feature_store.offline.join.coverage import Instants
+from feature_store.offline.join.opened_views import Opened
+from feature_store.offline.join.partition_choice import Availability, candidates_of, choose_partitions, newest_usable
+from feature_store.offline.join.partition_join import read_partitions
+from feature_store.offline.join.spines import Spine
+from feature_store.offline.join.stream_choice import OpenStream, choose_stream
+from feature_store.offline.join.stream_join import read_stream
 from feature_store.offline.tables.open_table import PatchedTable, patched
 from feature_store.plans.service_plan import PlanView
 from feature_store.status import Status

@@ -10,8 +10,8 @@ import polars as pl
 
 from feature_store.dtypes import dtype_from_name
 from feature_store.engines.polars.dtypes import polars_dtype
-from feature_store.offline.partition_choice import Choice
-from feature_store.offline.spines import FOUND, Spine
+from feature_store.offline.join.partition_choice import Choice
+from feature_store.offline.join.spines import FOUND, Spine
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.plans.service_plan import PlanFeature, PlanView
 

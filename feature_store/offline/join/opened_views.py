@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from feature_store.offline.stream_choice import OpenStream
+from feature_store.offline.join.stream_choice import OpenStream
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import PlanView, ServicePlan

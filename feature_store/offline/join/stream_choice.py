@@ -17,9 +17,9 @@ import polars as pl
 
 from feature_store.columns import Mask
 from feature_store.fingerprints import stored_column
-from feature_store.offline.coverage import Instants, Slots, slots_of
 from feature_store.offline.delta.instants import INSTANT
-from feature_store.offline.partition_choice import newest_usable
+from feature_store.offline.join.coverage import Instants, Slots, slots_of
+from feature_store.offline.join.partition_choice import newest_usable
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.stream_copy import OpenStreamCopy
 from feature_store.plans.known_spans import known_at, needed_states

@@ -18,9 +18,9 @@ from feature_store.engines.numpy.restrict_plan import used_fields
 from feature_store.engines.numpy.stream_merge import Merged, merge
 from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
-from feature_store.offline.coverage import Instants
-from feature_store.offline.spines import FOUND, Spine, unfit_column
-from feature_store.offline.stream_choice import OpenStream, StreamChoice
+from feature_store.offline.join.coverage import Instants
+from feature_store.offline.join.spines import FOUND, Spine, unfit_column
+from feature_store.offline.join.stream_choice import OpenStream, StreamChoice
 from feature_store.plans.service_plan import PlanView
 from feature_store.plans.stream_plan import StreamPlan, StreamState
 from feature_store.temporal.durations import SECOND
