@@ -16,7 +16,7 @@ from benchmarks.measure import OURS, Result, Sample, alternate, stopwatch
 from benchmarks.online import START, numbers, wide_view
 from feature_store import FeatureService
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.offline.training_sets import build_training_set
+from feature_store.offline.training.training_sets import build_training_set
 
 _INSTANT = pl.Datetime("us", "UTC")
 

@@ -16,7 +16,7 @@ from feature_assets.generator.partitions import reads
 from feature_assets.generator.retries import RETRIES, final_mistakes
 from feature_store import FeatureService
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.offline.training_sets import build_training_set, write_training_set
+from feature_store.offline.training.training_sets import build_training_set, write_training_set
 from resources.offline import OfflineStoreResource
 
 SpineFunction = Callable[[OfflineStore, datetime, datetime], pl.DataFrame]

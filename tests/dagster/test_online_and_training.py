@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from feature_assets import build_feature_assets
-from feature_store.offline.training_sets import load_training_set
+from feature_store.offline.training.training_sets import load_training_set
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import to_microseconds
 from serving.stores.writer import OnlineWriter

@@ -9,7 +9,7 @@ import pytest
 from feature_assets import source_asset
 from feature_store import DefinitionError
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.offline.training_sets import build_training_set
+from feature_store.offline.training.training_sets import build_training_set
 from tests.dagster.conftest import RANGE_END, RANGE_START
 from tests.dagster.outside.definitions import definitions
 from tests.dagster.outside.features import START, RiderScores, retention, scores

@@ -21,7 +21,7 @@ from feature_assets.teams.stores import features as stores_features
 from feature_store import DefinitionError, FeatureService, FeatureView
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.offline.training_sets import build_training_set, write_training_set
+from feature_store.offline.training.training_sets import build_training_set, write_training_set
 from feature_store.plans.service_plan import write_plan
 from resources.offline import DeltaIOManager, OfflineStoreResource
 from resources.online import OnlineStoreResource

@@ -17,7 +17,7 @@ from feature_store.errors import InputError, NotComputedError
 from feature_store.offline.delta.instants import partition_starts
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.offline.training_sets import build_training_set, stale_days, write_training_set
+from feature_store.offline.training.training_sets import build_training_set, stale_days, write_training_set
 from feature_store.oracle.snapshots import derived_value, empty_values, float_scale, is_present
 from feature_store.oracle.streams import stream_as_of, stream_values
 from feature_store.status import Status

@@ -9,10 +9,10 @@ from polars.testing import assert_frame_equal
 
 from feature_store.errors import FingerprintError, InputError, NotComputedError, VersionExpiredError
 from feature_store.model.services import FeatureService
-from feature_store.offline.manifests import Manifest
 from feature_store.offline.tables import open_table as reading
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.offline.training_sets import (
+from feature_store.offline.training.manifests import Manifest
+from feature_store.offline.training.training_sets import (
     build_training_set,
     load_manifest,
     load_training_set,

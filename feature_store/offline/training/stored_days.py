@@ -12,10 +12,10 @@ import polars as pl
 
 from feature_store.errors import FingerprintError, NotComputedError
 from feature_store.offline.delta.paths import training_uri
-from feature_store.offline.manifests import Manifest, read_manifests
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.offline.training.manifests import Manifest, read_manifests
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Training sets: built, stored, and their manifests."""
