@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from serving.plan_folder import PLAN_SECONDS, PlanFolder
-from serving.requests import read_features, read_keys, read_time
+from serving.read.plan_folder import PLAN_SECONDS, PlanFolder
+from serving.read.requests import read_features, read_keys, read_time
+from serving.read.vectors import FeatureVectors
 from serving.stores.reader import OnlineReader
-from serving.vectors import FeatureVectors
 
 
 class FeatureClient:

@@ -19,9 +19,9 @@ from feature_store.plans.service_plan import ServicePlan, write_plan
 from resources.online import running_url
 from resources.settings import Settings
 from serving.client import FeatureClient
+from serving.read.values import iso_instant, json_values
+from serving.read.vectors import FeatureVectors
 from serving.stores.writer import OnlineWriter
-from serving.values import iso_instant, json_values
-from serving.vectors import FeatureVectors
 
 
 def get(name: str, key_texts: Sequence[str], *, as_json: bool) -> None:

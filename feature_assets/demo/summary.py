@@ -14,7 +14,7 @@ from feature_assets.cli.output import text
 from feature_assets.parity.served import ParityReport
 from feature_assets.training.churn_model import Metrics
 from feature_store.status import Status
-from serving.vectors import FeatureVectors
+from serving.read.vectors import FeatureVectors
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.temporal.instants import from_microseconds
 from serving.client import FeatureClient
-from serving.vectors import FeatureVectors
+from serving.read.vectors import FeatureVectors
 
 _TIME: Final = "__T"
 

@@ -14,7 +14,7 @@ from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan
 from feature_store.status import Status
-from serving.vectors import STATUS_SUFFIX, FeatureVectors
+from serving.read.vectors import STATUS_SUFFIX, FeatureVectors
 
 SERVED_AT: Final = "served_at"
 """Column that holds the T of each response."""

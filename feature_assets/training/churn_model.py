@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from feature_assets.training.churn_spine import LABEL, LABEL_SPAN, TIME
 from feature_assets.training.feature_matrix import FeatureMatrix, Matrix, served_frame
 from feature_store.errors import InputError
-from serving.vectors import FeatureVectors
+from serving.read.vectors import FeatureVectors
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from serving.vectors import FeatureVectors
+from serving.read.vectors import FeatureVectors
 
 Matrix = npt.NDArray[np.float64]
 

@@ -13,9 +13,9 @@ from typing import Any, Final, Protocol, cast
 import orjson
 
 from feature_store.errors import FeatureStoreError
-from serving.assembly import Assembly
-from serving.plan_folder import PLAN_SECONDS, PlanFolder
-from serving.requests import RequestError, read_features, read_keys
+from serving.read.assembly import Assembly
+from serving.read.plan_folder import PLAN_SECONDS, PlanFolder
+from serving.read.requests import RequestError, read_features, read_keys
 from serving.server.batching import MicroBatcher
 from serving.server.responses import (
     ARROW,

@@ -15,9 +15,9 @@ import orjson
 from feature_store.columns import Array, Column
 from feature_store.dtypes import Boolean, DType, Int64
 from feature_store.status import Status
-from serving.requests import KeyValue
-from serving.values import all_true, iso_instant, json_values
-from serving.vectors import FeatureVectors
+from serving.read.requests import KeyValue
+from serving.read.values import all_true, iso_instant, json_values
+from serving.read.vectors import FeatureVectors
 
 FEW_ENTITIES: Final = 16
 """Up to so many, slices of lists are written faster than those of arrays."""

@@ -9,7 +9,7 @@ import orjson
 from feature_store.codec.row_codec import RowError
 from feature_store.errors import FeatureStoreError, FingerprintError
 from feature_store.plans.service_plan import ServicePlan
-from serving.requests import RequestError, RequestKeys, UnknownServiceError
+from serving.read.requests import RequestError, RequestKeys, UnknownServiceError
 from serving.server.batching import Answer
 from serving.stores.errors import StoreError
 
@@ -74,7 +74,7 @@ def features_json(keys: RequestKeys, answer: Answer) -> Response:
 
 def features_arrow(answer: Answer) -> Response:
     """Return one request's feature vectors as an Arrow IPC stream."""
-    from serving.arrow import to_ipc_stream  # noqa: PLC0415 - pyarrow is large, and JSON callers do without
+    from serving.read.arrow import to_ipc_stream  # noqa: PLC0415 - pyarrow is large, and JSON callers do without
 
     return Response(200, ARROW, to_ipc_stream(answer.batch.vectors.take(answer.start, answer.stop)))
 

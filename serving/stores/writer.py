@@ -12,6 +12,7 @@ from feature_store.codec.byte_strings import Ragged
 from feature_store.codec.key_codec import encode_keys
 from feature_store.dtypes import Int64, String
 from feature_store.errors import InputError
+from serving.read.values import iso_instant
 from serving.stores.bulk import GenerationWriter
 from serving.stores.connection import WRITE_TIMEOUT, connect, told_plainly
 from serving.stores.errors import StoreError
@@ -21,7 +22,6 @@ from serving.stores.lease import LEASE_SECONDS, hold_lease
 from serving.stores.publication import Publication
 from serving.stores.snapshot import Chunk, Content, Snapshot, in_steps
 from serving.stores.stream_rows import drop_stream
-from serving.values import iso_instant
 
 
 @dataclass(frozen=True)

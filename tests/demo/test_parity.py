@@ -20,7 +20,7 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, read_plans
 from feature_store.status import Status
 from serving.client import FeatureClient
-from serving.vectors import FeatureVectors
+from serving.read.vectors import FeatureVectors
 from tests.demo.planting import one_byte_changed
 from tests.fixtures.small_store import HOUSEHOLDS, SmallStore, small_store
 

@@ -87,7 +87,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "values expire at their ttl, online",
-        "serving/snapshot_decoder.py",
+        "serving/read/snapshot_decoder.py",
         "time - generation.as_of > self._ttl",
         "time - generation.as_of >= self._ttl",
         "online",
@@ -206,7 +206,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "tiles of batch and stream count both",
-        "serving/stream_decoder.py",
+        "serving/read/stream_decoder.py",
         "_only(live.tiles, mergeable.of_levels(live.tiles, live.tiles.start >= generation.as_of))",
         "live.tiles",
         "stream-online",
@@ -238,7 +238,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "a window that reaches a hole is known, online",
-        "serving/stream_decoder.py",
+        "serving/read/stream_decoder.py",
         "is_known = as_of >= mergeable.features[feature.name]",
         "is_known = True",
         "stream-online",
@@ -246,7 +246,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "what happened in a window that reaches a hole makes an entity PRESENT, online",
-        "serving/stream_decoder.py",
+        "serving/read/stream_decoder.py",
         "if as_of >= since)",
         "if as_of >= 0 * since)",
         "stream-online",
@@ -262,7 +262,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "what the stream says of the time before the end of the batch counts, online",
-        "serving/stream_decoder.py",
+        "serving/read/stream_decoder.py",
         "live.tiles.start >= generation.as_of",
         "live.tiles.start >= 0 * generation.as_of",
         "stream-online",

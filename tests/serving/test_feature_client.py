@@ -21,8 +21,8 @@ from feature_store.errors import FingerprintError, InputError
 from feature_store.plans.service_plan import PlanFeature, PlanOutput, plan_path, write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
-from serving.plan_folder import PlanFolder
-from serving.requests import RequestError, UnknownServiceError
+from serving.read.plan_folder import PlanFolder
+from serving.read.requests import RequestError, UnknownServiceError
 from serving.stores.connection import READ_TIMEOUT, connect
 from serving.stores.errors import StoreUnavailableError
 from tests.serving.sample import DAY, HOUR

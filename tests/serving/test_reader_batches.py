@@ -21,8 +21,10 @@ from feature_store.codec.key_codec import encode_keys
 from feature_store.codec.row_codec import RowError
 from feature_store.columns import Column
 from feature_store.dtypes import Array, Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
-from serving.assembly import Assembly
-from serving.requests import read_keys, select_features
+from serving.read.assembly import Assembly
+from serving.read.requests import read_keys, select_features
+from serving.read.values import json_values
+from serving.read.vectors import FeatureVectors
 from serving.server import batching
 from serving.server.batching import MicroBatcher
 from serving.server.columnar import FEW_ENTITIES, ColumnarJson
@@ -32,8 +34,6 @@ from serving.stores.errors import StoreError, StoreUnavailableError
 from serving.stores.generations import decode_generations
 from serving.stores.keys import pointer_key, row_key_words, row_prefix
 from serving.stores.reader import OnlineReader
-from serving.values import json_values
-from serving.vectors import FeatureVectors
 from tests.serving.sample import HOUR, column, now
 from tests.serving.services import SPEND, STORE, keys_of, load_spend, load_stores, service_plan
 

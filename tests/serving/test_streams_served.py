@@ -14,9 +14,9 @@ import pytest
 import redis
 
 from feature_store.plans.service_plan import write_plan
-from serving.assembly import Assembly
 from serving.client import FeatureClient
-from serving.requests import read_keys
+from serving.read.assembly import Assembly
+from serving.read.requests import read_keys
 from serving.stores.async_reader import AsyncOnlineReader
 from tests.engine.frames import START, at
 from tests.serving.services import keys_of, load_spend, load_stores, service_plan

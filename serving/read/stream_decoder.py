@@ -28,11 +28,11 @@ from feature_store.plans.service_plan import PlanFeature, PlanView
 from feature_store.plans.stream_plan import RowCount, StreamPlan
 from feature_store.status import Status
 from feature_store.temporal.windows import Window
-from serving.snapshot_decoder import Values, nulls, per_entity
+from serving.read.snapshot_decoder import Values, nulls, per_entity
+from serving.read.values import all_true
 from serving.stores.generations import Generation
 from serving.stores.multi_get import RowsRead
 from serving.stores.streams import Stream
-from serving.values import all_true
 
 
 class StreamDecoder:

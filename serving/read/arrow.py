@@ -10,8 +10,8 @@ import numpy as np
 
 from feature_store.columns import Column
 from feature_store.dtypes import Boolean, DType, Int64, String, Timestamp
-from serving.values import iso_instant, json_values
-from serving.vectors import STATUS_SUFFIX, FeatureVectors
+from serving.read.values import iso_instant, json_values
+from serving.read.vectors import STATUS_SUFFIX, FeatureVectors
 
 # pyarrow has no types of its own.
 pa: Final[Any] = import_module("pyarrow")

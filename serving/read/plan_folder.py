@@ -9,8 +9,8 @@ from typing import Final
 
 from feature_store.errors import FeatureStoreError
 from feature_store.plans.service_plan import PlanError, ServicePlan, read_plan
-from serving.assembly import Assembly
-from serving.requests import UnknownServiceError
+from serving.read.assembly import Assembly
+from serving.read.requests import UnknownServiceError
 
 PLAN_SECONDS: Final = 1.0
 """How long plans are used before the folder is looked at again."""

@@ -11,8 +11,8 @@ from feature_store.columns import Array, Column
 from feature_store.dtypes import DType, String
 from feature_store.errors import InputError
 from feature_store.status import Status
-from serving.requests import KeyValue
-from serving.values import iso_instant, python_values
+from serving.read.requests import KeyValue
+from serving.read.values import iso_instant, python_values
 
 STATUS_SUFFIX: Final = "__status"
 _STATUS_NAMES: Final = np.array([status.name for status in Status], object)
@@ -108,13 +108,13 @@ class FeatureVectors:
         The schema's metadata holds ``service``, ``version``, ``time`` and ``as_of`` (JSON by view prefix), instants in
         ISO 8601. Needs pyarrow.
         """
-        from serving.arrow import to_table  # noqa: PLC0415 - pyarrow is large, and most callers do without
+        from serving.read.arrow import to_table  # noqa: PLC0415 - pyarrow is large, and most callers do without
 
         return to_table(self)
 
     def to_polars(self) -> Any:
         """Return a ``polars.DataFrame`` with the columns of ``to_arrow``. Needs polars and pyarrow."""
-        from serving.arrow import to_polars  # noqa: PLC0415 - as above
+        from serving.read.arrow import to_polars  # noqa: PLC0415 - as above
 
         return to_polars(self)
 

@@ -15,12 +15,12 @@ from feature_store.engines.numpy.on_read import compute_on_read
 from feature_store.errors import FingerprintError
 from feature_store.plans.service_plan import ServicePlan
 from feature_store.status import Status
-from serving.requests import RequestKeys, key_column, select_features
-from serving.snapshot_decoder import SnapshotDecoder, Values, all_of
+from serving.read.requests import RequestKeys, key_column, select_features
+from serving.read.snapshot_decoder import SnapshotDecoder, Values, all_of
+from serving.read.stream_decoder import StreamDecoder
+from serving.read.vectors import FeatureVectors
 from serving.stores.errors import StoreError
 from serving.stores.multi_get import RowsRead, RowsWanted
-from serving.stream_decoder import StreamDecoder
-from serving.vectors import FeatureVectors
 
 _MOST_SELECTIONS: Final = 256
 
