@@ -39,11 +39,11 @@ from feature_store.model.services import compile_plan
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
+from serving.load.sync import sync_view
 from serving.stores.generations import decode_generations
 from serving.stores.keys import pointer_key, row_keys, stream_key
 from serving.stores.stream_writer import StreamWriter
 from serving.stores.streams import decode_stream
-from serving.stores.sync import sync_view
 from serving.stores.writer import OnlineWriter
 
 _DAYS = 9

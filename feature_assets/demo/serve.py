@@ -25,8 +25,8 @@ from feature_store.plans.service_plan import ServicePlan
 from resources.online import running_url
 from resources.settings import Settings, project_root
 from serving.client import FeatureClient
+from serving.load.sync import is_synced
 from serving.stores.embedded import free_port
-from serving.stores.sync import is_synced
 from serving.stores.writer import OnlineWriter
 
 ENTITIES = 1_000

@@ -18,7 +18,7 @@ from feature_store import FeatureView
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from resources.offline import OfflineStoreResource
 from resources.online import OnlineStoreResource
-from serving.stores.sync import SyncReport, is_synced, sync_view
+from serving.load.sync import SyncReport, is_synced, sync_view
 
 
 def online_asset(view: FeatureView) -> dg.AssetsDefinition:

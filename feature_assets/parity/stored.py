@@ -19,8 +19,8 @@ from feature_assets.parity.text import iso
 from feature_store import Feature, FeatureView, Status
 from feature_store.errors import FingerprintError
 from feature_store.offline.tables.store import OfflineStore
+from serving.load.sync import outdated_as_ofs
 from serving.stores.errors import StoreError
-from serving.stores.sync import outdated_as_ofs
 from serving.stores.writer import OnlineWriter
 
 OFFLINE: Final = "offline"

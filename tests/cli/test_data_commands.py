@@ -7,7 +7,7 @@ import pytest
 
 from feature_assets.declarations import load_declarations
 from feature_store import String
-from serving.stores.sync import is_synced, sync_view
+from serving.load.sync import is_synced, sync_view
 from serving.stores.writer import OnlineWriter
 from tests.fixtures.small_store import HOUSEHOLDS, SmallStore
 

@@ -17,7 +17,7 @@ from resources.online import OnlineStoreResource
 from resources.slack import SlackResource
 from sensors.freshness import freshness_to_slack
 from sensors.messages import LONGEST, Audience
-from serving.stores.sync import sync_view
+from serving.load.sync import sync_view
 from serving.stores.writer import OnlineWriter
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import HouseholdPrices, HouseholdSpend, churn

@@ -19,7 +19,7 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
-from serving.stores.sync import sync_view
+from serving.load.sync import sync_view
 from serving.stores.writer import OnlineWriter
 from tests.fixtures.small_store import HOUSEHOLDS, SmallStore, small_store
 

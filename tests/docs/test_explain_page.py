@@ -22,8 +22,8 @@ from feature_store import FeatureView, col, count, stream_view, sum_
 from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from resources.settings import project_root
+from serving.load.sync import sync_view
 from serving.stores.stream_writer import StreamWriter
-from serving.stores.sync import sync_view
 from serving.stores.writer import OnlineWriter
 from tests.fixtures.small_store import SmallStore, small_store
 

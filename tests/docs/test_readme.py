@@ -27,7 +27,7 @@ from resources.offline import DeltaIOManager, OfflineStoreResource
 from resources.online import OnlineStoreResource
 from resources.settings import project_root
 from serving.client import FeatureClient
-from serving.stores.sync import sync_view
+from serving.load.sync import sync_view
 from serving.stores.writer import OnlineWriter
 from tests.fixtures.small_store import END, SmallStore, small_store
 from tests.fixtures.valkey import valkey, valkey_server

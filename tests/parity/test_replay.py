@@ -13,7 +13,7 @@ from feature_store.errors import InputError
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
-from serving.stores.sync import sync_view
+from serving.load.sync import sync_view
 from serving.stores.writer import OnlineWriter
 from tests.dagster.sample.declarations import HouseholdProfile
 

@@ -24,12 +24,12 @@ from feature_store.oracle.streams import stream_as_of, stream_values
 from feature_store.plans.service_plan import write_plan
 from feature_store.status import Status
 from feature_store.temporal.instants import to_microseconds
+from serving.load.sync import sync_view
 from serving.read.assembly import Assembly
 from serving.read.requests import read_keys, select_features
 from serving.read.vectors import FeatureVectors
 from serving.stores.reader import OnlineReader
 from serving.stores.stream_writer import AppendReport, StreamWriter
-from serving.stores.sync import sync_view
 from serving.stores.writer import OnlineWriter
 from tests.engine.frames import assert_value, at, frame
 from tests.engine.views import COLUMNS

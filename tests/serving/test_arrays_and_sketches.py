@@ -22,7 +22,7 @@ from feature_store.offline.training.training_sets import build_training_set, loa
 from feature_store.oracle import snapshots as oracle
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
-from serving.stores.sync import sync_view
+from serving.load.sync import sync_view
 from serving.stores.writer import OnlineWriter
 from tests.engine.frames import START, assert_value, at, frame
 from tests.engine.views import COLUMNS, Bucketed, Grown, Spread

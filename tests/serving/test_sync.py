@@ -17,8 +17,8 @@ from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
+from serving.load.sync import is_synced, sync_view
 from serving.stores.snapshot import ROWS_PER_STEP, Chunk, Snapshot
-from serving.stores.sync import is_synced, sync_view
 from serving.stores.writer import LoadReport, OnlineWriter
 from tests.offline.definitions import INSTANT, day, purchases, shopper
 

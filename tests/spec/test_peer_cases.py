@@ -43,7 +43,7 @@ from feature_store.oracle.expressions import microseconds
 from feature_store.plans.service_plan import write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
-from serving.stores.sync import sync_view
+from serving.load.sync import sync_view
 from serving.stores.writer import OnlineWriter
 from tests.spec.declarations import START, at
 from tests.spec.stores import RUN

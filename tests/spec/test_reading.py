@@ -21,7 +21,7 @@ from feature_store.oracle.expressions import microseconds
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
-from serving.stores.sync import sync_view
+from serving.load.sync import sync_view
 from serving.stores.writer import OnlineWriter
 from tests.spec.declarations import EVENTS, OPTIONS, START, at
 from tests.spec.examples import SUBJECT, row

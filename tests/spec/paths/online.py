@@ -21,7 +21,7 @@ from feature_store.oracle.expressions import microseconds
 from feature_store.oracle.point_in_time import service_row
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
-from serving.stores.sync import sync_view
+from serving.load.sync import sync_view
 from serving.stores.writer import OnlineWriter
 from tests.spec.services import (
     assert_service_row,

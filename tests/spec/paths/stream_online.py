@@ -22,8 +22,8 @@ from feature_store.oracle.rows import rank
 from feature_store.oracle.streams import StreamHistory
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
+from serving.load.sync import sync_view
 from serving.stores.stream_writer import StreamWriter
-from serving.stores.sync import sync_view
 from serving.stores.writer import OnlineWriter
 from tests.spec.paths.online import read, train
 from tests.spec.paths.stream_offline import instants
