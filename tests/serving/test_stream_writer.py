@@ -24,8 +24,8 @@ from serving.stores import stream_rows
 from serving.stores.errors import StoreError, StoreUnavailableError, StreamTakenOverError
 from serving.stores.fenced import FencedTransactions
 from serving.stores.stream_rows import ENTITIES_PER_TRANSACTION, StreamRows
-from serving.stores.stream_writer import AppendReport, StreamWriter
 from serving.stores.writer import OnlineWriter
+from serving.streams.stream_writer import AppendReport, StreamWriter
 from tests.engine.frames import at
 from tests.engine.views import COLUMNS, Daily
 from tests.serving.stream_world import KEYS, OnlineWorld, event, events, random_events

@@ -47,10 +47,10 @@ from feature_store.temporal.tile_levels import Instants
 from serving.stores.clock import store_time
 from serving.stores.connection import WRITE_TIMEOUT, connect, told_plainly
 from serving.stores.eviction import POLICY, refuse_eviction
-from serving.stores.stream_events import Events, event_tiles, read_events, source_of
-from serving.stores.stream_ids import KnownEvents
-from serving.stores.stream_retention import is_kept
 from serving.stores.stream_rows import StreamRows
+from serving.streams.stream_events import Events, event_tiles, read_events, source_of
+from serving.streams.stream_ids import KnownEvents
+from serving.streams.stream_retention import is_kept
 
 KEPT_PAST: Final = 2 * DAY
 """How long before the oldest live as-of tiles are kept."""
