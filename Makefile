@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_CACHE_DIR := 1
 define STOP
 from resources.settings import Settings
-from serving.stores.embedded import stop_embedded
+from serving.stores.redis.embedded import stop_embedded
 
 stop_embedded(Settings.from_environment().online_folder)
 endef

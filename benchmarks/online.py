@@ -29,9 +29,9 @@ from feature_store.columns import Column
 from feature_store.engines.polars.finish import empty_values
 from feature_store.model.services import compile_plan
 from feature_store.plans.service_plan import write_plan
-from serving.stores.embedded import free_port
+from serving.stores.redis.embedded import free_port
+from serving.stores.redis.write.writer import LoadReport, OnlineWriter
 from serving.stores.snapshot import Chunk, Snapshot
-from serving.stores.writer import LoadReport, OnlineWriter
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 _HOUR = 3_600_000_000

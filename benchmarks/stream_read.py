@@ -41,9 +41,9 @@ from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
 from serving.stores.generations import decode_generations
-from serving.stores.keys import pointer_key, row_keys, stream_key
+from serving.stores.redis.keys import pointer_key, row_keys, stream_key
+from serving.stores.redis.write.writer import OnlineWriter
 from serving.stores.streams import decode_stream
-from serving.stores.writer import OnlineWriter
 from serving.streams.stream_writer import StreamWriter
 
 _DAYS = 9

@@ -25,7 +25,7 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from resources.settings import Settings
 from serving.stores.errors import StoreUnavailableError, StreamTakenOverError
-from serving.stores.writer import OnlineWriter
+from serving.stores.redis.write.writer import OnlineWriter
 from serving.streams.stream_events import source_of
 from serving.streams.stream_writer import StreamWriter
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import dagster as dg
 
 from resources.settings import Settings
-from serving.stores.connection import WRITE_TIMEOUT
-from serving.stores.embedded import ensure_embedded
-from serving.stores.writer import OnlineWriter
+from serving.stores.redis.connection import WRITE_TIMEOUT
+from serving.stores.redis.embedded import ensure_embedded
+from serving.stores.redis.write.writer import OnlineWriter
 
 
 def running_url(settings: Settings) -> str:

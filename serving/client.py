@@ -12,7 +12,7 @@ from typing import Any, Self
 from serving.read.plan_folder import PLAN_SECONDS, PlanFolder
 from serving.read.requests import read_features, read_keys, read_time
 from serving.read.vectors import FeatureVectors
-from serving.stores.reader import OnlineReader
+from serving.stores.redis.read.reader import OnlineReader
 
 
 class FeatureClient:

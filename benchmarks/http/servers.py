@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.stores.embedded import free_port
+from serving.stores.redis.embedded import free_port
 
 _START_SECONDS = 60.0
 

@@ -21,7 +21,7 @@ from resources.settings import Settings
 from serving.client import FeatureClient
 from serving.read.values import iso_instant, json_values
 from serving.read.vectors import FeatureVectors
-from serving.stores.writer import OnlineWriter
+from serving.stores.redis.write.writer import OnlineWriter
 
 
 def get(name: str, key_texts: Sequence[str], *, as_json: bool) -> None:

@@ -24,8 +24,8 @@ from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.load.batch_tiles import BatchTiles
+from serving.stores.redis.write.writer import LoadReport, OnlineWriter
 from serving.stores.snapshot import ROWS_PER_STEP, Chunk, Snapshot
-from serving.stores.writer import LoadReport, OnlineWriter
 
 Progress = Callable[[str], None]
 

@@ -15,7 +15,7 @@ from granian.constants import Interfaces, Loops
 
 from feature_store.errors import InputError
 from serving.server.app import build
-from serving.stores.resp_client import Address
+from serving.stores.redis.read.resp_client import Address
 
 STOP_SECONDS: Final = 10
 """How long a worker may finish what it is at."""

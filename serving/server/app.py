@@ -28,7 +28,7 @@ from serving.server.responses import (
     json_response,
     services_json,
 )
-from serving.stores.async_reader import AsyncOnlineReader
+from serving.stores.redis.read.async_reader import AsyncOnlineReader
 
 MOST_ENTITIES: Final = 10_000
 """Entities in one request."""

@@ -13,9 +13,9 @@ from serving.read.assembly import Assembly, Question
 from serving.read.requests import RequestKeys
 from serving.read.vectors import FeatureVectors
 from serving.server.columnar import ColumnarJson
-from serving.stores.async_reader import AsyncOnlineReader
 from serving.stores.errors import StoreError, StoreUnavailableError
-from serving.stores.multi_get import RowsRead
+from serving.stores.redis.read.async_reader import AsyncOnlineReader
+from serving.stores.redis.read.multi_get import RowsRead
 
 MOST_WAITING: Final = 4096
 """Requests that wait for the store at once; those beyond are refused, since they would be answered too late."""

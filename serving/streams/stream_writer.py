@@ -44,10 +44,10 @@ from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.durations import DAY, SECOND
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from feature_store.temporal.tile_levels import Instants
-from serving.stores.clock import store_time
-from serving.stores.connection import WRITE_TIMEOUT, connect, told_plainly
-from serving.stores.eviction import POLICY, refuse_eviction
-from serving.stores.stream_rows import StreamRows
+from serving.stores.redis.clock import store_time
+from serving.stores.redis.connection import WRITE_TIMEOUT, connect, told_plainly
+from serving.stores.redis.eviction import POLICY, refuse_eviction
+from serving.stores.redis.write.stream_rows import StreamRows
 from serving.streams.stream_events import Events, event_tiles, read_events, source_of
 from serving.streams.stream_ids import KnownEvents
 from serving.streams.stream_retention import is_kept

@@ -40,8 +40,8 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set, load_training_set, write_training_set
 from feature_store.plans.service_plan import write_plan
 from serving.load.sync import sync_view
-from serving.stores.embedded import ensure_embedded, stop_embedded
-from serving.stores.writer import OnlineWriter
+from serving.stores.redis.embedded import ensure_embedded, stop_embedded
+from serving.stores.redis.write.writer import OnlineWriter
 
 NOW = datetime.now(UTC)
 END = (NOW - timedelta(hours=1)).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -14,7 +14,7 @@ from feature_store.columns import Column
 from feature_store.dtypes import Int64
 from feature_store.temporal.instants import to_microseconds
 from serving.stores.generations import decode_generations, select
-from serving.stores.keys import pointer_key, row_keys
+from serving.stores.redis.keys import pointer_key, row_keys
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.settings import project_root
-from serving.stores.embedded import ensure_embedded, stop_embedded
+from serving.stores.redis.embedded import ensure_embedded, stop_embedded
 
 DAYS = 5
 

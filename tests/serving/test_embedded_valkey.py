@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from serving.stores.embedded import ensure_embedded, stop_embedded
-from serving.stores.reader import OnlineReader
+from serving.stores.redis.embedded import ensure_embedded, stop_embedded
+from serving.stores.redis.read.reader import OnlineReader
 from tests.serving.sample import DAY, baskets, load, now, snapshot
 
 ENSURE = (
-    "import sys, pathlib; from serving.stores.embedded import ensure_embedded;"
+    "import sys, pathlib; from serving.stores.redis.embedded import ensure_embedded;"
     "print(ensure_embedded(pathlib.Path(sys.argv[1])))"
 )
 
@@ -98,7 +98,7 @@ def test_callers_at_once_share_one_server_that_outlives_them(folder: Path) -> No
 
 KILLED = """
 import os, pathlib, random, signal, sys, threading, time
-from serving.stores import embedded
+from serving.stores.redis import embedded
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -23,8 +23,8 @@ from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.read.plan_folder import PlanFolder
 from serving.read.requests import RequestError, UnknownServiceError
-from serving.stores.connection import READ_TIMEOUT, connect
 from serving.stores.errors import StoreUnavailableError
+from serving.stores.redis.connection import READ_TIMEOUT, connect
 from tests.serving.sample import DAY, HOUR
 from tests.serving.services import (
     SPEND_FIELDS,
@@ -495,7 +495,7 @@ def within_handler(work: Callable[[], int]) -> int:
 
 
 def test_a_store_that_stalls_is_waited_for_once(plans: Path, valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.stores.reader.READ_TIMEOUT", 0.3)
+    monkeypatch.setattr("serving.stores.redis.read.reader.READ_TIMEOUT", 0.3)
     client = FeatureClient(plans, valkey)
     load_spend(valkey, [1])
     assert baskets_of(client, 1) == 1

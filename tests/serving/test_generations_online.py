@@ -16,10 +16,10 @@ from feature_store.dtypes import Int64, String
 from feature_store.errors import InputError
 from serving.stores.errors import StoreError, StoreUnavailableError
 from serving.stores.generations import READER_LAG, Generation, outdated, select
-from serving.stores.keys import pointer_key, row_prefix
-from serving.stores.multi_get import RowsWanted
-from serving.stores.reader import OnlineReader
-from serving.stores.writer import OnlineWriter
+from serving.stores.redis.keys import pointer_key, row_prefix
+from serving.stores.redis.read.multi_get import RowsWanted
+from serving.stores.redis.read.reader import OnlineReader
+from serving.stores.redis.write.writer import OnlineWriter
 from tests.serving.sample import (
     DAY,
     HOUR,

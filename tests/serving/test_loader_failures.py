@@ -14,10 +14,10 @@ import pytest
 import redis
 
 from serving.stores.errors import LeaseHeldError, LeaseLostError
-from serving.stores.keys import chunks_key, lease_key
-from serving.stores.reader import OnlineReader
+from serving.stores.redis.keys import chunks_key, lease_key
+from serving.stores.redis.read.reader import OnlineReader
+from serving.stores.redis.write.writer import OnlineWriter
 from serving.stores.snapshot import Chunk
-from serving.stores.writer import OnlineWriter
 from tests.serving.sample import DAY, VIEW, baskets, chunk, load, now, row_count, snapshot
 
 SPAWN = multiprocessing.get_context("spawn")

@@ -28,12 +28,12 @@ from serving.read.vectors import FeatureVectors
 from serving.server import batching
 from serving.server.batching import MicroBatcher
 from serving.server.columnar import FEW_ENTITIES, ColumnarJson
-from serving.stores import multi_get
-from serving.stores.async_reader import AsyncOnlineReader
 from serving.stores.errors import StoreError, StoreUnavailableError
 from serving.stores.generations import decode_generations
-from serving.stores.keys import pointer_key, row_key_words, row_prefix
-from serving.stores.reader import OnlineReader
+from serving.stores.redis.keys import pointer_key, row_key_words, row_prefix
+from serving.stores.redis.read import multi_get
+from serving.stores.redis.read.async_reader import AsyncOnlineReader
+from serving.stores.redis.read.reader import OnlineReader
 from tests.serving.sample import HOUR, column, now
 from tests.serving.services import SPEND, STORE, keys_of, load_spend, load_stores, service_plan
 

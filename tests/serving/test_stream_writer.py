@@ -20,11 +20,11 @@ from feature_store.codec.key_codec import encode_keys
 from feature_store.codec.row_codec import RowError
 from feature_store.columns import Column
 from feature_store.errors import InputError
-from serving.stores import stream_rows
 from serving.stores.errors import StoreError, StoreUnavailableError, StreamTakenOverError
-from serving.stores.fenced import FencedTransactions
-from serving.stores.stream_rows import ENTITIES_PER_TRANSACTION, StreamRows
-from serving.stores.writer import OnlineWriter
+from serving.stores.redis.write import stream_rows
+from serving.stores.redis.write.fenced import FencedTransactions
+from serving.stores.redis.write.stream_rows import ENTITIES_PER_TRANSACTION, StreamRows
+from serving.stores.redis.write.writer import OnlineWriter
 from serving.streams.stream_writer import AppendReport, StreamWriter
 from tests.engine.frames import at
 from tests.engine.views import COLUMNS, Daily

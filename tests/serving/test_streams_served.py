@@ -17,7 +17,7 @@ from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.read.assembly import Assembly
 from serving.read.requests import read_keys
-from serving.stores.async_reader import AsyncOnlineReader
+from serving.stores.redis.read.async_reader import AsyncOnlineReader
 from tests.engine.frames import START, at
 from tests.serving.services import keys_of, load_spend, load_stores, service_plan
 from tests.serving.stream_world import OnlineWorld, event

@@ -18,8 +18,8 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.load.sync import is_synced, sync_view
+from serving.stores.redis.write.writer import LoadReport, OnlineWriter
 from serving.stores.snapshot import ROWS_PER_STEP, Chunk, Snapshot
-from serving.stores.writer import LoadReport, OnlineWriter
 from tests.offline.definitions import INSTANT, day, purchases, shopper
 
 NOW = day(9)

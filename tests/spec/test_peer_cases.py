@@ -44,7 +44,7 @@ from feature_store.plans.service_plan import write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.writer import OnlineWriter
+from serving.stores.redis.write.writer import OnlineWriter
 from tests.spec.declarations import START, at
 from tests.spec.stores import RUN
 from tests.spec.worlds import MICROSECOND
@@ -117,7 +117,7 @@ def served(
 ) -> list:
     """Load what is there, and return the values that drivers are served at a time, which is now."""
     writer = OnlineWriter(url)
-    with patch("serving.stores.publication.store_time", lambda _: microseconds(time)):
+    with patch("serving.stores.redis.write.publication.store_time", lambda _: microseconds(time)):
         sync_view(store, view, writer, time)
     writer.close()
     write_plan(plans, compile_plan(service(view), empty_values))

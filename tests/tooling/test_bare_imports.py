@@ -60,7 +60,7 @@ def test_a_serving_host_imports_what_serves_and_joins() -> None:
     modules = [
         "serving.client",
         "serving.server.__main__",
-        "serving.stores.writer",
+        "serving.stores.redis.write.writer",
         "feature_store.offline.tables.store",
     ]
     modules += ["feature_store.offline.join.point_in_time"]

@@ -22,7 +22,7 @@ from feature_store.oracle.point_in_time import service_row
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.writer import OnlineWriter
+from serving.stores.redis.write.writer import OnlineWriter
 from tests.spec.services import (
     assert_service_row,
     in_some_order,
@@ -58,7 +58,7 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
         synced = rng.choice(written).available_at + MICROSECOND
         writer = OnlineWriter(url)
         with patch(
-            "serving.stores.publication.store_time", lambda _: microseconds(synced)
+            "serving.stores.redis.write.publication.store_time", lambda _: microseconds(synced)
         ):  # it drops what the clock has passed
             sync_view(store, span.view, writer, synced)
         writer.close()

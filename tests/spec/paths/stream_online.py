@@ -23,7 +23,7 @@ from feature_store.oracle.streams import StreamHistory
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.writer import OnlineWriter
+from serving.stores.redis.write.writer import OnlineWriter
 from serving.streams.stream_writer import StreamWriter
 from tests.spec.paths.online import read, train
 from tests.spec.paths.stream_offline import instants
@@ -83,7 +83,7 @@ def land_some_tiles(store: OfflineStore, span: Range, rng: Random) -> dict[datet
 def load(url: str, store: OfflineStore, span: Range, available_at: datetime) -> None:
     """Load the batch tiles as of the newest partition's end."""
     writer = OnlineWriter(url)
-    with patch("serving.stores.publication.store_time", lambda _: microseconds(available_at + MICROSECOND)):
+    with patch("serving.stores.redis.write.publication.store_time", lambda _: microseconds(available_at + MICROSECOND)):
         sync_view(store, span.view, writer, available_at + MICROSECOND)
     writer.close()
 

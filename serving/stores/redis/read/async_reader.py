@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from serving.stores.errors import StoreError
-from serving.stores.eviction import policy_in, refuse_eviction
-from serving.stores.multi_get import MultiGet, RowsRead, RowsWanted
-from serving.stores.pointers import Pointers
-from serving.stores.resp import pack
-from serving.stores.resp_client import RespClient
+from serving.stores.redis.eviction import policy_in, refuse_eviction
+from serving.stores.redis.read.multi_get import MultiGet, RowsRead, RowsWanted
+from serving.stores.redis.read.pointers import Pointers
+from serving.stores.redis.read.resp import pack
+from serving.stores.redis.read.resp_client import RespClient
 
 _MEMORY: Final = pack((b"INFO", b"memory"))
 

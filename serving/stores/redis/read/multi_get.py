@@ -19,9 +19,9 @@ from typing import Final, NamedTuple
 from feature_store.codec.byte_strings import Ragged
 from serving.stores.errors import StoreError
 from serving.stores.generations import Generation
-from serving.stores.keys import pointer_key, row_key_words, row_prefix, stream_key
-from serving.stores.pointers import Pointers
-from serving.stores.resp import pack_words
+from serving.stores.redis.keys import pointer_key, row_key_words, row_prefix, stream_key
+from serving.stores.redis.read.pointers import Pointers
+from serving.stores.redis.read.resp import pack_words
 from serving.stores.streams import Stream
 
 KEYS_PER_COMMAND: Final = 4096

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from serving.stores.connection import READ_TIMEOUT, connect, told_plainly
 from serving.stores.errors import StoreError
-from serving.stores.multi_get import MultiGet, RowsRead, RowsWanted
-from serving.stores.pointers import Pointers
+from serving.stores.redis.connection import READ_TIMEOUT, connect, told_plainly
+from serving.stores.redis.read.multi_get import MultiGet, RowsRead, RowsWanted
+from serving.stores.redis.read.pointers import Pointers
 
 
 class OnlineReader:

@@ -14,10 +14,10 @@ import redis
 from feature_store.codec.byte_strings import Ragged, from_lengths, gather, join_columns
 from feature_store.columns import Array
 from feature_store.errors import InputError
-from serving.stores.fenced import FencedTransactions
-from serving.stores.keys import chunks_key, fence_key, lease_key, pack_chunk, row_keys, unpack_chunk
-from serving.stores.lease import lease_lost
-from serving.stores.resp import pack
+from serving.stores.redis.keys import chunks_key, fence_key, lease_key, pack_chunk, row_keys, unpack_chunk
+from serving.stores.redis.read.resp import pack
+from serving.stores.redis.write.fenced import FencedTransactions
+from serving.stores.redis.write.lease import lease_lost
 
 ROWS_PER_TRANSACTION: Final = 1024
 """Few enough that other clients wait less than about a millisecond, enough to amortise the round trip."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from serving.stores.connection import place
 from serving.stores.errors import StoreError
+from serving.stores.redis.connection import place
 
 POLICY = "maxmemory_policy"
 """How ``INFO memory`` names the policy."""

@@ -13,15 +13,15 @@ from feature_store.codec.key_codec import encode_keys
 from feature_store.dtypes import Int64, String
 from feature_store.errors import InputError
 from serving.read.values import iso_instant
-from serving.stores.bulk import GenerationWriter
-from serving.stores.connection import WRITE_TIMEOUT, connect, told_plainly
 from serving.stores.errors import StoreError
-from serving.stores.eviction import POLICY, refuse_eviction
 from serving.stores.generations import Generation, outdated
-from serving.stores.lease import LEASE_SECONDS, hold_lease
-from serving.stores.publication import Publication
+from serving.stores.redis.connection import WRITE_TIMEOUT, connect, told_plainly
+from serving.stores.redis.eviction import POLICY, refuse_eviction
+from serving.stores.redis.write.bulk import GenerationWriter
+from serving.stores.redis.write.lease import LEASE_SECONDS, hold_lease
+from serving.stores.redis.write.publication import Publication
+from serving.stores.redis.write.stream_rows import drop_stream
 from serving.stores.snapshot import Chunk, Content, Snapshot, in_steps
-from serving.stores.stream_rows import drop_stream
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,10 @@ import redis
 
 from feature_store.codec.byte_strings import Ragged, from_list
 from feature_store.codec.tile_codec import TileLayout
-from serving.stores.clock import store_time
 from serving.stores.errors import StreamTakenOverError
-from serving.stores.fenced import FencedTransactions
 from serving.stores.generations import decode_generations
-from serving.stores.keys import (
+from serving.stores.redis.clock import store_time
+from serving.stores.redis.keys import (
     GENERATION_COUNTER,
     event_keys,
     pointer_key,
@@ -30,7 +29,8 @@ from serving.stores.keys import (
     stream_until_key,
     stream_written_key,
 )
-from serving.stores.resp import pack
+from serving.stores.redis.read.resp import pack
+from serving.stores.redis.write.fenced import FencedTransactions
 from serving.stores.streams import Stream, decode_stream, encode_stream
 
 ENTITIES_PER_TRANSACTION: Final = 512

@@ -12,7 +12,7 @@ import redis
 from redis.exceptions import RedisError
 
 from serving.stores.errors import LeaseHeldError, LeaseLostError
-from serving.stores.keys import GENERATION_COUNTER, fence_key, lease_key
+from serving.stores.redis.keys import GENERATION_COUNTER, fence_key, lease_key
 
 LEASE_SECONDS: Final = 10.0
 """How long a lease outlives the last sign of life of its holder."""

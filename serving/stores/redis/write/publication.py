@@ -8,11 +8,10 @@ from typing import Any, Final
 
 import redis
 
-from serving.stores.bulk import drop_rows
-from serving.stores.clock import store_time
 from serving.stores.errors import StoreError
 from serving.stores.generations import Generation, decode_generations, encode_generations, select
-from serving.stores.keys import (
+from serving.stores.redis.clock import store_time
+from serving.stores.redis.keys import (
     fence_key,
     lease_key,
     pointer_key,
@@ -20,7 +19,8 @@ from serving.stores.keys import (
     row_prefix,
     started_key,
 )
-from serving.stores.lease import lease_lost
+from serving.stores.redis.write.bulk import drop_rows
+from serving.stores.redis.write.lease import lease_lost
 from serving.stores.snapshot import Content
 
 _PUBLISH: Final = """
