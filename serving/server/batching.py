@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from serving.read.assembly import Assembly, Question
 from serving.read.requests import RequestKeys
 from serving.read.vectors import FeatureVectors
-from serving.server.columnar import ColumnarJson
+from serving.server.json_answers import ColumnarJson
 from serving.stores.errors import StoreError, StoreUnavailableError
 from serving.stores.redis.read.async_reader import AsyncOnlineReader
 from serving.stores.redis.read.multi_get import RowsRead

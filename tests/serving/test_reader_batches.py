@@ -27,7 +27,7 @@ from serving.read.values import json_values
 from serving.read.vectors import FeatureVectors
 from serving.server import batching
 from serving.server.batching import MicroBatcher
-from serving.server.columnar import FEW_ENTITIES, ColumnarJson
+from serving.server.json_answers import FEW_ENTITIES, ColumnarJson
 from serving.stores.errors import StoreError, StoreUnavailableError
 from serving.stores.generations import decode_generations
 from serving.stores.redis.keys import pointer_key, row_key_words, row_prefix
