@@ -21,7 +21,7 @@ from feature_assets.demo.summary import Summary, print_scores, print_summary, pr
 from feature_assets.demo.totals import count_offline, count_online
 from feature_assets.live_stream import LivePurchases, live_views
 from feature_assets.raw.clock import clock, has_run_dry, keep_clock, now
-from feature_assets.training.churn_model import Metrics
+from feature_assets.teams.growth.training.churn_model import Metrics
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import read_plans
 from feature_store.temporal.durations import DAY

@@ -11,8 +11,8 @@ from feature_assets.demo.due import Span, range_run
 from feature_assets.demo.progress import Stage
 from feature_assets.demo.range_runs import RunPool
 from feature_assets.generator.keys import training_key
-from feature_assets.training.churn_model import Metrics, Model, score, train
-from feature_assets.training.churn_spine import ACTIVE_SPAN, LABEL_SPAN, SCORING_TIME, spine_times
+from feature_assets.teams.growth.training.churn_model import Metrics, Model, score, train
+from feature_assets.teams.growth.training.churn_spine import ACTIVE_SPAN, LABEL_SPAN, SCORING_TIME, spine_times
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import load_training_set, stale_days
 from feature_store.plans.service_plan import ServicePlan

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from feature_assets.cli.output import text
 from feature_assets.parity.served import ParityReport
-from feature_assets.training.churn_model import Metrics
+from feature_assets.teams.growth.training.churn_model import Metrics
 from feature_store.status import Status
 from serving.read.vectors import FeatureVectors
 

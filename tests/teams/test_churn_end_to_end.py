@@ -7,9 +7,9 @@ import pytest
 from feature_assets.cli.plan_folder import compile_service
 from feature_assets.raw.clock import DATA_END
 from feature_assets.teams.growth.services import churn
-from feature_assets.training.churn_dataset import churn_spine, labels_known_until, transactions_known_until
-from feature_assets.training.churn_model import score, train
-from feature_assets.training.churn_spine import LABEL, LABEL_SPAN, build_spine
+from feature_assets.teams.growth.training.churn_dataset import churn_spine, labels_known_until, transactions_known_until
+from feature_assets.teams.growth.training.churn_model import score, train
+from feature_assets.teams.growth.training.churn_spine import LABEL, LABEL_SPAN, build_spine
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from serving.client import FeatureClient

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from feature_assets.training.churn_model import score, split, train
-from feature_assets.training.churn_spine import LABEL, LABEL_SPAN, build_spine, spine_times
-from feature_assets.training.feature_matrix import FeatureMatrix
+from feature_assets.teams.growth.training.churn_model import score, split, train
+from feature_assets.teams.growth.training.churn_spine import LABEL, LABEL_SPAN, build_spine, spine_times
+from feature_assets.teams.growth.training.feature_matrix import FeatureMatrix
 from feature_store.errors import InputError
 
 KNOWN_UNTIL = datetime(2017, 12, 31, tzinfo=UTC)

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from feature_assets.training.churn_spine import ACTIVE_SPAN, LABEL, LABEL_SPAN, build_spine, spine_times
+from feature_assets.teams.growth.training.churn_spine import ACTIVE_SPAN, LABEL, LABEL_SPAN, build_spine, spine_times
 from feature_store.errors import InputError
 
 T = datetime(2017, 6, 1, 6, tzinfo=UTC)

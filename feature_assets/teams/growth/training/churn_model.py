@@ -12,8 +12,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from feature_assets.training.churn_spine import LABEL, LABEL_SPAN, TIME
-from feature_assets.training.feature_matrix import FeatureMatrix, Matrix, served_frame
+from feature_assets.teams.growth.training.churn_spine import LABEL, LABEL_SPAN, TIME
+from feature_assets.teams.growth.training.feature_matrix import FeatureMatrix, Matrix, served_frame
 from feature_store.errors import InputError
 from serving.read.vectors import FeatureVectors
 

@@ -11,7 +11,13 @@ import polars as pl
 from feature_assets.generator.partitions import reads
 from feature_assets.raw.clock import clock, now
 from feature_assets.raw.sources import purchases
-from feature_assets.training.churn_spine import ACTIVE_SPAN, LABEL_SPAN, SCORING_TIME, build_spine, spine_times
+from feature_assets.teams.growth.training.churn_spine import (
+    ACTIVE_SPAN,
+    LABEL_SPAN,
+    SCORING_TIME,
+    build_spine,
+    spine_times,
+)
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY
 

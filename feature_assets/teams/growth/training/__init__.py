@@ -1,0 +1,1 @@
+"""The churn model: its spine, its training set, its training."""
