@@ -13,11 +13,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from feature_assets import entities
 from feature_assets.cli import explaining
 from feature_assets.cli.app import run
 from feature_assets.declarations import collect, load_declarations
-from feature_assets.raw import sources
+from feature_assets.raw import entities, sources
 from feature_store import FeatureView, col, count, stream_view, sum_
 from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_assets.entities import household
+from feature_assets.raw.entities import household
 from feature_assets.raw.sources import live_purchases
 from feature_store import approx_n_unique, col, count, days_since, last, ratio, stream_view, sum_
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_assets.entities import household
+from feature_assets.raw.entities import household
 from feature_assets.raw.sources import campaigns
 from feature_store import feature_view, field
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_assets.entities import household
+from feature_assets.raw.entities import household
 from feature_assets.raw.sources import demographics
 from feature_store import Int64, col, feature_view, field, one_hot, ordinal, when
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from feature_assets.entities import household
-from feature_assets.purchases import DISCOUNT, IS_FUEL, SHELF_PRICE
+from feature_assets.raw.entities import household
+from feature_assets.raw.purchases import DISCOUNT, IS_FUEL, SHELF_PRICE
 from feature_assets.raw.sources import purchases
 from feature_store import Float32, col, count, count_ratio, days_since, derive, feature_view, last, mean, sum_, when
 

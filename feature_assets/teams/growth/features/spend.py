@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from feature_assets.entities import household
-from feature_assets.purchases import IS_FUEL, UNIT_PRICE
+from feature_assets.raw.entities import household
+from feature_assets.raw.purchases import IS_FUEL, UNIT_PRICE
 from feature_assets.raw.sources import purchases
 from feature_store import Float32, bucketise, col, derive, feature_view, ratio, std, sum_
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_assets.entities import household
+from feature_assets.raw.entities import household
 from feature_assets.raw.sources import purchases
 from feature_assets.teams.growth.department_vectors import department_vectors
 from feature_store import (

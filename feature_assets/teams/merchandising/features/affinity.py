@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_assets.entities import household_department
+from feature_assets.raw.entities import household_department
 from feature_assets.raw.sources import purchases
 from feature_store import Float32, col, days_since, feature_view, last, n_unique, sum_
 

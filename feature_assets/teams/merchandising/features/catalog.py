@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_assets.entities import product
+from feature_assets.raw.entities import product
 from feature_assets.raw.sources import products
 from feature_store import col, feature_view, field
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_assets.entities import product_category
+from feature_assets.raw.entities import product_category
 from feature_assets.raw.sources import purchases
 from feature_store import approx_percentile, col, derive, feature_view, skew, std, sum_
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from feature_assets.entities import product
-from feature_assets.purchases import IS_FUEL, UNIT_PRICE
+from feature_assets.raw.entities import product
+from feature_assets.raw.purchases import IS_FUEL, UNIT_PRICE
 from feature_assets.raw.sources import purchases
 from feature_store import col, feature_view, last, mean, min_, n_unique, ratio, sum_, variance
 

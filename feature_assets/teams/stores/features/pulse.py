@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from feature_assets.entities import store
+from feature_assets.raw.entities import store
 from feature_assets.raw.sources import recent_purchases
 from feature_store import Float32, col, count, feature_view, hour_of_day, last, max_, n_unique, ratio, sum_
 

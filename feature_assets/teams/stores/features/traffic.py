@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_assets.entities import store
+from feature_assets.raw.entities import store
 from feature_assets.raw.sources import purchases
 from feature_store import bucketise, col, derive, feature_view, first, histogram, n_unique, ratio, sum_
 
