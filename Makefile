@@ -39,7 +39,7 @@ demo: setup ## Land, backfill, load, train, serve and report; DAYS=5 for a short
 	$(BIN)/python -m feature_assets.demo
 
 dev: setup ## Run UI, daemon, online store, feature server and live purchases together
-	$(BIN)/python -m feature_assets.dev
+	$(BIN)/python -m feature_assets.demo.dev
 
 stop: setup ## Stop the embedded online store; its data stays
 	$(BIN)/python -c "$$STOP"

@@ -13,10 +13,10 @@ import httpx
 import numpy as np
 import polars as pl
 
+from feature_assets.demo.dev import server_command
 from feature_assets.demo.due import location_of
 from feature_assets.demo.progress import Stage
 from feature_assets.demo.range_runs import RangeRun, RunPool
-from feature_assets.dev import server_command
 from feature_assets.generator.keys import online_key
 from feature_assets.parity.served import ParityReport, check_parity
 from feature_store.model.views import FeatureView

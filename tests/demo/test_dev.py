@@ -31,7 +31,7 @@ def development(folder: Path, **settings: str) -> Iterator[subprocess.Popen[byte
     environment = {**given, "FEATURES_STATE": str(folder), "PYTHONUNBUFFERED": "1", **settings}
     with (folder / OUTPUT).open("w") as output:
         process = subprocess.Popen(
-            [*HEEDING_CTRL_C, sys.executable, "-m", "feature_assets.dev"],
+            [*HEEDING_CTRL_C, sys.executable, "-m", "feature_assets.demo.dev"],
             cwd=project_root(),
             env=environment,
             stdout=output,

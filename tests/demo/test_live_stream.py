@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from feature_assets.cli.plan_folder import compile_service
-from feature_assets.live_stream import LivePurchases, stream_start
+from feature_assets.demo.live_stream import LivePurchases, stream_start
 from feature_assets.parity.served import check_parity
 from feature_assets.teams.growth.features import HouseholdActivity
 from feature_store import FeatureService

@@ -60,7 +60,7 @@ def _run(settings: Settings) -> int:
     commands = {
         "Dagster": _dagster_command(settings),
         "feature server": server_command(settings, url),
-        "live purchases": [sys.executable, "-m", "feature_assets.live_stream", url],
+        "live purchases": [sys.executable, "-m", "feature_assets.demo.live_stream", url],
     }
     with _running(commands) as running:
         print(f"Dagster UI      http://127.0.0.1:{settings.ui_port}")
