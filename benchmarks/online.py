@@ -27,7 +27,7 @@ from feature_store import (
 from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.columns import Column
 from feature_store.engines.polars.finish import empty_values
-from feature_store.model.services import compile_plan
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.stores.redis.embedded import free_port
 from serving.stores.redis.write.writer import LoadReport, OnlineWriter

@@ -35,8 +35,8 @@ from feature_store.codec.key_codec import encode_keys
 from feature_store.columns import Column
 from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
-from feature_store.model.services import compile_plan
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view

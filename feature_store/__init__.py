@@ -25,12 +25,13 @@ from feature_store.declare.aggregates import (
     top_k,
     variance,
 )
+from feature_store.declare.features import day_of_week, days_since, derive, field, hour_of_day, ratio
 from feature_store.declare.views import feature_view, stream_view
 from feature_store.dtypes import Array, Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
 from feature_store.errors import DefinitionError
 from feature_store.expressions.functions import EmbeddingTable, bucketise, col, embed, lit, one_hot, ordinal, when
 from feature_store.model.entities import Entity
-from feature_store.model.features import Feature, day_of_week, days_since, derive, field, hour_of_day, ratio
+from feature_store.model.features import Feature
 from feature_store.model.services import FeatureService
 from feature_store.model.sources import EventSource, KafkaTopic, TableSource
 from feature_store.model.teams import EVERYONE, Team

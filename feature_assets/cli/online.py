@@ -16,10 +16,11 @@ from feature_assets.declarations import load_declarations
 from feature_assets.raw.clock import now
 from feature_store import FeatureService, FeatureView
 from feature_store.plans.service_plan import ServicePlan, write_plan
+from feature_store.temporal.instants import iso_instant
 from resources.online import running_url
 from resources.settings import Settings
 from serving.client import FeatureClient
-from serving.read.values import iso_instant, json_values
+from serving.read.values import json_values
 from serving.read.vectors import FeatureVectors
 from serving.stores.redis.write.writer import OnlineWriter
 

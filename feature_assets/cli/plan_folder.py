@@ -10,7 +10,7 @@ from feature_assets.declarations import Declarations
 from feature_store import FeatureService
 from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import FingerprintError, InputError
-from feature_store.model.services import compile_plan
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import PlanView, ServicePlan, plan_path, read_plans, write_plan
 
 

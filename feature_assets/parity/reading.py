@@ -16,10 +16,10 @@ from feature_assets.parity.report import Value, Values
 from feature_store import FeatureService, FeatureView, Status
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.finish import empty_values
-from feature_store.model.services import compile_plan
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.temporal.instants import from_microseconds
 from serving.client import FeatureClient

@@ -12,11 +12,10 @@ from feature_store.declare.drafts import AggregateDraft, DerivedDraft, FieldDraf
 from feature_store.declare.row_expressions import over_rows, row_order
 from feature_store.declare.scope import ViewScope, checked_dtype, checked_feature, over_features
 from feature_store.dtypes import Float64, Int64, Timestamp
-from feature_store.engines.numpy.on_read import OF_T_ALONE
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, column_names, replace_columns
 from feature_store.expressions.text import to_canonical
-from feature_store.model.features import Feature
+from feature_store.model.features import OF_T_ALONE, Feature
 from feature_store.model.sources import EventSource
 
 Features = Mapping[str, Feature]

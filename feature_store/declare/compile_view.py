@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from feature_store.checks import check_description, check_name, check_type, check_version, one_of
 from feature_store.declare.class_body import written_features
@@ -20,10 +20,9 @@ from feature_store.model.features import Feature
 from feature_store.model.service_levels import Cycle, check_delay, check_freshness, check_span, check_ttl
 from feature_store.model.sources import EventSource, Source, TableSource, check_start
 from feature_store.model.teams import check_access
+from feature_store.model.views import AssetGranularity
 from feature_store.temporal.durations import DAY, HOUR, SECOND, WEEK
 from feature_store.temporal.instants import EPOCH
-
-AssetGranularity = Literal["feature", "view"]
 
 CADENCES: Final = (HOUR, DAY, WEEK)
 ASSETS: Final = ("feature", "view")

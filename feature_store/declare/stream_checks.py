@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from feature_store.declare.drafts import AggregateDraft, FeatureDraft
-from feature_store.engines.numpy.merging import STREAM_PARTS
 from feature_store.errors import DefinitionError
-from feature_store.model.aggregations import KINDS
+from feature_store.model.aggregations import KINDS, STREAM_PARTS
 from feature_store.model.features import Feature
 from feature_store.model.sources import EventSource, Source
 from feature_store.temporal.durations import format_duration

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from feature_store.declare.compile_view import AssetGranularity, ViewOptions, compile_features, compile_options
+from feature_store.declare.compile_view import ViewOptions, compile_features, compile_options
 from feature_store.errors import DefinitionError
 from feature_store.model.entities import Entity
 from feature_store.model.sources import EventSource, TableSource
-from feature_store.model.views import FeatureView
+from feature_store.model.views import AssetGranularity, FeatureView
 
 
 def feature_view(

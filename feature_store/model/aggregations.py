@@ -25,9 +25,9 @@ class Kind:
 
     The parts of a state are ``n`` (non-null inputs), ``sum``, ``mean``, ``m2`` and ``m3`` (summed squares and cubes of
     distances to the mean), ``min``, ``max``, ``first`` and ``last`` (the value with its order), ``unique`` (distinct
-    values), ``bins`` and ``bin_counts`` (a DDSketch, see ``feature_store.sketches.ddsketch``), ``theta`` (a Theta sketch,
-    see ``feature_store.sketches.theta``), ``first_k``, ``last_k`` and ``top_k`` (lists of the k values that come first) and
-    ``decayed`` (an instant, and the sum as it is then).
+    values), ``bins`` and ``bin_counts`` (a DDSketch, see ``feature_store.sketches.ddsketch``), ``theta`` (a Theta
+    sketch, see ``feature_store.sketches.theta``), ``first_k``, ``last_k`` and ``top_k`` (lists of the k values that
+    come first) and ``decayed`` (an instant, and the sum as it is then).
 
     Attributes:
         result: type of the value for a type of input (None: no input), of one slot where the value is an array;
@@ -87,6 +87,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "count_ratio": Kind(lambda _dtype: Float64, ("n", "n")),
 }
 """Every aggregation by name."""
+
+STREAM_PARTS: Final = ("n", "sum", "mean", "m2", "m3", "min", "max", "first", "last", "decayed", "theta")
+"""The parts of states that stream views can keep and merge."""
 
 
 @dataclass(frozen=True, eq=False)

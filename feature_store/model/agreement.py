@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
-from feature_store import DefinitionError, Entity, EventSource, FeatureService, FeatureView, TableSource
+from feature_store.errors import DefinitionError
+from feature_store.model.entities import Entity
+from feature_store.model.services import FeatureService
+from feature_store.model.sources import EventSource, TableSource
+from feature_store.model.views import FeatureView
 
 _Named = Entity | EventSource | TableSource
 

@@ -1,17 +1,18 @@
-"""Features: how they are written in a view's class body, and what they are once the view is declared."""
+"""Features: one named, typed, documented value of an entity at a time, as declared and checked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Unpack
+from typing import Final
 
 from feature_store.constants import Default
-from feature_store.declare.drafts import DerivedDraft, FieldDraft, OnReadDraft
-from feature_store.declare.options import DerivedOptions, FieldOptions, OnReadOptions, check_options
 from feature_store.dtypes import DType
-from feature_store.expressions.nodes import Expression, Operand, as_expression, operation
+from feature_store.expressions.nodes import Expression
 from feature_store.expressions.text import to_text
 from feature_store.model.aggregations import Aggregation
+
+OF_T_ALONE: Final = ("hour_of_day", "day_of_week")
+"""The on-read functions that may read T itself instead of a stored timestamp."""
 
 
 @dataclass(frozen=True)
@@ -67,57 +68,3 @@ class Feature:
             return f"{self.on_read}({', '.join(self.reads) or 'T'})"
         assert self.expression is not None
         return to_text(self.expression)
-
-
-def field(expression: Expression | None = None, **options: Unpack[FieldOptions]) -> FieldDraft:
-    """A feature of a table view: a column of the latest row, or an expression over its columns.
-
-    Args:
-        expression: over the source's columns; None: the column that is called like the feature.
-        options: see ``FieldOptions``.
-    """
-    check_options("field", options, FieldOptions)
-    return FieldDraft(expression=expression, **options)
-
-
-def derive(expression: Operand, **options: Unpack[DerivedOptions]) -> DerivedDraft:
-    """A feature computed from other features of the view, after they are cast and defaulted.
-
-    Args:
-        expression: over features of this view, by variable or as ``col("feature")``.
-        options: see ``DerivedOptions``.
-    """
-    check_options("derive", options, DerivedOptions)
-    return DerivedDraft(expression=as_expression(expression), **options)
-
-
-def ratio(numerator: Operand, denominator: Operand, **options: Unpack[DerivedOptions]) -> DerivedDraft:
-    """A derived feature: one feature divided by another; null where the denominator is 0.
-
-    Args:
-        numerator: a feature of this view, or an expression over some.
-        denominator: another.
-        options: see ``DerivedOptions``.
-    """
-    check_options("ratio", options, DerivedOptions)
-    return DerivedDraft(expression=operation("divide", numerator, denominator), **options)
-
-
-def days_since(feature: Expression, **options: Unpack[OnReadOptions]) -> OnReadDraft:
-    """An on-read feature: Float64 days from a Timestamp feature to T. It grows while nothing happens."""
-    return _on_read("days_since", feature, options)
-
-
-def hour_of_day(feature: Expression | None = None, **options: Unpack[OnReadOptions]) -> OnReadDraft:
-    """An on-read feature: UTC hour, 0 to 23, of a Timestamp feature, or of T."""
-    return _on_read("hour_of_day", feature, options)
-
-
-def day_of_week(feature: Expression | None = None, **options: Unpack[OnReadOptions]) -> OnReadDraft:
-    """An on-read feature: UTC day of the week, Monday being 0, of a Timestamp feature, or of T."""
-    return _on_read("day_of_week", feature, options)
-
-
-def _on_read(function: str, read: Expression | None, options: OnReadOptions) -> OnReadDraft:
-    check_options(function, options, OnReadOptions)
-    return OnReadDraft(function=function, read=read, **options)

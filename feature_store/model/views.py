@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from feature_store.checks import check_type, one_of, shown
-from feature_store.declare.compile_view import AssetGranularity
 from feature_store.errors import DefinitionError, MissingAttributeError
 from feature_store.fingerprints import fingerprint
 from feature_store.model.aggregations import Aggregation
@@ -18,6 +17,8 @@ from feature_store.model.sources import Source, TableSource
 from feature_store.temporal.tile_levels import levels_of
 from feature_store.temporal.tile_span import tile_span
 from feature_store.temporal.windows import Window
+
+AssetGranularity = Literal["feature", "view"]
 
 
 @dataclass(frozen=True, eq=False)

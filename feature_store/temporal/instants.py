@@ -32,3 +32,13 @@ def to_microseconds(instant: datetime) -> int:
 def from_microseconds(microseconds: int) -> datetime:
     """Return the UTC instant that lies so many microseconds after the Unix epoch."""
     return EPOCH + timedelta(microseconds=microseconds)
+
+
+def iso_instant(microseconds: int) -> str:
+    """Return an instant in ISO 8601, UTC, to the microsecond.
+
+    >>> iso_instant(1_500_000)
+    '1970-01-01T00:00:01.500000Z'
+    """
+    instant = from_microseconds(microseconds)
+    return instant.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -10,7 +10,8 @@ import numpy as np
 
 from feature_store.columns import Column
 from feature_store.dtypes import Boolean, DType, Int64, String, Timestamp
-from serving.read.values import iso_instant, json_values
+from feature_store.temporal.instants import iso_instant
+from serving.read.values import json_values
 from serving.read.vectors import STATUS_SUFFIX, FeatureVectors
 
 # pyarrow has no types of its own.

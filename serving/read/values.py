@@ -48,16 +48,6 @@ def json_values(column: Column, dtype: DType) -> list[Any]:
     return _listed(values.tolist(), column)
 
 
-def iso_instant(microseconds: int) -> str:
-    """Return an instant in ISO 8601, UTC, to the microsecond.
-
-    >>> iso_instant(1_500_000)
-    '1970-01-01T00:00:01.500000Z'
-    """
-    instant = _EPOCH + timedelta(microseconds=microseconds)
-    return instant.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
-
-
 def all_true(mask: Mask) -> bool:
     """Whether no element is False; on the short arrays of single requests many times faster than numpy's own ``all``.
 

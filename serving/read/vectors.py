@@ -11,8 +11,9 @@ from feature_store.columns import Array, Column
 from feature_store.dtypes import DType, String
 from feature_store.errors import InputError
 from feature_store.status import Status
+from feature_store.temporal.instants import iso_instant
 from serving.read.requests import KeyValue
-from serving.read.values import iso_instant, python_values
+from serving.read.values import python_values
 
 STATUS_SUFFIX: Final = "__status"
 _STATUS_NAMES: Final = np.array([status.name for status in Status], object)

@@ -15,8 +15,9 @@ import orjson
 from feature_store.columns import Array, Column
 from feature_store.dtypes import Boolean, DType, Int64
 from feature_store.status import Status
+from feature_store.temporal.instants import iso_instant
 from serving.read.requests import KeyValue
-from serving.read.values import all_true, iso_instant, json_values
+from serving.read.values import all_true, json_values
 from serving.read.vectors import FeatureVectors
 
 FEW_ENTITIES: Final = 16

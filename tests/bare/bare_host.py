@@ -34,10 +34,10 @@ from feature_store import (
     sum_,
 )
 from feature_store.engines.polars.finish import empty_values
-from feature_store.model.services import compile_plan
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set, load_training_set, write_training_set
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.load.sync import sync_view
 from serving.stores.redis.embedded import ensure_embedded, stop_embedded

@@ -11,8 +11,8 @@ from feature_assets import build_feature_assets
 from feature_assets.generator.freshness import freshness_of
 from feature_store import FeatureService
 from feature_store.engines.polars.finish import empty_values
-from feature_store.model.services import compile_plan
 from feature_store.offline.join.point_in_time import point_in_time_join
+from feature_store.plans.compile_service import compile_plan
 from feature_store.temporal.durations import DAY, HOUR, MINUTE, SECOND
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.stores.redis.write.writer import OnlineWriter

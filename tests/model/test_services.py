@@ -20,8 +20,8 @@ from feature_store import (
     ratio,
 )
 from feature_store.errors import FeatureStoreError
-from feature_store.model.services import compile_plan
 from feature_store.model.views import FeatureView
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import (
     PlanFeature,
     PlanKey,

@@ -23,7 +23,7 @@ from feature_store import (
     sum_,
     top_k,
 )
-from feature_store.model.services import compile_plan
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import DAY, HOUR, MINUTE, SECOND
 from tests.model.declare import HOUSEHOLD, Cases, check, empty_values, event_source, service, table_source, view_of

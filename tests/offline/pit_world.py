@@ -23,8 +23,8 @@ from feature_store import (
     sum_,
 )
 from feature_store.engines.polars.finish import empty_values
-from feature_store.model.services import compile_plan
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan
 from tests.offline.definitions import INSTANT, START, day
 

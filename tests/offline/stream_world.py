@@ -12,10 +12,10 @@ import polars as pl
 from feature_store import FeatureService
 from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
-from feature_store.model.services import compile_plan
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.snapshots import keys_of
 from feature_store.oracle.streams import stream_as_of
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.instants import to_microseconds

@@ -13,7 +13,6 @@ from polars.testing import assert_frame_equal
 from feature_store import EventSource, FeatureService, Int64, Status, Timestamp, col, derive, feature_view, ratio, sum_
 from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import MissingTilesError
-from feature_store.model.services import compile_plan
 from feature_store.model.views import FeatureView
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.materialize.materialize import (
@@ -25,6 +24,7 @@ from feature_store.offline.materialize.materialize import (
 )
 from feature_store.offline.materialize.reach import tiles_start
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.plans.compile_service import compile_plan
 from tests.engine.frames import at, frame
 from tests.engine.views import COLUMNS
 from tests.offline.definitions import (

@@ -13,11 +13,11 @@ from polars.testing import assert_frame_equal
 from feature_store import FeatureService, col, feature_view, sum_
 from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import FingerprintError, InputError, NotComputedError, VersionExpiredError
-from feature_store.model.services import compile_plan
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.join.spines import read_frame
 from feature_store.offline.tables import open_table as reading
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.plans.compile_service import compile_plan
 from tests.offline.definitions import INSTANT, ShopperSpend, ShopperTown, day, purchases, service, shopper, spend_values
 from tests.offline.pit_world import World, build_world, naive_join
 

@@ -12,9 +12,9 @@ from feature_store import FeatureService, FeatureView, count, feature_view, fing
 from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import FingerprintError
 from feature_store.expressions.functions import col
-from feature_store.model.services import compile_plan
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.load.sync import is_synced, sync_view

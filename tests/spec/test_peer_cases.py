@@ -34,12 +34,12 @@ from feature_store import (
     mean,
 )
 from feature_store.engines.polars.finish import empty_values
-from feature_store.model.services import compile_plan
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient

@@ -219,6 +219,3 @@ _PARTS: Final[Mapping[str, Callable[[WindowTiles, StreamState], Column]]] = {
     "decayed": _decayed,
     "theta": _theta,
 }
-
-STREAM_PARTS: Final = tuple(_PARTS)
-"""The parts of states that stream views can keep and merge."""

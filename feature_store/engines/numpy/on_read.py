@@ -34,9 +34,6 @@ def day_of_week(stored: Column, _time: Array) -> Column:
     return Column((stored.values // DAY + 3) % 7, stored.valid)
 
 
-OF_T_ALONE: Final = ("hour_of_day", "day_of_week")
-"""The functions that may read T itself instead of a stored timestamp."""
-
 _FUNCTIONS: Final[Mapping[str, Callable[[Column, Array], Column]]] = {
     "days_since": days_since,
     "hour_of_day": hour_of_day,

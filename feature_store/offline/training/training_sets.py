@@ -11,7 +11,7 @@ import polars as pl
 
 from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import InputError
-from feature_store.model.services import FeatureService, compile_plan
+from feature_store.model.services import FeatureService
 from feature_store.offline.delta.instants import INSTANT, partition_starts
 from feature_store.offline.delta.paths import training_uri
 from feature_store.offline.join.opened_views import Versions, open_views, opened_versions, table_names
@@ -24,6 +24,7 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.day_inputs import day_inputs
 from feature_store.offline.training.manifests import Manifest, append_manifest, read_manifests
 from feature_store.offline.training.stored_days import stored_days
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import from_microseconds, to_microseconds

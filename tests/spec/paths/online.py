@@ -13,12 +13,12 @@ from polars.testing import assert_frame_equal
 
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.finish import empty_values
-from feature_store.model.services import compile_plan
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
 from feature_store.oracle.point_in_time import service_row
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view

@@ -13,13 +13,13 @@ import redis
 from polars.testing import assert_frame_equal
 
 from feature_store.engines.polars.finish import empty_values
-from feature_store.model.services import compile_plan
 from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
 from feature_store.oracle.point_in_time import service_row
 from feature_store.oracle.rows import rank
 from feature_store.oracle.streams import StreamHistory
+from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view

@@ -12,7 +12,7 @@ from feature_store.codec.byte_strings import Ragged
 from feature_store.codec.key_codec import encode_keys
 from feature_store.dtypes import Int64, String
 from feature_store.errors import InputError
-from serving.read.values import iso_instant
+from feature_store.temporal.instants import iso_instant
 from serving.stores.errors import StoreError
 from serving.stores.generations import Generation, outdated
 from serving.stores.redis.connection import WRITE_TIMEOUT, connect, told_plainly

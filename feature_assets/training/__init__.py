@@ -1,1 +1,0 @@
-"""The example model: will this household buy nothing in the next 14 days?"""
