@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
 
-class FeatureStoreError(Exception):
+
+class CarriedError(Exception):
+    """An error that arrives as itself from another process: pickled and copied without its constructor being called.
+
+    Python would call the constructor with the message alone.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[CarriedError], args: tuple[Any, ...], attributes: dict[str, Any]) -> CarriedError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
+
+
+class FeatureStoreError(CarriedError):
     """Base of every error raised on purpose by this project."""
 
 
@@ -27,7 +45,7 @@ class MissingAttributeError(DefinitionError, AttributeError):
     """A declaration uses what a declared object does not have; ``hasattr`` is false."""
 
 
-class ExpressionTypeError(TypeError):
+class ExpressionTypeError(CarriedError, TypeError):
     """An expression combines values of types that do not fit; says what is wrong and what to write instead."""
 
     def __init__(self, problem: str, instead: str) -> None:

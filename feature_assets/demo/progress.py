@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from feature_store.errors import CarriedError
 
-class StageError(Exception):
+
+class StageError(CarriedError):
     """A stage failed; the cause says why."""
 
     def __init__(self, title: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
 from feature_store.checks import check_name, check_type
 from feature_store.errors import DefinitionError
+from feature_store.frozen import FrozenMapping
 
 _LARGEST_FLOAT32: Final = float(np.finfo(np.float32).max)
 
@@ -54,7 +54,7 @@ class EmbeddingTable:
             raise DefinitionError(where, f"has vectors of length {' and '.join(map(str, lengths))}", "use one length")
         # Nobody can change what was checked.
         vectors = {key: tuple(map(float, vector)) for key, vector in self.vectors.items()}
-        object.__setattr__(self, "vectors", MappingProxyType(vectors))
+        object.__setattr__(self, "vectors", FrozenMapping(vectors))
 
     def sorted_vectors(self) -> dict[int | str, tuple[float, ...]]:
         """Return the vectors in order of their keys, so that the order of declaration plays no part."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError, MissingAttributeError
@@ -209,6 +209,9 @@ class Operation(Expression):
     def __post_init__(self) -> None:
         object.__setattr__(self, "depth", 1 + max(argument.depth for argument in self.arguments))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _from_parts, (_parts(self),)
+
 
 Operand = Expression | Scalar | None
 
@@ -221,6 +224,41 @@ def as_expression(value: Operand) -> Expression:
 def operation(name: str, *arguments: Operand, options: dict[str, Option] | None = None) -> Operation:
     """Build an operation from operands."""
     return Operation(name, tuple(as_expression(argument) for argument in arguments), tuple((options or {}).items()))
+
+
+_Part = Expression | tuple[str, tuple[int, ...], tuple[tuple[str, Option], ...]]
+"""A leaf, or the name of an operation, the places of its arguments and its options."""
+
+
+def _parts(whole: Operation) -> list[_Part]:
+    """Return an expression as a list in which arguments come first: pickling walks through it without recursion."""
+    places: dict[int, int] = {}
+    parts: list[_Part] = []
+    waiting: list[Expression] = [whole]
+    while waiting:
+        node = waiting[-1]
+        inner = node.arguments if isinstance(node, Operation) else ()
+        missing = [argument for argument in inner if id(argument) not in places]
+        if missing:
+            waiting += missing
+            continue
+        waiting.pop()
+        if id(node) not in places:
+            places[id(node)] = len(parts)
+            arguments = tuple(places[id(argument)] for argument in inner)
+            parts.append((node.name, arguments, node.options) if isinstance(node, Operation) else node)
+    return parts
+
+
+def _from_parts(parts: Sequence[_Part]) -> Expression:
+    built: list[Expression] = []
+    for part in parts:
+        if isinstance(part, Expression):
+            built.append(part)
+        else:
+            name, arguments, options = part
+            built.append(Operation(name, tuple(built[place] for place in arguments), options))
+    return built[-1]
 
 
 def members(values: object) -> Option:

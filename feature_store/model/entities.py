@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from feature_store.checks import STORED_COLUMNS, check_description, check_name, check_type, shown
 from feature_store.dtypes import KEY_DTYPES, DType
 from feature_store.errors import DefinitionError
+from feature_store.frozen import FrozenMapping
 
 _TAKEN: Final = (*STORED_COLUMNS, "tile_start", "span")
 
@@ -41,7 +41,7 @@ class Entity:
             _check_key(where, key, dtype)
         check_description(where, self.description)
         # Nobody can change what was checked.
-        object.__setattr__(self, "keys", MappingProxyType(dict(self.keys)))
+        object.__setattr__(self, "keys", FrozenMapping(self.keys))
 
     def canonical(self) -> object:
         """Return what determines which values belong together, as JSON."""

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
-from types import MappingProxyType
 from typing import Final
 
 from feature_store.checks import check_description, check_name, check_type, one_of, shown
 from feature_store.constants import instant_problem
 from feature_store.dtypes import SCALARS, Boolean, DType, Int64, String, Timestamp, is_value_dtype
 from feature_store.errors import DefinitionError
+from feature_store.frozen import FrozenMapping
 from feature_store.model.service_levels import check_delay
 
 _ASSET: Final = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
@@ -191,7 +191,7 @@ def _check_common(source: Source) -> str:
     for column, dtype in source.columns.items():
         _check_column(where, column, dtype)
     # Nobody can change what was checked.
-    object.__setattr__(source, "columns", MappingProxyType(dict(source.columns)))
+    object.__setattr__(source, "columns", FrozenMapping(source.columns))
     if source.sequence is not None:
         check_role(where, source.columns, source.sequence, "sequence", _ORDERED)
     check_start(where, source.start)

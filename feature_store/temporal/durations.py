@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from feature_store.errors import CarriedError
+
 MICROSECOND: Final = 1
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
@@ -23,7 +25,7 @@ NO_DELAYS: Final = tuple(f"0{unit}" for unit in _UNITS)
 """How no delay at all is written."""
 
 
-class DurationError(ValueError):
+class DurationError(CarriedError, ValueError):
     """A text is not a usable duration; says what is wrong with it and what to write instead."""
 
     def __init__(self, problem: str, instead: str) -> None:

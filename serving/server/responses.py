@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from feature_store.codec.row_codec import RowError
-from feature_store.errors import FeatureStoreError, FingerprintError
+from feature_store.errors import CarriedError, FeatureStoreError, FingerprintError
 from feature_store.plans.service_plan import ServicePlan
 from serving.read.requests import RequestError, RequestKeys, UnknownServiceError
 from serving.server.batching import Answer
@@ -26,7 +26,7 @@ class Response(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class HttpError(Exception):
+class HttpError(CarriedError):
     """A request that fails before it reaches a service.
 
     Attributes:
