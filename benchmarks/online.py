@@ -30,7 +30,7 @@ from feature_store.engines.polars.finish import empty_values
 from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.stores.redis.embedded import free_port
-from serving.stores.redis.write.writer import LoadReport, OnlineWriter
+from serving.stores.redis.write.loader import LoadReport, OnlineWriter
 from serving.stores.snapshot import Chunk, Snapshot
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

@@ -42,9 +42,9 @@ from serving.client import FeatureClient
 from serving.load.sync import sync_view
 from serving.stores.generations import decode_generations
 from serving.stores.redis.keys import pointer_key, row_keys, stream_key
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from serving.stores.streams import decode_stream
-from serving.streams.stream_writer import StreamWriter
+from serving.streams.writer import StreamWriter
 
 _DAYS = 9
 _PER_DAY = 2

@@ -11,7 +11,7 @@ import dagster as dg
 from resources.settings import Settings
 from serving.stores.redis.connection import WRITE_TIMEOUT
 from serving.stores.redis.embedded import ensure_embedded
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 
 
 def running_url(settings: Settings) -> str:

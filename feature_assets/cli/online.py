@@ -22,7 +22,7 @@ from resources.settings import Settings
 from serving.client import FeatureClient
 from serving.read.values import json_values
 from serving.read.vectors import FeatureVectors
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 
 
 def get(name: str, key_texts: Sequence[str], *, as_json: bool) -> None:

@@ -25,9 +25,9 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from resources.settings import Settings
 from serving.stores.errors import StoreUnavailableError, StreamTakenOverError
-from serving.stores.redis.write.writer import OnlineWriter
-from serving.streams.stream_events import source_of
-from serving.streams.stream_writer import StreamWriter
+from serving.stores.redis.write.loader import OnlineWriter
+from serving.streams.events import source_of
+from serving.streams.writer import StreamWriter
 
 PORTION: Final = timedelta(hours=1)
 """How much is appended at once of what arrived long ago."""

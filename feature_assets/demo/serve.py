@@ -27,7 +27,7 @@ from resources.settings import Settings, project_root
 from serving.client import FeatureClient
 from serving.load.sync import is_synced
 from serving.stores.redis.embedded import free_port
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 
 ENTITIES = 1_000
 NEVER_SEEN = 50

@@ -13,7 +13,7 @@ from feature_store.model.views import FeatureView
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import to_microseconds
 from serving.stores.generations import select
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 
 
 def count_offline(store: OfflineStore, views: Iterable[FeatureView]) -> tuple[int, int]:

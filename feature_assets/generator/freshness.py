@@ -14,7 +14,7 @@ from feature_assets.generator.partitions import as_timedelta
 from feature_store import Feature, FeatureView
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 
 
 @dataclass(frozen=True)

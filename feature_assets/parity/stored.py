@@ -21,7 +21,7 @@ from feature_store.errors import FingerprintError
 from feature_store.offline.tables.store import OfflineStore
 from serving.load.sync import outdated_as_ofs
 from serving.stores.errors import StoreError
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 
 OFFLINE: Final = "offline"
 ONLINE: Final = "online"

@@ -24,7 +24,7 @@ from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.load.batch_tiles import BatchTiles
-from serving.stores.redis.write.writer import LoadReport, OnlineWriter
+from serving.stores.redis.write.loader import LoadReport, OnlineWriter
 from serving.stores.snapshot import ROWS_PER_STEP, Chunk, Snapshot
 
 Progress = Callable[[str], None]

@@ -4,7 +4,7 @@ The batch tiles of the generation that is served at T own the time before its as
 count. Both are merged by the code of the point-in-time join, at A = T floored to a second, less the view's lag. Without
 a usable generation, without a stream, or with one that began after E, nothing is known of some of the time before A:
 NOT_COMPUTED. So is, of one entity, a sum that does not fit Int64; and an entity whose stream row no longer keeps the
-small tiles that an A this old needs, which concerns only a T well in the past (see ``serving.streams.stream_writer``).
+small tiles that an A this old needs, which concerns only a T well in the past (see ``serving.streams.writer``).
 """
 
 from __future__ import annotations

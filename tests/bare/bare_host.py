@@ -41,7 +41,7 @@ from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.load.sync import sync_view
 from serving.stores.redis.embedded import ensure_embedded, stop_embedded
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 
 NOW = datetime.now(UTC)
 END = (NOW - timedelta(hours=1)).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -8,7 +8,7 @@ import pytest
 from feature_assets.declarations import load_declarations
 from feature_store import String
 from serving.load.sync import is_synced, sync_view
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from tests.fixtures.small_store import HOUSEHOLDS, SmallStore
 
 T = datetime(2018, 1, 2, 6, tzinfo=UTC)

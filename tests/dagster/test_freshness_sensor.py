@@ -18,7 +18,7 @@ from resources.slack import SlackResource
 from sensors.freshness import freshness_to_slack
 from sensors.messages import LONGEST, Audience
 from serving.load.sync import sync_view
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import HouseholdPrices, HouseholdSpend, churn
 from tests.dagster.slack_server import SlackServer

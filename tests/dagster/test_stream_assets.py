@@ -15,7 +15,7 @@ from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.plans.compile_service import compile_plan
 from feature_store.temporal.durations import DAY, HOUR, MINUTE, SECOND
 from feature_store.temporal.instants import from_microseconds, to_microseconds
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from tests.dagster.conftest import Location, materialised
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import START, HouseholdActivity

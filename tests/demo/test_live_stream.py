@@ -20,7 +20,7 @@ from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from tests.fixtures.small_store import HOUSEHOLDS, SmallStore, small_store
 
 __all__ = ["small_store"]

@@ -24,7 +24,7 @@ from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.client import FeatureClient
 from serving.load.sync import is_synced, sync_view
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from tests.demo.checks import assert_summary
 from tests.demo.end_state import ENTITIES, instance_of, newest_as_of
 from tests.demo.process import Demo

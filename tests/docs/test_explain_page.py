@@ -22,8 +22,8 @@ from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from resources.settings import project_root
 from serving.load.sync import sync_view
-from serving.stores.redis.write.writer import OnlineWriter
-from serving.streams.stream_writer import StreamWriter
+from serving.stores.redis.write.loader import OnlineWriter
+from serving.streams.writer import StreamWriter
 from tests.fixtures.small_store import SmallStore, small_store
 
 __all__ = ["small_store"]

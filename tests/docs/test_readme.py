@@ -28,7 +28,7 @@ from resources.online import OnlineStoreResource
 from resources.settings import project_root
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from tests.fixtures.small_store import END, SmallStore, small_store
 from tests.fixtures.valkey import valkey, valkey_server
 from tests.serving.test_http_server import start_server, stop_server

@@ -15,8 +15,8 @@ from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.streams import stream_as_of
 from serving.load.sync import sync_view
-from serving.stores.redis.write.writer import OnlineWriter
-from serving.streams.stream_writer import StreamWriter
+from serving.stores.redis.write.loader import OnlineWriter
+from serving.streams.writer import StreamWriter
 from tests.engine.frames import START, at, frame
 from tests.engine.views import COLUMNS
 from tests.offline.stream_world import random_row

@@ -16,7 +16,7 @@ from feature_store.dtypes import Float32, Int64, String
 from serving.stores.generations import Generation
 from serving.stores.redis.read.multi_get import RowsRead, RowsWanted
 from serving.stores.redis.read.reader import OnlineReader
-from serving.stores.redis.write.writer import LoadReport, OnlineWriter
+from serving.stores.redis.write.loader import LoadReport, OnlineWriter
 from serving.stores.snapshot import Chunk, Snapshot
 
 VIEW = "retail/household_spend/v1"

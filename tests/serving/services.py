@@ -10,7 +10,7 @@ import numpy as np
 from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.dtypes import Boolean, Float32, Float64, Int64, String, Timestamp, Vector
 from feature_store.plans.service_plan import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from serving.stores.snapshot import Snapshot
 from tests.serving.sample import DAY, HOUR, chunk, column, now
 

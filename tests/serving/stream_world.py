@@ -29,8 +29,8 @@ from serving.read.assembly import Assembly
 from serving.read.requests import read_keys, select_features
 from serving.read.vectors import FeatureVectors
 from serving.stores.redis.read.reader import OnlineReader
-from serving.stores.redis.write.writer import OnlineWriter
-from serving.streams.stream_writer import AppendReport, StreamWriter
+from serving.stores.redis.write.loader import OnlineWriter
+from serving.streams.writer import AppendReport, StreamWriter
 from tests.engine.frames import assert_value, at, frame
 from tests.engine.views import COLUMNS
 from tests.streams.views import Live

@@ -16,7 +16,7 @@ from feature_store.dtypes import Array, Boolean, DType, Float32, Int64, String, 
 from feature_store.plans.service_plan import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.load.sync import stored_values
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from serving.stores.snapshot import Snapshot
 from tests.serving.sample import DAY, HOUR, VIEW, column, now
 

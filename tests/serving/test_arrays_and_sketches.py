@@ -23,7 +23,7 @@ from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from tests.engine.frames import START, assert_value, at, frame
 from tests.engine.views import COLUMNS, Bucketed, Grown, Spread
 

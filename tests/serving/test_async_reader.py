@@ -16,8 +16,8 @@ from feature_store.errors import InputError
 from serving.stores.errors import StoreUnavailableError
 from serving.stores.redis.read import resp_client
 from serving.stores.redis.read.async_reader import AsyncOnlineReader
-from serving.stores.redis.read.resp import pack
 from serving.stores.redis.read.resp_client import Address, RespClient
+from serving.stores.redis.resp import pack
 from tests.fixtures.valkey import free_port
 from tests.serving.sample import DAY, decoded_baskets, load, now, snapshot, wanted
 

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from serving.stores.errors import StoreUnavailableError
-from serving.stores.redis.read.resp import pack
 from serving.stores.redis.read.resp_client import RespClient
+from serving.stores.redis.resp import pack
 
 
 @pytest.fixture(scope="module")

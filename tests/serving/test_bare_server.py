@@ -17,7 +17,7 @@ import sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        writers = ("serving.stores.redis.write.writer", "serving.stores.redis.embedded")
+        writers = ("serving.stores.redis.write.loader", "serving.stores.redis.embedded")
         if name.partition(".")[0] in {FORBIDDEN!r} or name in writers:
             raise ImportError("the server imports " + name)
 

@@ -19,7 +19,7 @@ from serving.stores.generations import READER_LAG, Generation, outdated, select
 from serving.stores.redis.keys import pointer_key, row_prefix
 from serving.stores.redis.read.multi_get import RowsWanted
 from serving.stores.redis.read.reader import OnlineReader
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from tests.serving.sample import (
     DAY,
     HOUR,

@@ -16,7 +16,7 @@ import redis
 from serving.stores.errors import LeaseHeldError, LeaseLostError
 from serving.stores.redis.keys import chunks_key, lease_key
 from serving.stores.redis.read.reader import OnlineReader
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from serving.stores.snapshot import Chunk
 from tests.serving.sample import DAY, VIEW, baskets, chunk, load, now, row_count, snapshot
 

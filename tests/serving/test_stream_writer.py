@@ -23,9 +23,9 @@ from feature_store.errors import InputError
 from serving.stores.errors import StoreError, StoreUnavailableError, StreamTakenOverError
 from serving.stores.redis.write import stream_rows
 from serving.stores.redis.write.fenced import FencedTransactions
+from serving.stores.redis.write.loader import OnlineWriter
 from serving.stores.redis.write.stream_rows import ENTITIES_PER_TRANSACTION, StreamRows
-from serving.stores.redis.write.writer import OnlineWriter
-from serving.streams.stream_writer import AppendReport, StreamWriter
+from serving.streams.writer import AppendReport, StreamWriter
 from tests.engine.frames import at
 from tests.engine.views import COLUMNS, Daily
 from tests.serving.stream_world import KEYS, OnlineWorld, event, events, random_events

@@ -18,7 +18,7 @@ from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.load.sync import is_synced, sync_view
-from serving.stores.redis.write.writer import LoadReport, OnlineWriter
+from serving.stores.redis.write.loader import LoadReport, OnlineWriter
 from serving.stores.snapshot import ROWS_PER_STEP, Chunk, Snapshot
 from tests.offline.definitions import INSTANT, day, purchases, shopper
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from serving.streams.stream_writer import StreamWriter
+from serving.streams.writer import StreamWriter
 from tests.engine.frames import at, frame
 from tests.serving.told_apart import COLUMNS, Told, told
 

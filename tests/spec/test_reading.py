@@ -22,7 +22,7 @@ from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.writer import OnlineWriter
+from serving.stores.redis.write.loader import OnlineWriter
 from tests.spec.declarations import EVENTS, OPTIONS, START, at
 from tests.spec.examples import SUBJECT, row
 from tests.spec.stores import RUN, folder, land

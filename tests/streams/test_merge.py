@@ -20,7 +20,7 @@ from feature_store.oracle.snapshots import derived_value, float_scale, keys_of
 from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.instants import to_microseconds
-from serving.streams.stream_retention import is_kept
+from serving.streams.retention import is_kept
 from tests.engine.frames import START, assert_value, at
 from tests.engine.test_snapshots import events
 from tests.streams.views import STREAM_VIEWS, Live, instant, merged, plan_of, stream_tiles, values_of

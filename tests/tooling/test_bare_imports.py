@@ -61,7 +61,7 @@ def test_a_serving_host_imports_what_serves_and_joins() -> None:
     modules = [
         "serving.client",
         "serving.server.__main__",
-        "serving.stores.redis.write.writer",
+        "serving.stores.redis.write.loader",
         "feature_store.offline.tables.store",
     ]
     modules += ["feature_store.offline.join.point_in_time"]

@@ -30,7 +30,7 @@ PLANTED = [
     ("feature_store/sketches/theta.py", "import datasketches", FRAMES),
     ("feature_store/oracle/windows.py", "import numpy", ORACLE),
     ("serving/__init__.py", "import dagster", DAGSTER),
-    ("serving/server/__init__.py", "import serving.stores.redis.write.writer", READER),
+    ("serving/server/__init__.py", "import serving.stores.redis.write.loader", READER),
     ("serving/server/__init__.py", "import polars", READER),
 ]
 

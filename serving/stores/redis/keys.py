@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from feature_store.codec.byte_strings import Ragged, from_lengths, from_matrix, join_columns
-from serving.stores.redis.read.resp import pack_words
+from serving.stores.redis.resp import pack_words
 
 GENERATION_COUNTER: Final = b"fs:generation"
 """The global counter that generation ids come from: a later loader always has the larger id."""

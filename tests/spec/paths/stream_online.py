@@ -23,8 +23,8 @@ from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.writer import OnlineWriter
-from serving.streams.stream_writer import StreamWriter
+from serving.stores.redis.write.loader import OnlineWriter
+from serving.streams.writer import StreamWriter
 from tests.spec.paths.online import read, train
 from tests.spec.paths.stream_offline import instants
 from tests.spec.services import assert_service_row, at_first, in_some_order, service_of, some_keys

@@ -9,8 +9,8 @@ from serving.stores.errors import StoreError
 from serving.stores.redis.eviction import policy_in, refuse_eviction
 from serving.stores.redis.read.multi_get import MultiGet, RowsRead, RowsWanted
 from serving.stores.redis.read.pointers import Pointers
-from serving.stores.redis.read.resp import pack
 from serving.stores.redis.read.resp_client import RespClient
+from serving.stores.redis.resp import pack
 
 _MEMORY: Final = pack((b"INFO", b"memory"))
 

@@ -21,7 +21,7 @@ from serving.stores.errors import StoreError
 from serving.stores.generations import Generation
 from serving.stores.redis.keys import pointer_key, row_key_words, row_prefix, stream_key
 from serving.stores.redis.read.pointers import Pointers
-from serving.stores.redis.read.resp import pack_words
+from serving.stores.redis.resp import pack_words
 from serving.stores.streams import Stream
 
 KEYS_PER_COMMAND: Final = 4096

@@ -15,7 +15,7 @@ from feature_store.codec.byte_strings import Ragged, from_lengths, gather, join_
 from feature_store.columns import Array
 from feature_store.errors import InputError
 from serving.stores.redis.keys import chunks_key, fence_key, lease_key, pack_chunk, row_keys, unpack_chunk
-from serving.stores.redis.read.resp import pack
+from serving.stores.redis.resp import pack
 from serving.stores.redis.write.fenced import FencedTransactions
 from serving.stores.redis.write.lease import lease_lost
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import redis
 
 from feature_store.columns import Array
-from serving.stores.redis.read.resp import pack
+from serving.stores.redis.resp import pack
 
 _EXEC: Final = pack((b"EXEC",))
 _MULTI: Final = pack((b"MULTI",))

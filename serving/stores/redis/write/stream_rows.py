@@ -29,7 +29,7 @@ from serving.stores.redis.keys import (
     stream_until_key,
     stream_written_key,
 )
-from serving.stores.redis.read.resp import pack
+from serving.stores.redis.resp import pack
 from serving.stores.redis.write.fenced import FencedTransactions
 from serving.stores.streams import Stream, decode_stream, encode_stream
 

@@ -16,7 +16,7 @@ from feature_store.engines.polars.columns import to_series
 from feature_store.plans.stream_plan import StateField, StreamState
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.tile_levels import Instants
-from serving.streams.stream_events import Events
+from serving.streams.events import Events
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,9 @@ from serving.stores.redis.clock import store_time
 from serving.stores.redis.connection import WRITE_TIMEOUT, connect, told_plainly
 from serving.stores.redis.eviction import POLICY, refuse_eviction
 from serving.stores.redis.write.stream_rows import StreamRows
-from serving.streams.stream_events import Events, event_tiles, read_events, source_of
-from serving.streams.stream_ids import KnownEvents
-from serving.streams.stream_retention import is_kept
+from serving.streams.events import Events, event_tiles, read_events, source_of
+from serving.streams.ids import KnownEvents
+from serving.streams.retention import is_kept
 
 KEPT_PAST: Final = 2 * DAY
 """How long before the oldest live as-of tiles are kept."""
