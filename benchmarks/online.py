@@ -29,9 +29,9 @@ from feature_store.columns import Column
 from feature_store.engines.polars.finish import empty_values
 from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
+from serving.stores.open_store import open_loader
 from serving.stores.redis.embedded import free_port
-from serving.stores.redis.write.loader import LoadReport, OnlineWriter
-from serving.stores.snapshot import Chunk, Snapshot
+from serving.stores.snapshot import Chunk, LoadReport, Snapshot
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 _HOUR = 3_600_000_000
@@ -81,7 +81,7 @@ def load_ours(url: str, entities: int, features: int) -> LoadReport:
     layout = RowLayout(tuple(LayoutField(f.name, f.dtype, f.fingerprint) for f in view.stored_features))
     now = time.time_ns() // 1000
     chunks = list(_chunks(entities, features))
-    writer = OnlineWriter(url)
+    writer = open_loader(url)
     try:
         return writer.load(view.full_name, Snapshot(now - 2 * _HOUR, now - _HOUR, layout, f"{now}"), chunks)
     finally:
@@ -90,7 +90,7 @@ def load_ours(url: str, entities: int, features: int) -> LoadReport:
 
 def drop_ours(url: str, features: int) -> None:
     """Remove a wide view from the store."""
-    writer = OnlineWriter(url)
+    writer = open_loader(url)
     writer.drop_view(wide_view(features).full_name)
     writer.close()
 

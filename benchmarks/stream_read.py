@@ -41,8 +41,8 @@ from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
 from serving.stores.generations import decode_generations
+from serving.stores.open_store import open_loader
 from serving.stores.redis.keys import pointer_key, row_keys, stream_key
-from serving.stores.redis.write.loader import OnlineWriter
 from serving.stores.streams import decode_stream
 from serving.streams.writer import StreamWriter
 
@@ -131,7 +131,7 @@ def _load(url: str, folder: Path, entities: int) -> tuple[FeatureView, np.ndarra
     view, store = _view(start), OfflineStore(str(folder / "offline"))
     tiles = build_stream_tiles(view, _events(entities, _PER_DAY * _DAYS, start, today).lazy(), start, today)
     store.tiles(view).write(tiles.frame, start, today, run_id="benchmark")
-    online = OnlineWriter(url)
+    online = open_loader(url)
     sync_view(store, view, online, datetime.now(UTC))
     online.close()
     writer = StreamWriter(url, view, since=today)

@@ -9,9 +9,9 @@ from pathlib import Path
 import dagster as dg
 
 from resources.settings import Settings
-from serving.stores.redis.connection import WRITE_TIMEOUT
+from serving.stores.open_store import open_loader
 from serving.stores.redis.embedded import ensure_embedded
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.store import WRITE_TIMEOUT, OnlineLoader
 
 
 def running_url(settings: Settings) -> str:
@@ -36,13 +36,13 @@ class OnlineStoreResource(dg.ConfigurableResource):
         return self.url or ensure_embedded(Path(self.embedded_folder))
 
     @contextmanager
-    def writer(self, timeout: float = WRITE_TIMEOUT) -> Iterator[OnlineWriter]:
+    def writer(self, timeout: float = WRITE_TIMEOUT) -> Iterator[OnlineLoader]:
         """Give a writer for the time of a load, or of a look at what is loaded.
 
         Args:
             timeout: seconds to wait for an answer of the store.
         """
-        writer = OnlineWriter(self.running_url(), timeout=timeout)
+        writer = open_loader(self.running_url(), timeout=timeout)
         try:
             yield writer
         finally:

@@ -12,7 +12,7 @@ from feature_store import FeatureView
 from feature_store.offline.tables.store import OfflineStore
 from resources.online import OnlineStoreResource
 from sensors.messages import Audience
-from serving.stores.redis.connection import READ_TIMEOUT
+from serving.stores.store import READ_TIMEOUT
 
 STALE: Final = "stale"
 NOT_SERVED: Final = "not served"

@@ -12,7 +12,7 @@ from typing import Any, Self
 from serving.read.plan_folder import PLAN_SECONDS, PlanFolder
 from serving.read.requests import read_features, read_keys, read_time
 from serving.read.vectors import FeatureVectors
-from serving.stores.redis.read.reader import OnlineReader
+from serving.stores.open_store import open_reader
 
 
 class FeatureClient:
@@ -26,7 +26,7 @@ class FeatureClient:
     def __init__(self, plans: Path | str, url: str) -> None:
         self._plans = PlanFolder(Path(plans))
         self._looked = -PLAN_SECONDS
-        self._reader = OnlineReader(url)
+        self._reader = open_reader(url)
 
     def get_features(
         self,

@@ -22,7 +22,7 @@ from resources.settings import Settings
 from serving.client import FeatureClient
 from serving.read.values import json_values
 from serving.read.vectors import FeatureVectors
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 
 
 def get(name: str, key_texts: Sequence[str], *, as_json: bool) -> None:
@@ -51,7 +51,7 @@ def restore(name: str, *, undo: bool, as_json: bool) -> None:
         as_json: print JSON.
     """
     view = find_view(load_declarations(), name)
-    with closing(OnlineWriter(running_url(Settings.from_environment()))) as writer:
+    with closing(open_loader(running_url(Settings.from_environment()))) as writer:
         if undo:
             as_ofs = sorted(as_of for as_of, _ in writer.accept(view.full_name))
             report = {"view": view.full_name, "rejected no more": list(map(iso_instant, as_ofs))}

@@ -25,7 +25,7 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from resources.settings import Settings
 from serving.stores.errors import StoreUnavailableError, StreamTakenOverError
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from serving.streams.events import source_of
 from serving.streams.writer import StreamWriter
 
@@ -95,7 +95,7 @@ class LivePurchases:
 
 def stream_start(url: str, view: FeatureView) -> datetime:
     """Return where the oldest batch tiles online end; without any, the end of the last whole partition."""
-    with closing(OnlineWriter(url)) as writer:
+    with closing(open_loader(url)) as writer:
         ends = [generation.as_of for generation in writer.generations(view.full_name)]
     return from_microseconds(min(ends, default=floor_to(to_microseconds(now()), view.cadence)))
 

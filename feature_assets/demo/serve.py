@@ -26,8 +26,8 @@ from resources.online import running_url
 from resources.settings import Settings, project_root
 from serving.client import FeatureClient
 from serving.load.sync import is_synced
+from serving.stores.open_store import open_loader
 from serving.stores.redis.embedded import free_port
-from serving.stores.redis.write.loader import OnlineWriter
 
 ENTITIES = 1_000
 NEVER_SEEN = 50
@@ -39,7 +39,7 @@ SERVER_SECONDS = 30.0
 def load_online(runs: RunPool, stage: Stage, store: OfflineStore, views: Iterable[FeatureView], url: str) -> None:
     """Load the newest partitions of every view: the one that is served now and the one that waits for its time."""
     served_from = datetime.now(UTC)  # readers go by the real clock, and so does the load
-    with closing(OnlineWriter(url)) as writer:
+    with closing(open_loader(url)) as writer:
         planned = [_load_run(view) for view in views if not is_synced(store, view, writer, served_from)]
     runs.run_all(planned, stage)
 

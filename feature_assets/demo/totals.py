@@ -13,7 +13,7 @@ from feature_store.model.views import FeatureView
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import to_microseconds
 from serving.stores.generations import select
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 
 
 def count_offline(store: OfflineStore, views: Iterable[FeatureView]) -> tuple[int, int]:
@@ -27,7 +27,7 @@ def count_offline(store: OfflineStore, views: Iterable[FeatureView]) -> tuple[in
 
 def count_online(url: str, views: Iterable[FeatureView]) -> int:
     """Return the rows of the generations that are served now."""
-    with closing(OnlineWriter(url)) as writer:
+    with closing(open_loader(url)) as writer:
         at = to_microseconds(datetime.now(UTC))
         served = [select(writer.generations(view.full_name), at) for view in views]
         return sum(generation.rows for generation in served if generation is not None)

@@ -14,7 +14,7 @@ from feature_assets.generator.partitions import as_timedelta
 from feature_store import Feature, FeatureView
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.store import OnlineLoader
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def freshness_of(store: OfflineStore, view: FeatureView, now: datetime) -> Fresh
     return judge(view, available["as_of"].to_list(), now)
 
 
-def served_freshness_of(writer: OnlineWriter, view: FeatureView, now: datetime) -> Freshness:
+def served_freshness_of(writer: OnlineLoader, view: FeatureView, now: datetime) -> Freshness:
     """Judge a view by what the online store serves: generations that are whole, and whose time has come.
 
     Args:

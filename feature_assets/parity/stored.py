@@ -21,7 +21,7 @@ from feature_store.errors import FingerprintError
 from feature_store.offline.tables.store import OfflineStore
 from serving.load.sync import outdated_as_ofs
 from serving.stores.errors import StoreError
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 
 OFFLINE: Final = "offline"
 ONLINE: Final = "online"
@@ -100,7 +100,7 @@ def _served(
 def _outdated(store: OfflineStore, view: FeatureView, url: str, problems: list[str]) -> set[datetime]:
     """Return the as-ofs of which the online store holds an earlier content: it is about to be loaded anew."""
     try:
-        with closing(OnlineWriter(url)) as writer:
+        with closing(open_loader(url)) as writer:
             return set(outdated_as_ofs(store, view, writer))
     except (StoreError, FingerprintError) as error:
         problems.append(f"the online store cannot be read: {error}")

@@ -24,8 +24,8 @@ from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.load.batch_tiles import BatchTiles
-from serving.stores.redis.write.loader import LoadReport, OnlineWriter
-from serving.stores.snapshot import ROWS_PER_STEP, Chunk, Snapshot
+from serving.stores.snapshot import ROWS_PER_STEP, Chunk, LoadReport, Snapshot
+from serving.stores.store import OnlineLoader
 
 Progress = Callable[[str], None]
 
@@ -47,7 +47,7 @@ class SyncReport:
 
 
 def sync_view(
-    store: OfflineStore, view: FeatureView, writer: OnlineWriter, now: datetime, progress: Progress | None = None
+    store: OfflineStore, view: FeatureView, writer: OnlineLoader, now: datetime, progress: Progress | None = None
 ) -> SyncReport:
     """Make the online store hold the newest available partition of a view and every landed one after it.
 
@@ -76,7 +76,7 @@ def sync_view(
     return SyncReport(served, loads)
 
 
-def is_synced(store: OfflineStore, view: FeatureView, writer: OnlineWriter, now: datetime) -> bool:
+def is_synced(store: OfflineStore, view: FeatureView, writer: OnlineLoader, now: datetime) -> bool:
     """Return whether ``sync_view`` would find everything loaded.
 
     Raises:
@@ -87,7 +87,7 @@ def is_synced(store: OfflineStore, view: FeatureView, writer: OnlineWriter, now:
     return not any(writer.needs(view.full_name, snapshot) for snapshot in snapshots)
 
 
-def outdated_as_ofs(store: OfflineStore, view: FeatureView, writer: OnlineWriter) -> list[datetime]:
+def outdated_as_ofs(store: OfflineStore, view: FeatureView, writer: OnlineLoader) -> list[datetime]:
     """Return the as-ofs of live generations that are no copies of what the ledger lists for them now.
 
     Raises:
@@ -115,7 +115,7 @@ def _wanted(partitions: pl.DataFrame, now: datetime) -> tuple[datetime | None, p
 
 def _load(
     view: FeatureView,
-    writer: OnlineWriter,
+    writer: OnlineLoader,
     opened: OpenTable,
     row: pl.DataFrame,
     ledger: Ledger,

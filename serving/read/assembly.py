@@ -20,7 +20,7 @@ from serving.read.snapshot_decoder import SnapshotDecoder, Values, all_of
 from serving.read.stream_decoder import StreamDecoder
 from serving.read.vectors import FeatureVectors
 from serving.stores.errors import StoreError
-from serving.stores.redis.read.multi_get import RowsRead, RowsWanted
+from serving.stores.rows import RowsRead, RowsWanted
 
 _MOST_SELECTIONS: Final = 256
 

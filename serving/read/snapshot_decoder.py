@@ -15,7 +15,7 @@ from feature_store.fingerprints import stored_column
 from feature_store.plans.service_plan import PlanFeature, PlanView
 from feature_store.status import Status
 from serving.read.values import all_true
-from serving.stores.redis.read.multi_get import RowsRead
+from serving.stores.rows import RowsRead
 
 Values = tuple[Column, Array]
 """Values and their status codes."""

@@ -31,7 +31,7 @@ from feature_store.temporal.windows import Window
 from serving.read.snapshot_decoder import Values, nulls, per_entity
 from serving.read.values import all_true
 from serving.stores.generations import Generation
-from serving.stores.redis.read.multi_get import RowsRead
+from serving.stores.rows import RowsRead
 from serving.stores.streams import Stream
 
 

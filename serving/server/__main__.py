@@ -15,7 +15,7 @@ from granian.constants import Interfaces, Loops
 
 from feature_store.errors import InputError
 from serving.server.app import build
-from serving.stores.redis.read.resp_client import Address
+from serving.stores.open_store import open_async_reader
 
 STOP_SECONDS: Final = 10
 """How long a worker may finish what it is at."""
@@ -38,7 +38,7 @@ def main() -> None:
     if not given.url:
         parser.error("--url: give the online store's URL, or set FEATURES_ONLINE_URL")
     try:
-        Address.from_url(given.url)
+        open_async_reader(given.url)
     except (InputError, ValueError, OSError) as error:
         parser.error(f"--url: {error}")
     try:

@@ -28,7 +28,7 @@ from serving.server.responses import (
     json_response,
     services_json,
 )
-from serving.stores.redis.read.async_reader import AsyncOnlineReader
+from serving.stores.open_store import open_async_reader
 
 MOST_ENTITIES: Final = 10_000
 """Entities in one request."""
@@ -89,7 +89,7 @@ class FeatureServer:
 
     def __init__(self, plans: Path, url: str) -> None:
         self._plans = PlanFolder(plans)
-        self._reader = AsyncOnlineReader(url)
+        self._reader = open_async_reader(url)
         self._batcher = MicroBatcher(self._reader)
         self._watcher: asyncio.Task[None] | None = None
 

@@ -1,4 +1,4 @@
-"""All requests in flight share one MGET, one decoding and one T: per-request cost shrinks as load grows."""
+"""All requests in flight share one read, one decoding and one T: per-request cost shrinks as load grows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from serving.read.requests import RequestKeys
 from serving.read.vectors import FeatureVectors
 from serving.server.json_answers import ColumnarJson
 from serving.stores.errors import StoreError, StoreUnavailableError
-from serving.stores.redis.read.async_reader import AsyncOnlineReader
-from serving.stores.redis.read.multi_get import RowsRead
+from serving.stores.rows import RowsRead
+from serving.stores.store import AsyncOnlineReader
 
 MOST_WAITING: Final = 4096
 """Requests that wait for the store at once; those beyond are refused, since they would be answered too late."""

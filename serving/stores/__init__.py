@@ -1,1 +1,1 @@
-"""The online store: packed rows in Redis or Valkey, in generations that readers switch by clock."""
+"""The online store: its contract, the stores that keep it, and the generations that readers switch by clock."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from feature_store.codec.row_codec import RowLayout
 from feature_store.codec.tile_codec import TileLayout
-from serving.stores.records import read_record
+from feature_store.errors import FeatureStoreError
+from serving.stores.errors import StoreError
+
+T = TypeVar("T")
 
 READER_LAG: Final = 60_000_000
 """How far a reader's clock may be behind the store's, microseconds: so long a generation outlives its succession."""
@@ -74,6 +77,21 @@ def decode_generations(value: bytes | None) -> tuple[Generation, ...]:
         StoreError: it is none.
     """
     return read_record(value, lambda records: tuple(map(_generation, records))) if value else ()
+
+
+def read_record(value: bytes, meaning_of: Callable[[Any], T]) -> T:
+    """Return what a record means; fields that ``meaning_of`` does not ask for, of a newer release, are ignored.
+
+    Raises:
+        StoreError: it is no such record.
+    """
+    try:
+        return meaning_of(json.loads(value))
+    except (ValueError, LookupError, TypeError, FeatureStoreError) as error:
+        raise StoreError(
+            f"its record in the online store cannot be read ({type(error).__name__}: {error}): "
+            f"load the view again, or restart its stream writer, with the release that reads it"
+        ) from error
 
 
 def _record(generation: Generation) -> dict[str, Any]:

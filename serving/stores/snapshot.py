@@ -1,4 +1,4 @@
-"""What is loaded: a snapshot, and its entities in chunks."""
+"""What is loaded: a snapshot, its entities in chunks, and what a load or a restore did."""
 
 from __future__ import annotations
 
@@ -77,6 +77,40 @@ class Snapshot:
             self.tiles,
             self.known_from,
         )
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did.
+
+    Attributes:
+        generation: the live generation that holds the snapshot; where another snapshot is served instead, that one.
+        as_of: of that generation, microseconds UTC.
+        rows: entities in it.
+        seconds: time taken.
+        skipped: nothing was written: the snapshot is live already, was rejected, or a newer one is served.
+        published_at: the instant from which the generation can be served, microseconds UTC.
+    """
+
+    generation: int
+    as_of: int
+    rows: int
+    seconds: float
+    skipped: bool
+    published_at: int
+
+
+@dataclass(frozen=True)
+class RestoreReport:
+    """What a restore did.
+
+    Attributes:
+        served: the generation that is served again.
+        rejected: those that were served instead, or waited for their time.
+    """
+
+    served: Generation
+    rejected: tuple[Generation, ...]
 
 
 def in_steps(chunks: Iterable[Chunk]) -> Iterator[Chunk]:

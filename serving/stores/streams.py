@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from feature_store.codec.tile_codec import TileLayout
-from serving.stores.records import read_record
+from serving.stores.generations import read_record
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -44,10 +44,7 @@ from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.durations import DAY, SECOND
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from feature_store.temporal.tile_levels import Instants
-from serving.stores.redis.clock import store_time
-from serving.stores.redis.connection import WRITE_TIMEOUT, connect, told_plainly
-from serving.stores.redis.eviction import POLICY, refuse_eviction
-from serving.stores.redis.write.stream_rows import StreamRows
+from serving.stores.open_store import open_stream_rows
 from serving.streams.events import Events, event_tiles, read_events, source_of
 from serving.streams.ids import KnownEvents
 from serving.streams.retention import is_kept
@@ -83,7 +80,7 @@ class StreamWriter:
     """Writes the stream of one view; it alone: a writer that was at work before is stopped.
 
     Args:
-        url: of a Redis or Valkey server.
+        url: of the online store.
         view: a stream view.
         since: every event from this instant on will be appended. If the store already holds a stream of this definition
             that is complete up to there, the writer continues it and keeps its original ``since``. Otherwise a new
@@ -122,13 +119,9 @@ class StreamWriter:
         self._appends = 0
         self._unfinished: pl.DataFrame | None = None
         """The rows of the last append, if it failed."""
-        self._url = url
-        self._client: Any = connect(url, WRITE_TIMEOUT)
-        with told_plainly(url):
-            refuse_eviction(url, self._client.info("memory")[POLICY])
-            first = to_microseconds(since)
-            whole_from = -(-first // self._plan.levels[-1]) * self._plan.levels[-1]
-            self._rows = StreamRows(self._client, view.full_name, self._layout, first, whole_from)
+        first = to_microseconds(since)
+        whole_from = -(-first // self._plan.levels[-1]) * self._plan.levels[-1]
+        self._rows = open_stream_rows(url, view.full_name, self._layout, since=first, whole_from=whole_from)
 
     @property
     def since(self) -> datetime:
@@ -137,7 +130,7 @@ class StreamWriter:
 
     def close(self) -> None:
         """Close the connections; what was appended is in the store already."""
-        self._client.close()
+        self._rows.close()
 
     def append(self, rows: pl.DataFrame, *, until: datetime | None = None) -> AppendReport:
         """Make events count.
@@ -159,21 +152,20 @@ class StreamWriter:
             StoreUnavailableError: the store does not answer; append the rows again.
         """
         given, null_keys, null_times = read_events(self._view, rows)
-        with told_plainly(self._url):
-            written = self._begin(rows)
-            held = self._read(given)
-            left = given.take(given.entity >= written)
-            timely = left.take(left.time >= held.from_when[left.entity])
-            fresh = timely if held.known is None else timely.take(held.known.unknown(timely))
-            if len(fresh.time):
-                # An event from the future, by a clock that runs ahead, says nothing about the present.
-                self._newest = max(min(int(fresh.time.max()), store_time(self._client)), self._newest)
-                self._add(held, given, fresh, self._complete_until(until), written)
-            elif until is not None:
-                nothing = held.tiles.take(np.zeros(len(held.tiles), np.bool_))
-                self._copy_tiles(nothing, given.keys, self._complete_until(until))
-            self._rows.complete(self._complete_until(until))
-            self._unfinished = None
+        written = self._begin(rows)
+        held = self._read(given)
+        left = given.take(given.entity >= written)
+        timely = left.take(left.time >= held.from_when[left.entity])
+        fresh = timely if held.known is None else timely.take(held.known.unknown(timely))
+        if len(fresh.time):
+            # An event from the future, by a clock that runs ahead, says nothing about the present.
+            self._newest = max(min(int(fresh.time.max()), self._rows.now()), self._newest)
+            self._add(held, given, fresh, self._complete_until(until), written)
+        elif until is not None:
+            nothing = held.tiles.take(np.zeros(len(held.tiles), np.bool_))
+            self._copy_tiles(nothing, given.keys, self._complete_until(until))
+        self._rows.complete(self._complete_until(until))
+        self._unfinished = None
         return AppendReport(
             events=len(fresh.time),
             null_keys=null_keys,
@@ -189,12 +181,11 @@ class StreamWriter:
         Run it now and then, e.g. whenever batch tiles were loaded: appends drop those of the entities they touch.
         """
         dropped = 0
-        with told_plainly(self._url):
-            if self._unfinished is not None:
-                self._rows.settle(self._appends)
-            kept_from = self._kept_from()
-            for piece in self._rows.entities():
-                dropped += self._prune(from_list(piece), kept_from)
+        if self._unfinished is not None:
+            self._rows.settle(self._appends)
+        kept_from = self._kept_from()
+        for piece in self._rows.entities():
+            dropped += self._prune(from_list(piece), kept_from)
         return dropped
 
     def _begin(self, rows: pl.DataFrame) -> int:

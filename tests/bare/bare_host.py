@@ -40,8 +40,8 @@ from feature_store.offline.training.training_sets import build_training_set, loa
 from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.load.sync import sync_view
+from serving.stores.open_store import open_loader
 from serving.stores.redis.embedded import ensure_embedded, stop_embedded
-from serving.stores.redis.write.loader import OnlineWriter
 
 NOW = datetime.now(UTC)
 END = (NOW - timedelta(hours=1)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -86,7 +86,7 @@ def main(folder: Path) -> None:
     write_plan(folder / "plans", plan)
     url = ensure_embedded(folder / "online")
     try:
-        writer = OnlineWriter(url)
+        writer = open_loader(url)
         sync_view(store, ShopperSpend, writer, datetime.now(UTC))
         writer.close()
         answer = ask_server(folder / "plans", url)

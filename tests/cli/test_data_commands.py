@@ -8,7 +8,7 @@ import pytest
 from feature_assets.declarations import load_declarations
 from feature_store import String
 from serving.load.sync import is_synced, sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from tests.fixtures.small_store import HOUSEHOLDS, SmallStore
 
 T = datetime(2018, 1, 2, 6, tzinfo=UTC)
@@ -202,7 +202,7 @@ def test_restore_serves_yesterday_until_the_content_changes_or_it_is_undone(fill
     def served() -> str:
         return filled.json("get", "household_spend", "--key", "household_id=905")["as_of"]["household_spend"]
 
-    with closing(OnlineWriter(valkey)) as writer:
+    with closing(open_loader(valkey)) as writer:
         sync_view(small_store.offline, view, writer, T - timedelta(days=1))
         assert served() == "2018-01-02T00:00:00.000000Z"
         restored = filled.json("restore", "household_spend")

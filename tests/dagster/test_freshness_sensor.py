@@ -18,7 +18,7 @@ from resources.slack import SlackResource
 from sensors.freshness import freshness_to_slack
 from sensors.messages import LONGEST, Audience
 from serving.load.sync import sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import HouseholdPrices, HouseholdSpend, churn
 from tests.dagster.slack_server import SlackServer
@@ -63,7 +63,7 @@ class Watch:
         self.store.values(view).write(frame, starts[0], today, run_id="test")
 
     def load(self, view) -> None:
-        with closing(OnlineWriter(self.online)) as writer:
+        with closing(open_loader(self.online)) as writer:
             sync_view(self.store, view, writer, datetime.now(UTC))
 
 

@@ -12,7 +12,7 @@ from feature_assets import build_feature_assets
 from feature_store.offline.training.training_sets import load_training_set
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import to_microseconds
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from tests.dagster.conftest import Location, logged, materialised
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import START, HouseholdProfile, HouseholdSpend, views
@@ -45,7 +45,7 @@ def test_the_newest_partition_is_loaded_and_older_ones_are_not(served):
     assert told["waiting"] == "none"
     assert told["served_as_of"] == day(12).timestamp()
     assert told["served_from"] == (day(12) + timedelta(hours=2)).timestamp()
-    (generation,) = OnlineWriter(served.url).generations(VIEW)
+    (generation,) = open_loader(served.url).generations(VIEW)
     assert generation.as_of == to_microseconds(START) + 12 * DAY
     assert (told["rows"], told["generation"]) == (generation.rows, generation.id)
     ledger = served.store.values(HouseholdSpend).ledger.partitions()
@@ -79,10 +79,10 @@ def test_a_repaired_partition_is_loaded_again(served):
 def test_loading_again_changes_nothing(served):
     served.run([TABLE], "2024-01-12")
     first = load(served)
-    before = OnlineWriter(served.url).generations(VIEW)
+    before = open_loader(served.url).generations(VIEW)
     ledger = served.store.values(HouseholdSpend).ledger.partitions()
     assert load(served) == {**first, "loaded": "nothing: all of it was there", "seconds": pytest.approx(0, abs=60)}
-    assert OnlineWriter(served.url).generations(VIEW) == before
+    assert open_loader(served.url).generations(VIEW) == before
     assert served.store.values(HouseholdSpend).ledger.partitions().equals(ledger)
 
 
@@ -91,9 +91,9 @@ def test_a_newer_partition_takes_over_unless_it_was_rejected(served):
     assert load(served)["served_as_of"] == day(11).timestamp()
     served.run([TABLE], "2024-01-12")
     assert load(served)["served_as_of"] == day(12).timestamp()
-    as_ofs = [g.as_of for g in OnlineWriter(served.url).generations(VIEW)]
+    as_ofs = [g.as_of for g in open_loader(served.url).generations(VIEW)]
     assert max(as_ofs) == to_microseconds(START) + 12 * DAY
-    writer = OnlineWriter(served.url)
+    writer = open_loader(served.url)
     writer.restore(VIEW)
     told = load(served)
     assert (told["served_as_of"], told["rejected"]) == (day(11).timestamp(), day(12).isoformat())

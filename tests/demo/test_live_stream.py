@@ -20,7 +20,7 @@ from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from tests.fixtures.small_store import HOUSEHOLDS, SmallStore, small_store
 
 __all__ = ["small_store"]
@@ -42,7 +42,7 @@ class Shop:
         self.store = OfflineStore(str(folder / "offline"))
         shutil.copytree(f"{small.offline.root}/raw", f"{self.store.root}/raw")
         compute_tiles(self.store, HouseholdActivity, BATCH_END - timedelta(days=3), BATCH_END, "test")
-        writer = OnlineWriter(url)
+        writer = open_loader(url)
         sync_view(self.store, HouseholdActivity, writer, BATCH_END + timedelta(hours=3))
         writer.close()
         self.plan: ServicePlan = compile_service(SERVICE)

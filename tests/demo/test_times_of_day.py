@@ -24,7 +24,7 @@ from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.client import FeatureClient
 from serving.load.sync import is_synced, sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from tests.demo.checks import assert_summary
 from tests.demo.end_state import ENTITIES, instance_of, newest_as_of
 from tests.demo.process import Demo
@@ -75,7 +75,7 @@ def test_partitions_end_where_now_stands_still(team: str) -> None:
 
 def test_just_after_midnight_yesterday_is_served_until_the_promised_time(small_store: SmallStore, valkey: str) -> None:
     """At 00:00:20 the new snapshots are loaded and wait; each view switches at its own available-at, strictly after."""
-    writer = OnlineWriter(valkey)
+    writer = open_loader(valkey)
     for view in VIEWS.values():
         sync_view(small_store.offline, view, writer, MIDNIGHT + timedelta(seconds=20))
         as_ofs = [generation.as_of for generation in writer.generations(view.full_name)]

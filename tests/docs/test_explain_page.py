@@ -22,7 +22,7 @@ from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from resources.settings import project_root
 from serving.load.sync import sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from serving.streams.writer import StreamWriter
 from tests.fixtures.small_store import SmallStore, small_store
 
@@ -64,7 +64,7 @@ def fill(store: OfflineStore, small: SmallStore, view: FeatureView) -> None:
     url = small.environment["FEATURES_ONLINE_URL"]
     compute_tiles(store, view, BATCH_END - timedelta(days=3), BATCH_END, "docs")
     stream = StreamWriter(url, view, since=BATCH_END - timedelta(days=1), offline=store)
-    writer = OnlineWriter(url)
+    writer = open_loader(url)
     sync_view(store, view, writer, BATCH_END + timedelta(hours=3))
     live = small.purchases.filter(pl.col("purchased_at") >= BATCH_END - timedelta(days=1))
     stream.append(live.drop("partition_start"), until=BATCH_END + timedelta(days=1))

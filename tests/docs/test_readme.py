@@ -28,7 +28,7 @@ from resources.online import OnlineStoreResource
 from resources.settings import project_root
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from tests.fixtures.small_store import END, SmallStore, small_store
 from tests.fixtures.valkey import valkey, valkey_server
 from tests.serving.test_http_server import start_server, stop_server
@@ -80,7 +80,7 @@ def test_the_example_view_is_computed_loaded_and_read(copied: OfflineStore, valk
     day = END - timedelta(days=1)
     compute_tiles(copied, view, END - timedelta(days=92), END, "readme")
     write_values(copied, view, compute_values(copied, view, day, END), day, END, "readme")
-    writer = OnlineWriter(valkey)
+    writer = open_loader(valkey)
     sync_view(copied, view, writer, NOW)
     writer.close()
     service = FeatureService("momentum", version=1, owner="growth", description="Of the README", features=[view.all()])

@@ -15,7 +15,7 @@ from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.streams import stream_as_of
 from serving.load.sync import sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from serving.streams.writer import StreamWriter
 from tests.engine.frames import START, at, frame
 from tests.engine.views import COLUMNS
@@ -135,7 +135,7 @@ def test_derived_and_on_read_features_show_what_they_read(store):
 def test_what_only_the_online_store_knows_is_not_called_different(store, rows, valkey):
     """Without an offline copy nobody but the online store knows what was streamed since the last batch tiles."""
     shutil.rmtree(store.stream_copy(Live.full_name).uri)
-    writer, loader = StreamWriter(valkey, Live, since=at(days=STREAMED)), OnlineWriter(valkey)
+    writer, loader = StreamWriter(valkey, Live, since=at(days=STREAMED)), open_loader(valkey)
     sync_view(store, Live, loader, TIME)
     events = frame(rows, COLUMNS).filter(pl.col("time") >= at(days=STREAMED), pl.col("time") < TIME)
     writer.append(events)

@@ -14,7 +14,7 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from tests.dagster.sample.declarations import HouseholdProfile
 
 FIRST, SECOND = datetime(2024, 3, 2, tzinfo=UTC), datetime(2024, 3, 3, tzinfo=UTC)
@@ -44,7 +44,7 @@ def land(store: OfflineStore, as_of: datetime, income: str) -> None:
 
 
 def publish(store: OfflineStore, url: str) -> None:
-    writer = OnlineWriter(url)
+    writer = open_loader(url)
     sync_view(store, HouseholdProfile, writer, datetime.now(UTC))
     writer.close()
 

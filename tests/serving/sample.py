@@ -14,10 +14,10 @@ from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.columns import Column
 from feature_store.dtypes import Float32, Int64, String
 from serving.stores.generations import Generation
-from serving.stores.redis.read.multi_get import RowsRead, RowsWanted
-from serving.stores.redis.read.reader import OnlineReader
-from serving.stores.redis.write.loader import LoadReport, OnlineWriter
-from serving.stores.snapshot import Chunk, Snapshot
+from serving.stores.open_store import open_loader
+from serving.stores.rows import RowsRead, RowsWanted
+from serving.stores.snapshot import Chunk, LoadReport, Snapshot
+from serving.stores.store import OnlineReader
 
 VIEW = "retail/household_spend/v1"
 HOUR = 3_600_000_000
@@ -56,7 +56,7 @@ def snapshot(as_of: int, content: str = "a", available_at: int | None = None, la
 
 
 def load(url: str, households: Sequence[int], taken: Snapshot, factor: int = 1, view: str = VIEW) -> LoadReport:
-    writer = OnlineWriter(url)
+    writer = open_loader(url)
     try:
         return writer.load(view, taken, [chunk(households, factor)])
     finally:

@@ -10,7 +10,7 @@ import numpy as np
 from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.dtypes import Boolean, Float32, Float64, Int64, String, Timestamp, Vector
 from feature_store.plans.service_plan import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from serving.stores.snapshot import Snapshot
 from tests.serving.sample import DAY, HOUR, chunk, column, now
 
@@ -105,7 +105,7 @@ def load_spend(
     vectors = np.array([[household, -household] for household in households], "<f4").reshape(-1, 2)
     features["embedding"] = type(features["mean"])(vectors, ~np.array(null, np.bool_))
     layout = layout_of(SPEND_FIELDS if fields is None else fields)
-    writer = OnlineWriter(url)
+    writer = open_loader(url)
     keys = chunk(households)[0]
     writer.load(SPEND, Snapshot(as_of, as_of + HOUR, layout, f"{factor}"), [(keys, features)])
     writer.close()
@@ -116,7 +116,7 @@ def load_stores(url: str, stores: list[int], as_of: int | None = None) -> int:
     """Load the traffic of stores of the chain ``north``: visits = store x 100. Return the as-of."""
     as_of = now() - 3 * HOUR if as_of is None else as_of
     keys = [column(["north"] * len(stores), "O"), column(stores)]
-    writer = OnlineWriter(url)
+    writer = open_loader(url)
     snapshot = Snapshot(as_of, as_of + HOUR, layout_of(STORE_FIELDS), "a")
     writer.load(STORE, snapshot, [(keys, {"visits": column([store * 100 for store in stores])})])
     writer.close()

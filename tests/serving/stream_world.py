@@ -28,8 +28,7 @@ from serving.load.sync import sync_view
 from serving.read.assembly import Assembly
 from serving.read.requests import read_keys, select_features
 from serving.read.vectors import FeatureVectors
-from serving.stores.redis.read.reader import OnlineReader
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader, open_reader
 from serving.streams.writer import AppendReport, StreamWriter
 from tests.engine.frames import assert_value, at, frame
 from tests.engine.views import COLUMNS
@@ -100,7 +99,7 @@ class OnlineWorld:
         self.offline.tiles(self.view).write(tiles.frame, start, end, run_id="r")
 
     def sync(self, now: datetime) -> None:
-        writer = OnlineWriter(self.url)
+        writer = open_loader(self.url)
         sync_view(self.offline, self.view, writer, now)
         writer.close()
 
@@ -117,7 +116,7 @@ class OnlineWorld:
         assembly = Assembly(plan)
         question = assembly.ask(read_keys(plan, columns))
         # A reader of its own: what one knows of the store it looks at again about once a second only.
-        reader = OnlineReader(self.url)
+        reader = open_reader(self.url)
         read = reader.read(question.wanted, to_microseconds(time))
         reader.close()
         return assembly.answer(question, read, to_microseconds(time))

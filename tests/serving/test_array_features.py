@@ -16,7 +16,7 @@ from feature_store.dtypes import Array, Boolean, DType, Float32, Int64, String, 
 from feature_store.plans.service_plan import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.load.sync import stored_values
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from serving.stores.snapshot import Snapshot
 from tests.serving.sample import DAY, HOUR, VIEW, column, now
 
@@ -56,7 +56,7 @@ def slots(rows: list[list[Any]], dtype: DType) -> Column:
 def client(valkey: str, tmp_path: Path):
     layout = RowLayout(tuple(LayoutField(name, dtype, f"fp-{name}") for name, (dtype, _) in FIELDS.items()))
     features = {name: slots(STORED[name], dtype) for name, (dtype, _) in FIELDS.items()}
-    writer = OnlineWriter(valkey)
+    writer = open_loader(valkey)
     as_of = now() - 2 * HOUR
     writer.load(VIEW, Snapshot(as_of, as_of + HOUR, layout, "a"), [([column([1, 2, 3])], features)])
     writer.close()

@@ -23,7 +23,8 @@ from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
+from serving.stores.store import OnlineLoader
 from tests.engine.frames import START, assert_value, at, frame
 from tests.engine.views import COLUMNS, Bucketed, Grown, Spread
 
@@ -32,8 +33,8 @@ NOW = END + timedelta(hours=1)
 
 
 @pytest.fixture
-def writer(valkey: str) -> Iterator[OnlineWriter]:
-    writer = OnlineWriter(valkey)
+def writer(valkey: str) -> Iterator[OnlineLoader]:
+    writer = open_loader(valkey)
     yield writer
     writer.close()
 
@@ -71,7 +72,7 @@ def keys_of(view: FeatureView) -> dict[str, list[Any]]:
 
 @pytest.mark.parametrize("view", [Spread, Bucketed, Grown], ids=repr)
 def test_stored_trained_and_served_values_equal_the_oracle(
-    view: FeatureView, writer: OnlineWriter, valkey: str, tmp_path: Path
+    view: FeatureView, writer: OnlineLoader, valkey: str, tmp_path: Path
 ) -> None:
     happened = rows()
     store = OfflineStore(str(tmp_path / "offline"))

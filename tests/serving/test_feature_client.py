@@ -24,7 +24,8 @@ from serving.client import FeatureClient
 from serving.read.plan_folder import PlanFolder
 from serving.read.requests import RequestError, UnknownServiceError
 from serving.stores.errors import StoreUnavailableError
-from serving.stores.redis.connection import READ_TIMEOUT, connect
+from serving.stores.redis.connection import connect
+from serving.stores.store import READ_TIMEOUT
 from tests.serving.sample import DAY, HOUR
 from tests.serving.services import (
     SPEND_FIELDS,

@@ -14,9 +14,8 @@ import pytest
 import redis
 
 from serving.stores.errors import LeaseHeldError, LeaseLostError
+from serving.stores.open_store import open_loader, open_reader
 from serving.stores.redis.keys import chunks_key, lease_key
-from serving.stores.redis.read.reader import OnlineReader
-from serving.stores.redis.write.loader import OnlineWriter
 from serving.stores.snapshot import Chunk
 from tests.serving.sample import DAY, VIEW, baskets, chunk, load, now, row_count, snapshot
 
@@ -39,7 +38,7 @@ def load_half_then_stall(url: str, as_of: int, reached: Any, lease_seconds: floa
         time.sleep(600)
         yield chunk([HALF + 1], 9)
 
-    OnlineWriter(url, lease_seconds=lease_seconds).load(VIEW, snapshot(as_of, "half"), chunks())
+    open_loader(url, lease_seconds=lease_seconds).load(VIEW, snapshot(as_of, "half"), chunks())
 
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGSTOP])
@@ -53,11 +52,11 @@ def test_a_loader_killed_half_way_changes_nothing_and_its_rows_go(valkey: str, k
         assert loader.pid is not None
         os.kill(loader.pid, kill)
         assert row_count(valkey) >= 100 + HALF
-        assert baskets(OnlineReader(valkey), range(100)) == list(range(100))
-        writer = OnlineWriter(valkey, lease_seconds=4.0)
+        assert baskets(open_reader(valkey), range(100)) == list(range(100))
+        writer = open_loader(valkey, lease_seconds=4.0)
         report = writer.load(VIEW, snapshot(now() - DAY, "whole"), [chunk(range(50), 3)])
         assert report.rows == 50
-        assert baskets(OnlineReader(valkey), range(100)) == [3 * each for each in range(50)] + [None] * 50
+        assert baskets(open_reader(valkey), range(100)) == [3 * each for each in range(50)] + [None] * 50
         assert row_count(valkey) == 150, "the rows of the loader that died are dropped, the previous snapshot is kept"
     finally:
         loader.kill()
@@ -77,7 +76,7 @@ def test_a_fenced_loader_that_wakes_up_writes_nothing_and_never_flips(valkey: st
 
     def old_loader() -> None:
         try:
-            OnlineWriter(valkey).load(VIEW, snapshot(now() - DAY, "old"), chunks())
+            open_loader(valkey).load(VIEW, snapshot(now() - DAY, "old"), chunks())
         except LeaseLostError as error:
             outcome.append(error)
 
@@ -93,7 +92,7 @@ def test_a_fenced_loader_that_wakes_up_writes_nothing_and_never_flips(valkey: st
         assert len(outcome) == 1
         assert f"generation {old} lost its lease" in str(outcome[0])
         assert taken.generation > old
-        assert baskets(OnlineReader(valkey), range(11)) == [7 * each for each in range(10)] + [None]
+        assert baskets(open_reader(valkey), range(11)) == [7 * each for each in range(10)] + [None]
         assert row_count(valkey) == 20
         assert client.exists(chunks_key(VIEW, old)) == 0
 
@@ -105,8 +104,8 @@ def test_a_loader_fenced_off_after_its_last_row_cannot_flip(valkey: str) -> None
             client.delete(lease_key(VIEW))
 
     with pytest.raises(LeaseLostError):
-        OnlineWriter(valkey).load(VIEW, snapshot(now() - DAY), chunks())
-    assert OnlineWriter(valkey).generations(VIEW) == ()
+        open_loader(valkey).load(VIEW, snapshot(now() - DAY), chunks())
+    assert open_loader(valkey).generations(VIEW) == ()
 
 
 def test_a_take_over_between_check_and_write_aborts_the_write(valkey: str) -> None:
@@ -120,19 +119,19 @@ def test_a_take_over_between_check_and_write_aborts_the_write(valkey: str) -> No
         yield chunk(range(10, 20), 5)
 
     with pytest.raises(LeaseLostError):
-        OnlineWriter(valkey).load(VIEW, snapshot(now() - DAY, "old"), chunks())
-    assert baskets(OnlineReader(valkey), [1, 15]) == [7, None]
+        open_loader(valkey).load(VIEW, snapshot(now() - DAY, "old"), chunks())
+    assert baskets(open_reader(valkey), [1, 15]) == [7, None]
     assert row_count(valkey) == 1
 
 
 def test_a_second_loader_is_refused_while_the_first_is_at_work(valkey: str) -> None:
     def chunks() -> Iterator[Chunk]:
         with pytest.raises(LeaseHeldError, match="another loader is at work"):
-            OnlineWriter(valkey, lease_seconds=0.3).load(VIEW, snapshot(now() - DAY, "b"), [chunk([1], 9)])
+            open_loader(valkey, lease_seconds=0.3).load(VIEW, snapshot(now() - DAY, "b"), [chunk([1], 9)])
         yield chunk([1], 2)
 
-    OnlineWriter(valkey).load(VIEW, snapshot(now() - DAY, "a"), chunks())
-    assert baskets(OnlineReader(valkey), [1]) == [2]
+    open_loader(valkey).load(VIEW, snapshot(now() - DAY, "a"), chunks())
+    assert baskets(open_reader(valkey), [1]) == [2]
 
 
 def test_a_slow_source_does_not_cost_the_lease(valkey: str) -> None:
@@ -141,7 +140,7 @@ def test_a_slow_source_does_not_cost_the_lease(valkey: str) -> None:
         time.sleep(4)
         yield chunk([2])
 
-    report = OnlineWriter(valkey, lease_seconds=3).load(VIEW, snapshot(now() - DAY), chunks())
+    report = open_loader(valkey, lease_seconds=3).load(VIEW, snapshot(now() - DAY), chunks())
     assert (report.rows, report.skipped) == (2, False)
 
 
@@ -151,14 +150,14 @@ def test_restore_stops_a_load_at_work(valkey: str) -> None:
 
     def chunks() -> Iterator[Chunk]:
         yield chunk([1], 3)
-        OnlineWriter(valkey).restore(VIEW, OnlineWriter(valkey).generations(VIEW)[0].id)
+        open_loader(valkey).restore(VIEW, open_loader(valkey).generations(VIEW)[0].id)
         yield chunk([2], 3)
 
     with pytest.raises(LeaseLostError):
-        OnlineWriter(valkey).load(VIEW, snapshot(now() - DAY), chunks())
+        open_loader(valkey).load(VIEW, snapshot(now() - DAY), chunks())
     # The load had dropped the first generation already, so the one restored is the second.
-    assert before.generation not in [each.id for each in OnlineWriter(valkey).generations(VIEW)]
-    assert baskets(OnlineReader(valkey), [1, 2]) == [2, None]
+    assert before.generation not in [each.id for each in open_loader(valkey).generations(VIEW)]
+    assert baskets(open_reader(valkey), [1, 2]) == [2, None]
     assert row_count(valkey) == 1
 
 
@@ -170,7 +169,7 @@ def test_readers_see_whole_snapshots_while_others_are_loaded_and_dropped(valkey:
     torn: list[list[int | None]] = []
 
     def read() -> None:
-        reader = OnlineReader(valkey)
+        reader = open_reader(valkey)
         while not done.is_set():
             values = baskets(reader, range(1, 301))
             factors = {value / household if value else None for household, value in enumerate(values, 1)}

@@ -30,10 +30,9 @@ from serving.server.batching import MicroBatcher
 from serving.server.json_answers import FEW_ENTITIES, ColumnarJson
 from serving.stores.errors import StoreError, StoreUnavailableError
 from serving.stores.generations import decode_generations
+from serving.stores.open_store import open_async_reader, open_reader
 from serving.stores.redis.keys import pointer_key, row_key_words, row_prefix
 from serving.stores.redis.read import multi_get
-from serving.stores.redis.read.async_reader import AsyncOnlineReader
-from serving.stores.redis.read.reader import OnlineReader
 from tests.serving.sample import HOUR, column, now
 from tests.serving.services import SPEND, STORE, keys_of, load_spend, load_stores, service_plan
 
@@ -58,7 +57,7 @@ def answers(url: str, requests: list[dict[str, Any]], *assemblies: Assembly) -> 
     """Ask for everything in one turn of the loop; return JSON bodies, or the errors, in order."""
 
     async def main() -> list[Any]:
-        reader = AsyncOnlineReader(url)
+        reader = open_async_reader(url)
         batcher = MicroBatcher(reader)
 
         async def ask(number: int, keys: dict[str, Any]) -> Any:
@@ -169,7 +168,7 @@ def test_long_reads_are_split_so_that_others_are_served_between(valkey: str, mon
     load_spend(valkey, list(range(1, 251)))
     load_stores(valkey, [1, 2])
     keys = keys_of([*range(1, 270), None], home=[1 + each % 2 for each in range(270)])
-    reader = OnlineReader(valkey)
+    reader = open_reader(valkey)
     lengths: list[int] = []
     execute = reader._execute
 
@@ -195,7 +194,7 @@ def test_the_parts_of_a_long_read_are_of_one_generation(valkey: str, monkeypatch
     households = list(range(1, 501))
     as_of = now() - 30 * HOUR
     load_spend(valkey, households, as_of)
-    reader = OnlineReader(valkey)
+    reader = open_reader(valkey)
     execute, commands = reader._execute, 0
 
     def publishing_meanwhile(command: bytes) -> Any:

@@ -21,10 +21,10 @@ from feature_store.codec.row_codec import RowError
 from feature_store.columns import Column
 from feature_store.errors import InputError
 from serving.stores.errors import StoreError, StoreUnavailableError, StreamTakenOverError
+from serving.stores.open_store import open_loader
 from serving.stores.redis.write import stream_rows
 from serving.stores.redis.write.fenced import FencedTransactions
-from serving.stores.redis.write.loader import OnlineWriter
-from serving.stores.redis.write.stream_rows import ENTITIES_PER_TRANSACTION, StreamRows
+from serving.stores.redis.write.stream_rows import ENTITIES_PER_TRANSACTION, RedisStreamRows
 from serving.streams.writer import AppendReport, StreamWriter
 from tests.engine.frames import at
 from tests.engine.views import COLUMNS, Daily
@@ -410,10 +410,10 @@ def test_an_append_that_fails_changes_nothing(world: OnlineWorld, monkeypatch: p
     world.append(writer, [told(hour, "a")])
 
     def refuse(*_: object, **__: object) -> None:
-        raise redis.ConnectionError("gone")
+        raise StoreUnavailableError("gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(StreamRows, "write", refuse)
+        patched.setattr(RedisStreamRows, "write", refuse)
         with pytest.raises(StoreUnavailableError):
             world.append(writer, [told(hour, "b"), told(hour, "c", 2)])
     assert rows_1h(world, hour + timedelta(minutes=1)) == 1
@@ -533,7 +533,7 @@ def test_tiles_of_fewer_levels_need_smaller_ones_which_a_stream_may_have_dropped
 def test_dropping_a_view_drops_its_stream_and_stops_its_writer(world: OnlineWorld) -> None:
     writer = world.writer(at(days=5))
     world.append(writer, [told(at(days=5, hours=4), "a")])
-    online = OnlineWriter(world.url)
+    online = open_loader(world.url)
     online.drop_view(Told.full_name)
     online.close()
     with redis.Redis.from_url(world.url) as client:

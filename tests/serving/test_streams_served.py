@@ -17,7 +17,7 @@ from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.read.assembly import Assembly
 from serving.read.requests import read_keys
-from serving.stores.redis.read.async_reader import AsyncOnlineReader
+from serving.stores.open_store import open_async_reader
 from tests.engine.frames import START, at
 from tests.serving.services import keys_of, load_spend, load_stores, service_plan
 from tests.serving.stream_world import OnlineWorld, event
@@ -114,7 +114,7 @@ def test_one_batch_of_the_server_holds_stream_views_and_others(world: OnlineWorl
     time = int(datetime.now(UTC).timestamp() * 10**6)
 
     async def main() -> list[dict[str, Any]]:
-        reader = AsyncOnlineReader(world.url)
+        reader = open_async_reader(world.url)
         asked = [
             (streams, streams.ask(read_keys(streams.plan, {"user": [1, 2, 3, 4]}))),
             (snapshots, snapshots.ask(read_keys(snapshots.plan, keys_of([1, 2, 3])))),

@@ -18,8 +18,9 @@ from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.load.sync import is_synced, sync_view
-from serving.stores.redis.write.loader import LoadReport, OnlineWriter
-from serving.stores.snapshot import ROWS_PER_STEP, Chunk, Snapshot
+from serving.stores.open_store import open_loader
+from serving.stores.snapshot import ROWS_PER_STEP, Chunk, LoadReport, Snapshot
+from serving.stores.store import OnlineLoader
 from tests.offline.definitions import INSTANT, day, purchases, shopper
 
 NOW = day(9)
@@ -31,8 +32,8 @@ def store(tmp_path: Path) -> OfflineStore:
 
 
 @pytest.fixture
-def writer(valkey: str) -> Iterator[OnlineWriter]:
-    writer = OnlineWriter(valkey)
+def writer(valkey: str) -> Iterator[OnlineLoader]:
+    writer = open_loader(valkey)
     yield writer
     writer.close()
 
@@ -76,7 +77,7 @@ def served_and_trained(store: OfflineStore, plan: ServicePlan, url: str, folder:
 
 
 def test_a_renamed_feature_is_served_from_its_former_column(
-    store: OfflineStore, writer: OnlineWriter, valkey: str, tmp_path: Path
+    store: OfflineStore, writer: OnlineLoader, valkey: str, tmp_path: Path
 ) -> None:
     former = view_of(pieces_3d=pieces())
     written(store, former, day(5))
@@ -91,7 +92,7 @@ def test_a_renamed_feature_is_served_from_its_former_column(
 
 
 def test_a_feature_renamed_and_changed_at_once_is_neither_loaded_nor_served(
-    store: OfflineStore, writer: OnlineWriter, valkey: str, tmp_path: Path
+    store: OfflineStore, writer: OnlineLoader, valkey: str, tmp_path: Path
 ) -> None:
     former = view_of(pieces_3d=pieces())
     written(store, former, day(5))
@@ -108,7 +109,7 @@ def test_a_feature_renamed_and_changed_at_once_is_neither_loaded_nor_served(
 
 
 def test_a_partition_is_loaded_piece_by_piece(
-    store: OfflineStore, writer: OnlineWriter, monkeypatch: pytest.MonkeyPatch
+    store: OfflineStore, writer: OnlineLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view, count = view_of(pieces_3d=pieces()), 3 * ROWS_PER_STEP
     frame = pl.DataFrame({"partition_start": [day(5)], "pieces_3d": [7]}).join(
@@ -133,7 +134,7 @@ def test_a_partition_is_loaded_piece_by_piece(
 
 
 def test_at_an_available_at_the_partition_before_is_still_served_and_loaded(
-    store: OfflineStore, writer: OnlineWriter, valkey: str, tmp_path: Path
+    store: OfflineStore, writer: OnlineLoader, valkey: str, tmp_path: Path
 ) -> None:
     view = view_of(pieces_3d=pieces())
     for start in (day(7), day(8)):
@@ -147,7 +148,7 @@ def test_at_an_available_at_the_partition_before_is_still_served_and_loaded(
 
 
 def test_a_feature_newer_than_the_partition_is_not_computed(
-    store: OfflineStore, writer: OnlineWriter, valkey: str, tmp_path: Path
+    store: OfflineStore, writer: OnlineLoader, valkey: str, tmp_path: Path
 ) -> None:
     written(store, view_of(pieces_3d=pieces()), day(5))
     more = view_of(pieces_3d=pieces(), purchases_3d=count(over="3d", description="Purchases in three days"))
@@ -158,7 +159,7 @@ def test_a_feature_newer_than_the_partition_is_not_computed(
 
 
 def test_equal_values_of_another_definition_are_loaded_again(
-    store: OfflineStore, writer: OnlineWriter, monkeypatch: pytest.MonkeyPatch
+    store: OfflineStore, writer: OnlineLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row's layout holds the fingerprints that readers check."""
     before = view_of(pieces_3d=pieces())

@@ -28,7 +28,7 @@ from feature_store.plans.service_plan import write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from tests.spec.declarations import START
 from tests.spec.examples import (
     AS_OF,
@@ -169,7 +169,7 @@ def served(url: str, span: Range, rows: list[dict], count: int) -> Answers:
         store = OfflineStore(str(root / "offline"))
         land(store, span, rows)
         materialize(store, span, *one_shot(span))
-        writer = OnlineWriter(url)
+        writer = open_loader(url)
         time = just_after(span.view)
         sync_view(store, span.view, writer, time)
         writer.close()

@@ -44,7 +44,7 @@ from feature_store.plans.service_plan import write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from tests.spec.declarations import START, at
 from tests.spec.stores import RUN
 from tests.spec.worlds import MICROSECOND
@@ -116,7 +116,7 @@ def served(
     url: str, store: OfflineStore, view: FeatureView, drivers: Sequence[int | None], time: datetime, plans: Path
 ) -> list:
     """Load what is there, and return the values that drivers are served at a time, which is now."""
-    writer = OnlineWriter(url)
+    writer = open_loader(url)
     with patch("serving.stores.redis.write.publication.store_time", lambda _: microseconds(time)):
         sync_view(store, view, writer, time)
     writer.close()
@@ -218,7 +218,7 @@ def test_v1_entities_of_one_request_may_be_unsorted_repeated_unseen_and_null(tmp
 
 def test_o3_dropping_a_view_leaves_those_of_the_same_entity(tmp_path: Path, valkey: str) -> None:
     views = [PLAIN, SHORT_LIVED]
-    writer = OnlineWriter(valkey)
+    writer = open_loader(valkey)
     for view in views:
         sync_view(computed(tmp_path / view.name, view, [(1, at(11), 5.0)]), view, writer, END + MICROSECOND)
         write_plan(tmp_path / "plans", compile_plan(service(view), empty_values))

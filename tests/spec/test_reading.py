@@ -22,7 +22,7 @@ from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from tests.spec.declarations import EVENTS, OPTIONS, START, at
 from tests.spec.examples import SUBJECT, row
 from tests.spec.stores import RUN, folder, land
@@ -92,7 +92,7 @@ def test_the_join_at_every_bound(store: OfflineStore) -> None:
 def test_the_online_read_at_every_bound(
     store: OfflineStore, valkey: str, tmp_path: Path, time: datetime, rows: tuple, numbers: tuple
 ) -> None:
-    writer = OnlineWriter(valkey)
+    writer = open_loader(valkey)
     with patch(
         "serving.stores.redis.write.publication.store_time", lambda _: microseconds(at(1) + DELAY + MICROSECOND)
     ):

@@ -19,6 +19,8 @@ MODEL = "Within feature_store, the model knows no engine and no storage"
 ORACLE = "The oracle is plain Python: no arrays, no engine, none of their code"
 DAGSTER = "serving never imports Dagster"
 READER = "The production server reads only"
+ROOMS = "Within serving, stores know nobody who reads or writes"
+STORES = "Within serving.stores, the contract knows no store"
 
 PLANTED = [
     ("feature_store/errors.py", "import serving", UPWARDS),
@@ -32,6 +34,8 @@ PLANTED = [
     ("serving/__init__.py", "import dagster", DAGSTER),
     ("serving/server/__init__.py", "import serving.stores.redis.write.loader", READER),
     ("serving/server/__init__.py", "import polars", READER),
+    ("serving/stores/errors.py", "import serving.read.values", ROOMS),
+    ("serving/stores/store.py", "import serving.stores.redis.keys", STORES),
 ]
 
 

@@ -1,11 +1,11 @@
-"""Connections to the online store, and its failures told in this project's words."""
+"""Connections to Redis: its failures told in this project's words, its clock, and whether it keeps what it is given."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import redis
@@ -13,13 +13,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from serving.stores.errors import StoreUnavailableError
+from serving.stores.errors import StoreError, StoreUnavailableError
+from serving.stores.store import READ_TIMEOUT
 
-READ_TIMEOUT: Final = 2.0
-"""Seconds that a reader waits for the store before it gives up."""
-
-WRITE_TIMEOUT: Final = 60.0
-"""Seconds that a loader waits: the server may be busy freeing or saving."""
+_POLICY = "maxmemory_policy"
+"""How ``INFO memory`` names what the server does when memory runs short."""
 
 
 class _Pool(redis.ConnectionPool):
@@ -74,3 +72,44 @@ def place(url: str) -> str:
     """Return where a URL points, without user and password."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def store_time(client: redis.Redis) -> int:
+    """Return the present by the store's clock, the one that all loaders share, microseconds UTC."""
+    untyped: Any = client
+    seconds, microseconds = untyped.time()
+    return seconds * 1_000_000 + microseconds
+
+
+def check_eviction(url: str, client: redis.Redis) -> None:
+    """Refuse a server that may evict rows; see ``refuse_eviction``."""
+    untyped: Any = client
+    refuse_eviction(url, untyped.info("memory")[_POLICY])
+
+
+def policy_in(memory: bytes) -> str:
+    r"""Return the ``maxmemory-policy`` from the reply to ``INFO memory``.
+
+    >>> policy_in(b"# Memory\r\nused_memory:5\r\nmaxmemory_policy:noeviction\r\n")
+    'noeviction'
+    """
+    return memory.partition(_POLICY.encode() + b":")[2].partition(b"\r\n")[0].decode()
+
+
+def refuse_eviction(url: str, policy: str) -> None:
+    """Refuse a server that may evict keys which never expire, such as rows.
+
+    It would give wrong answers without a sign: a row that is not there is an entity without events.
+
+    Args:
+        url: of the server.
+        policy: its ``maxmemory-policy``.
+
+    Raises:
+        StoreError: it may evict them.
+    """
+    if policy.startswith("allkeys"):
+        raise StoreError(
+            f"online store {place(url)}: its maxmemory-policy is {policy}, which drops rows when memory runs short; "
+            f"their entities would be taken for ones without events: set it to noeviction (or volatile-...)"
+        )

@@ -22,7 +22,7 @@ from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from tests.spec.services import (
     assert_service_row,
     in_some_order,
@@ -56,7 +56,7 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
         store = OfflineStore(str(root / "offline"))
         written = write_with_holes(store, span, worlds, rng)
         synced = rng.choice(written).available_at + MICROSECOND
-        writer = OnlineWriter(url)
+        writer = open_loader(url)
         with patch(
             "serving.stores.redis.write.publication.store_time", lambda _: microseconds(synced)
         ):  # it drops what the clock has passed

@@ -23,7 +23,7 @@ from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
-from serving.stores.redis.write.loader import OnlineWriter
+from serving.stores.open_store import open_loader
 from serving.streams.writer import StreamWriter
 from tests.spec.paths.online import read, train
 from tests.spec.paths.stream_offline import instants
@@ -82,7 +82,7 @@ def land_some_tiles(store: OfflineStore, span: Range, rng: Random) -> dict[datet
 
 def load(url: str, store: OfflineStore, span: Range, available_at: datetime) -> None:
     """Load the batch tiles as of the newest partition's end."""
-    writer = OnlineWriter(url)
+    writer = open_loader(url)
     with patch("serving.stores.redis.write.publication.store_time", lambda _: microseconds(available_at + MICROSECOND)):
         sync_view(store, span.view, writer, available_at + MICROSECOND)
     writer.close()

@@ -1,4 +1,4 @@
-"""Reading rows from the online store without blocking an event loop: for the server."""
+"""Reading rows from Redis without blocking an event loop: for the server."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from serving.stores.errors import StoreError
-from serving.stores.redis.eviction import policy_in, refuse_eviction
-from serving.stores.redis.read.multi_get import MultiGet, RowsRead, RowsWanted
+from serving.stores.redis.connection import policy_in, refuse_eviction
+from serving.stores.redis.read.multi_get import MultiGet
 from serving.stores.redis.read.pointers import Pointers
 from serving.stores.redis.read.resp_client import RespClient
 from serving.stores.redis.resp import pack
+from serving.stores.rows import RowsRead, RowsWanted
 
 _MEMORY: Final = pack((b"INFO", b"memory"))
 
 
-class AsyncOnlineReader:
-    """``OnlineReader`` for an event loop; one loop per instance.
+class RedisAsyncReader:
+    """``AsyncOnlineReader`` of ``serving.stores.store``.
 
     Args:
         url: of a Redis or Valkey server.
@@ -39,12 +40,7 @@ class AsyncOnlineReader:
         return reading.outcomes()
 
     async def check(self) -> None:
-        """Ask the store for a sign of life, and whether its answers can be relied on.
-
-        Raises:
-            StoreUnavailableError: it does not answer.
-            StoreError: it evicts rows.
-        """
+        """Ask for a sign of life, and refuse a server that evicts rows; see ``AsyncOnlineReader.check``."""
         refuse_eviction(self._url, policy_in(await self._client.execute(_MEMORY)))
 
     async def close(self) -> None:

@@ -16,12 +16,12 @@ from functools import cached_property
 from itertools import chain, islice
 from typing import Final, NamedTuple
 
-from feature_store.codec.byte_strings import Ragged
 from serving.stores.errors import StoreError
 from serving.stores.generations import Generation
 from serving.stores.redis.keys import pointer_key, row_key_words, row_prefix, stream_key
 from serving.stores.redis.read.pointers import Pointers
 from serving.stores.redis.resp import pack_words
+from serving.stores.rows import RowsRead, RowsWanted
 from serving.stores.streams import Stream
 
 KEYS_PER_COMMAND: Final = 4096
@@ -29,36 +29,6 @@ KEYS_PER_COMMAND: Final = 4096
 
 ATTEMPTS: Final = 4
 """Reads of a view before it is given up; each but the last two needs a generation to be published meanwhile."""
-
-
-@dataclass(frozen=True)
-class RowsWanted:
-    """The entities of one view that are asked for, as encoded keys; of a stream view both rows of each."""
-
-    view: str
-    entities: Ragged
-    is_stream: bool = False
-
-
-@dataclass(frozen=True)
-class RowsRead:
-    """What was read of one view.
-
-    Attributes:
-        generation: the one that was read; None: none is usable at T, or a stream view has no stream yet.
-        rows: a row, or None, per entity asked for.
-        stream: of a stream view, its stream; None: no writer was ever at work.
-        stream_rows: its row, or None, per entity asked for.
-    """
-
-    generation: Generation | None
-    rows: Sequence[bytes | None]
-    stream: Stream | None = None
-    stream_rows: Sequence[bytes | None] = ()
-
-    def take(self, start: int, stop: int) -> RowsRead:
-        """Return what was read of entities ``start`` to ``stop`` (exclusive)."""
-        return RowsRead(self.generation, self.rows[start:stop], self.stream, self.stream_rows[start:stop])
 
 
 class _Piece(NamedTuple):

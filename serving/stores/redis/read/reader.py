@@ -1,4 +1,4 @@
-"""Reading rows from the online store, blocking: for the Python client, jobs and tests."""
+"""Reading rows from Redis, blocking: for the Python client, jobs and tests."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from serving.stores.errors import StoreError
-from serving.stores.redis.connection import READ_TIMEOUT, connect, told_plainly
-from serving.stores.redis.read.multi_get import MultiGet, RowsRead, RowsWanted
+from serving.stores.redis.connection import connect, told_plainly
+from serving.stores.redis.read.multi_get import MultiGet
 from serving.stores.redis.read.pointers import Pointers
+from serving.stores.rows import RowsRead, RowsWanted
+from serving.stores.store import READ_TIMEOUT
 
 
-class OnlineReader:
-    """Reads rows of the generations that are served at T.
+class RedisReader:
+    """``OnlineReader`` of ``serving.stores.store``: one atomic command reads rows and what vouches for them.
 
     Args:
         url: of a Redis or Valkey server.
@@ -24,19 +26,10 @@ class OnlineReader:
         self._pointers = Pointers()
 
     def read(self, wanted: Sequence[RowsWanted], time: int) -> list[RowsRead | StoreError]:
-        """Read the rows of any number of views in one round trip (one more when a generation was just published).
+        """Read rows; see ``OnlineReader.read``.
 
-        Of many thousand rows it takes several: others are served between.
-
-        Args:
-            wanted: views and entities.
-            time: T, microseconds UTC.
-
-        Returns:
-            In the order of what was wanted, what was read, or why that view cannot be read.
-
-        Raises:
-            StoreUnavailableError: the store does not answer.
+        It takes one round trip, one more when a generation was just published; of many thousand rows several, between
+        which others are served.
         """
         reading = MultiGet(self._pointers, wanted, time)
         with told_plainly(self._url):

@@ -14,8 +14,9 @@ from redis import connection as redis_connection
 from redis.connection import SSLConnection, UnixDomainSocketConnection
 
 from feature_store.errors import InputError
-from serving.stores.redis.connection import READ_TIMEOUT, unavailable
+from serving.stores.redis.connection import unavailable
 from serving.stores.redis.resp import pack
+from serving.stores.store import READ_TIMEOUT
 
 MOST_UNDER_WAY: Final = 1024
 """Commands that wait for their reply at once; more means that the store has stopped answering."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-import numpy as np
 import redis
 
-from feature_store.codec.byte_strings import Ragged, from_lengths, gather, join_columns
+from feature_store.codec.byte_strings import Ragged, join_columns
 from feature_store.columns import Array
 from feature_store.errors import InputError
 from serving.stores.redis.keys import chunks_key, fence_key, lease_key, pack_chunk, row_keys, unpack_chunk
-from serving.stores.redis.resp import pack
+from serving.stores.redis.resp import bulk_strings, pack
 from serving.stores.redis.write.fenced import FencedTransactions
 from serving.stores.redis.write.lease import lease_lost
 
@@ -54,7 +53,7 @@ class GenerationWriter:
         if len(set(entities.to_list())) != len(entities):
             raise self._repeated()
         keys = row_keys(self._generation, entities)
-        pairs = join_columns(len(keys), [*_bulk_strings(keys), *_bulk_strings(rows)])
+        pairs = join_columns(len(keys), [*bulk_strings(keys), *bulk_strings(rows)])
         for start in range(0, len(keys), ROWS_PER_TRANSACTION):
             stop = min(start + ROWS_PER_TRANSACTION, len(keys))
             index = (chunks_key(self._view, self._generation), b"%d" % self._chunks)
@@ -106,17 +105,4 @@ def drop_rows(client: redis.Redis, view: str, generation: int) -> None:
 
 def _unlink(keys: Ragged) -> list[Array | bytes]:
     """Return the command, in RESP, that deletes keys."""
-    return [b"*%d\r\n$6\r\nUNLINK\r\n" % (len(keys) + 1), join_columns(len(keys), _bulk_strings(keys)).buffer]
-
-
-def _bulk_strings(values: Ragged) -> list[Ragged | bytes]:
-    """Return the parts of RESP bulk strings: a length line, the bytes, an end of line."""
-    lines = _length_lines(values.lengths) if values.width is None else b"$%d\r\n" % values.width
-    return [lines, values, b"\r\n"]
-
-
-def _length_lines(lengths: Array) -> Ragged:
-    different, which = np.unique(lengths, return_inverse=True)
-    lines = [b"$%d\r\n" % length for length in different.tolist()]
-    table = from_lengths(np.frombuffer(b"".join(lines), np.uint8), np.array([len(line) for line in lines], np.int64))
-    return gather(table.buffer, table.offsets[which], table.lengths[which])
+    return [b"*%d\r\n$6\r\nUNLINK\r\n" % (len(keys) + 1), join_columns(len(keys), bulk_strings(keys)).buffer]

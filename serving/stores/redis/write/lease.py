@@ -13,9 +13,7 @@ from redis.exceptions import RedisError
 
 from serving.stores.errors import LeaseHeldError, LeaseLostError
 from serving.stores.redis.keys import GENERATION_COUNTER, fence_key, lease_key
-
-LEASE_SECONDS: Final = 10.0
-"""How long a lease outlives the last sign of life of its holder."""
+from serving.stores.store import LEASE_SECONDS
 
 _ACQUIRE: Final = """
 if ARGV[2] ~= 'force' and redis.call('EXISTS', KEYS[1]) == 1 then return 0 end

@@ -1,11 +1,10 @@
-"""Loading snapshots into the online store: a whole generation beside the served one, then one atomic switch."""
+"""Loading snapshots into Redis: a whole generation beside the served one, then one atomic switch."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from feature_store.codec.byte_strings import Ragged
@@ -15,51 +14,17 @@ from feature_store.errors import InputError
 from feature_store.temporal.instants import iso_instant
 from serving.stores.errors import StoreError
 from serving.stores.generations import Generation, outdated
-from serving.stores.redis.connection import WRITE_TIMEOUT, connect, told_plainly
-from serving.stores.redis.eviction import POLICY, refuse_eviction
+from serving.stores.redis.connection import check_eviction, connect, told_plainly
 from serving.stores.redis.write.bulk import GenerationWriter
-from serving.stores.redis.write.lease import LEASE_SECONDS, hold_lease
+from serving.stores.redis.write.lease import hold_lease
 from serving.stores.redis.write.publication import Publication
 from serving.stores.redis.write.stream_rows import drop_stream
-from serving.stores.snapshot import Chunk, Content, Snapshot, in_steps
+from serving.stores.snapshot import Chunk, Content, LoadReport, RestoreReport, Snapshot, in_steps
+from serving.stores.store import LEASE_SECONDS, WRITE_TIMEOUT
 
 
-@dataclass(frozen=True)
-class LoadReport:
-    """What a load did.
-
-    Attributes:
-        generation: the live generation that holds the snapshot; where another snapshot is served instead, that one.
-        as_of: of that generation, microseconds UTC.
-        rows: entities in it.
-        seconds: time taken.
-        skipped: nothing was written: the snapshot is live already, was rejected, or a newer one is served.
-        published_at: the instant from which the generation can be served, microseconds UTC.
-    """
-
-    generation: int
-    as_of: int
-    rows: int
-    seconds: float
-    skipped: bool
-    published_at: int
-
-
-@dataclass(frozen=True)
-class RestoreReport:
-    """What a restore did.
-
-    Attributes:
-        served: the generation that is served again.
-        rejected: those that were served instead, or waited for their time.
-    """
-
-    served: Generation
-    rejected: tuple[Generation, ...]
-
-
-class OnlineWriter:
-    """Loads, restores and drops the generations of views.
+class RedisLoader:
+    """``OnlineLoader`` of ``serving.stores.store``: pipelined transactions under a lease, and one atomic switch.
 
     Args:
         url: of a Redis or Valkey server.
@@ -98,29 +63,15 @@ class OnlineWriter:
         chunks: Iterable[Chunk],
         progress: Callable[[int], None] | None = None,
     ) -> LoadReport:
-        """Load a snapshot into a new generation and publish it; until then nothing that is served changes.
+        """Load a snapshot; see ``OnlineLoader.load``.
 
-        Loading the same snapshot again does nothing, and neither does loading one that was rejected. The rows of
-        generations that are no longer needed, and of loaders that died, are dropped first, so the store holds two
-        copies of the view while loading (and those that wait for their time, or that a reader whose clock is behind
-        may need).
-
-        Args:
-            view: full name of the view, ``namespace/name/vN``.
-            snapshot: what is loaded.
-            chunks: its entities, each once, in pieces of any size; not consumed when the load is skipped.
-            progress: called with the number of rows written so far.
-
-        Raises:
-            InputError: a column does not fit the layout, a key is null, or an entity comes twice.
-            LeaseHeldError: another loader is at work on the view.
-            LeaseLostError: this process stopped for longer than its lease.
-            StoreUnavailableError: the store does not answer.
-            StoreError: it would evict rows.
+        The rows of generations that are no longer needed, and of loaders that died, are dropped first, so the store
+        holds two copies of the view while loading (and those that wait for their time, or that a reader whose clock is
+        behind may need).
         """
         began = time.monotonic()
         with self._leased(view) as (token, publication):
-            refuse_eviction(self._url, self._client.info("memory")[POLICY])
+            check_eviction(self._url, self._client)
             generation = _standing(publication, snapshot)
             skipped = generation is not None
             if generation is None:
@@ -139,17 +90,7 @@ class OnlineWriter:
         )
 
     def restore(self, view: str, generation: int | None = None) -> RestoreReport:
-        """Serve an earlier generation again and reject all newer ones: they are dropped, and not loaded again.
-
-        A snapshot stays rejected until its content changes, or ``accept`` is called. A load at work is stopped.
-
-        Args:
-            view: full name of the view.
-            generation: one of ``generations(view)``; None: the one before the served one.
-
-        Raises:
-            StoreError: the generation is not live, or none before the served one is.
-        """
+        """Serve an earlier generation again; see ``OnlineLoader.restore``."""
         with self._leased(view, force=True) as (token, publication):
             back = _previous(view, publication) if generation is None else _live(view, publication, generation)
             newer = sorted((each for each in publication.live if each.rank > back.rank), key=lambda each: each.rank)

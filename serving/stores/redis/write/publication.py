@@ -10,7 +10,7 @@ import redis
 
 from serving.stores.errors import StoreError
 from serving.stores.generations import Generation, decode_generations, encode_generations, select
-from serving.stores.redis.clock import store_time
+from serving.stores.redis.connection import store_time
 from serving.stores.redis.keys import (
     fence_key,
     lease_key,

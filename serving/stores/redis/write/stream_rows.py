@@ -1,4 +1,4 @@
-"""The rows of a view's stream in the store, as its writer reads and writes them: in fenced transactions.
+"""The rows of a view's stream in Redis, as its writer reads and writes them: in fenced transactions.
 
 The last process to take over the stream is its writer: the fence holds its token, and a transaction of any other writer
 changes nothing. So a writer that slept, or that somebody replaced, writes nothing any more.
@@ -6,7 +6,8 @@ changes nothing. So a writer that slept, or that somebody replaced, writes nothi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from feature_store.codec.byte_strings import Ragged, from_list
 from feature_store.codec.tile_codec import TileLayout
 from serving.stores.errors import StreamTakenOverError
 from serving.stores.generations import decode_generations
-from serving.stores.redis.clock import store_time
+from serving.stores.redis.connection import check_eviction, connect, store_time, told_plainly
 from serving.stores.redis.keys import (
     GENERATION_COUNTER,
     event_keys,
@@ -31,6 +32,7 @@ from serving.stores.redis.keys import (
 )
 from serving.stores.redis.resp import pack
 from serving.stores.redis.write.fenced import FencedTransactions
+from serving.stores.store import WRITE_TIMEOUT
 from serving.stores.streams import Stream, decode_stream, encode_stream
 
 ENTITIES_PER_TRANSACTION: Final = 512
@@ -40,11 +42,11 @@ _KEYS_PER_READ: Final = 4096
 _ENTITIES_PER_STEP: Final = 1024
 
 
-class StreamRows:
-    """The rows of one view's stream, taken over for writing.
+class RedisStreamRows:
+    """``StreamRows`` of ``serving.stores.store``, taken over for writing.
 
     Args:
-        client: to the store.
+        url: of a Redis or Valkey server.
         view: full name of the view.
         layout: of its tiles.
         since: every event from this instant on will be written, microseconds UTC. A stream of that layout which is
@@ -56,9 +58,25 @@ class StreamRows:
         until: every event of it before this instant was written, microseconds UTC.
     """
 
-    def __init__(self, client: redis.Redis, view: str, layout: TileLayout, since: int, whole_from: int) -> None:
-        self._client: Any = client
+    def __init__(self, url: str, view: str, layout: TileLayout, since: int, whole_from: int) -> None:
+        self._url = url
+        self._client: Any = connect(url, WRITE_TIMEOUT)
         self._view = view
+        with told_plainly(url):
+            check_eviction(url, self._client)
+            self._take_over(layout, since, whole_from)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def now(self) -> int:
+        """Return the present by the store's clock, microseconds UTC."""
+        with told_plainly(self._url):
+            return store_time(self._client)
+
+    def _take_over(self, layout: TileLayout, since: int, whole_from: int) -> None:
+        client, view = self._client, self._view
         # From the counter of generations, since no other writer may ever have the same one.
         self._token = _next_id(client)
         self._client.set(stream_fence_key(view), self._token)
@@ -88,19 +106,7 @@ class StreamRows:
         append: int | None = None,
         first: int = 0,
     ) -> None:
-        """Write the rows of entities; of each ``ENTITIES_PER_TRANSACTION`` in turn all of them or none.
-
-        Args:
-            entities: encoded, each once.
-            rows: one per entity; empty: it has none any more.
-            events: the packed ids of their events; None: the source declares no ids.
-            new: those of the entities that had no row before, and have one now.
-            append: number of the append whose events they hold; with the rows is written how far it has come.
-            first: of how many entities, the first ones, that append has written the rows already.
-
-        Raises:
-            StreamTakenOverError: another writer took the stream over.
-        """
+        """Write rows, of each ``ENTITIES_PER_TRANSACTION`` entities in turn all or none; see ``StreamRows.write``."""
         with self._transactions() as transactions:
             for start in range(first, len(entities), ENTITIES_PER_TRANSACTION):
                 stop = min(start + ENTITIES_PER_TRANSACTION, len(entities))
@@ -116,16 +122,10 @@ class StreamRows:
             transactions.settle()
 
     def settle(self, append: int) -> int:
-        """See to it that nothing an append sent is still under way; return of how many entities it wrote the rows.
+        """Break off what an append sent and may still be under way; see ``StreamRows.settle``.
 
         A reply that did not come says nothing: the transaction may have been done, or be done yet. Setting the fence
         to our token once more breaks it off, as it watches the fence.
-
-        Args:
-            append: the number of our append that failed.
-
-        Raises:
-            StreamTakenOverError: another writer took the stream over.
         """
         with self._transactions() as transactions:
             commands = ((b"SET", stream_fence_key(self._view), b"%d" % self._token), (b"GET", self._written_key))
@@ -145,16 +145,20 @@ class StreamRows:
 
     def oldest_live(self) -> int | None:
         """Return the earliest as-of of a live generation, microseconds; None: no batch tiles are loaded."""
-        value: Any = self._client.get(pointer_key(self._view))
+        with told_plainly(self._url):
+            value: Any = self._client.get(pointer_key(self._view))
         return min((generation.as_of for generation in decode_generations(value)), default=None)
 
     def entities(self) -> Iterator[list[bytes]]:
         """Yield the encoded entities that have, or had, a row, in pieces; an entity may come twice."""
-        yield from _members(self._client, self._view, self.stream.id)
+        with told_plainly(self._url):
+            yield from _members(self._client, self._view, self.stream.id)
 
     def forget(self, entities: Sequence[bytes]) -> None:
         """Take entities whose rows are gone off the list."""
-        if entities:
+        if not entities:
+            return
+        with told_plainly(self._url):
             self._client.srem(stream_entities_key(self._view, self.stream.id), *entities)
 
     def _complete_until(self, stream: Stream) -> int | None:
@@ -179,13 +183,17 @@ class StreamRows:
 
     def _mget(self, keys: Sequence[bytes]) -> list[bytes | None]:
         found: list[bytes | None] = []
-        for start in range(0, len(keys), _KEYS_PER_READ):
-            found += self._client.mget(keys[start : start + _KEYS_PER_READ])
+        with told_plainly(self._url):
+            for start in range(0, len(keys), _KEYS_PER_READ):
+                found += self._client.mget(keys[start : start + _KEYS_PER_READ])
         return found
 
-    def _transactions(self) -> FencedTransactions:
+    @contextmanager
+    def _transactions(self) -> Generator[FencedTransactions]:
         fence = stream_fence_key(self._view)
-        return FencedTransactions(self._client, fence, fence, self._token, self._taken_over)
+        fenced = FencedTransactions(self._client, fence, fence, self._token, self._taken_over)
+        with told_plainly(self._url), fenced as transactions:
+            yield transactions
 
     def _taken_over(self) -> StreamTakenOverError:
         return StreamTakenOverError(
