@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import dagster as dg
 
-from feature_assets.generator.freshness import Freshness, span_text
 from feature_assets.generator.keys import online_key, table_key
 from feature_assets.generator.training_assets import Model
 from feature_store import FeatureService, FeatureView
+from feature_store.quality.freshness import Freshness, span_text
 
 LONGEST: Final = 3000
 """Characters that Slack shows of a message at least."""

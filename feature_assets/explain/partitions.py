@@ -20,6 +20,7 @@ from feature_store.fingerprints import stored_column
 from feature_store.offline.join.partition_choice import candidates_of, choose_partitions
 from feature_store.offline.materialize.reach import floor_to
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.temporal.availability import latest_available_at
 from feature_store.temporal.durations import format_duration
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
@@ -100,7 +101,7 @@ def _why_none(view: FeatureView, partitions: pl.DataFrame) -> str:
 
 def _notes(view: FeatureView, partitions: pl.DataFrame, row: dict[str, Any], time: datetime) -> list[str]:
     # The newest as-of that would be available strictly before T if nothing were missing.
-    due = floor_to(to_microseconds(time) - view.available_after - 1, view.cadence)
+    due = floor_to(latest_available_at(to_microseconds(time)) - view.available_after, view.cadence)
     missing = (due - to_microseconds(row["as_of"])) // view.cadence
     if missing <= 0:
         return []

@@ -9,7 +9,6 @@ from typing import Any, Final
 import dagster as dg
 
 from feature_assets.generator.conditions import follow
-from feature_assets.generator.freshness import sla_of, sla_set_by
 from feature_assets.generator.keys import feature_key, source_key, table_key, table_name, tiles_key
 from feature_assets.generator.labels import STORED, view_labels
 from feature_assets.generator.lineage import column_lineage, column_schema, source_columns
@@ -17,6 +16,7 @@ from feature_assets.generator.partitions import lookback, tile_partitions, value
 from feature_assets.parity.report import markdown
 from feature_store import Feature, FeatureView
 from feature_store.fingerprints import fingerprint
+from feature_store.quality.freshness import sla_of, sla_set_by
 from feature_store.temporal.durations import format_duration
 
 _AT_ENDS: Final = (

@@ -1,71 +1,17 @@
-"""Freshness by our own clock: is the newest partition that must be available by now, per the SLA, in the ledger?
-
-Dagster's own freshness policies look at when anything was last materialized, whichever partition that was.
-"""
+"""Freshness of a view as its stores tell it: by the ledger, and by what the online store serves."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 
-from feature_assets.generator.partitions import as_timedelta
-from feature_store import Feature, FeatureView
+from feature_store import FeatureView
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.quality.freshness import Freshness, judge
+from feature_store.temporal.availability import is_usable
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.stores.store import OnlineLoader
-
-
-@dataclass(frozen=True)
-class Freshness:
-    """How fresh a view is at an instant.
-
-    Attributes:
-        view: the view.
-        as_of: its newest available as-of; None: nothing is available.
-        expected: the oldest as-of that its newest may have without breach; None: its first partition is not due yet.
-        age: since ``as_of``, or since the view's first as-of if nothing is available.
-        sla: see ``sla_of``.
-    """
-
-    view: FeatureView
-    as_of: datetime | None
-    expected: datetime | None
-    age: timedelta
-    sla: timedelta
-
-    @property
-    def overdue(self) -> timedelta:
-        """For how long a view of which nothing is available has broken its promise."""
-        return self.age - self.sla
-
-    @property
-    def is_breached(self) -> bool:
-        """Whether the newest partition that must be available is not."""
-        return self.expected is not None and (self.as_of is None or self.as_of < self.expected)
-
-    @property
-    def breached_features(self) -> list[str]:
-        """The features whose own SLA is breached."""
-        stored = self.view.stored_features if self.is_breached else ()
-        return [feature.name for feature in stored if self.age > sla_of(self.view, feature)]
-
-
-def sla_of(view: FeatureView, feature: Feature | None = None) -> timedelta:
-    """Return how old the newest as-of may be of a feature; None: of the view, the strictest of its stored features.
-
-    Of a stream view it is that of its batch tiles, since what watches the stream itself watches the online store.
-    """
-    return as_timedelta(view.partition_freshness if feature is None or view.is_stream else feature.freshness)
-
-
-def sla_set_by(view: FeatureView) -> str:
-    """Return what a view's SLA comes from: its batch tiles, or the features that have the strictest one."""
-    if view.is_stream:
-        return "the batch tiles: cadence + batch_after"
-    strictest = [f.name for f in view.stored_features if f.freshness == view.partition_freshness]
-    return "all features" if len(strictest) == len(view.stored_features) else ", ".join(strictest)
 
 
 def freshness_of(store: OfflineStore, view: FeatureView, now: datetime) -> Freshness:
@@ -76,9 +22,9 @@ def freshness_of(store: OfflineStore, view: FeatureView, now: datetime) -> Fresh
         view: the view.
         now: the instant at which to judge, with a zone.
     """
-    served = store.tiles(view) if view.is_stream else store.values(view)
-    available = served.ledger.partitions().filter(pl.col("available_at") <= now)
-    return judge(view, available["as_of"].to_list(), now)
+    table = store.tiles(view) if view.is_stream else store.values(view)
+    usable = table.ledger.partitions().filter(is_usable(pl.col("available_at"), now))
+    return judge(view, usable["as_of"].to_list(), now)
 
 
 def served_freshness_of(writer: OnlineLoader, view: FeatureView, now: datetime) -> Freshness:
@@ -92,35 +38,6 @@ def served_freshness_of(writer: OnlineLoader, view: FeatureView, now: datetime) 
     Raises:
         StoreUnavailableError: the store does not answer.
     """
-    live = writer.generations(view.full_name)
-    return judge(view, [from_microseconds(g.as_of) for g in live if g.available_at < to_microseconds(now)], now)
-
-
-def judge(view: FeatureView, available: list[datetime], now: datetime) -> Freshness:
-    """Judge a view by the as-ofs that are available."""
-    sla = view.partition_freshness
-    first = to_microseconds(view.start) + view.cadence
-    due = -(-(to_microseconds(now) - sla) // view.cadence) * view.cadence
-    newest = max(available, default=None)
-    return Freshness(
-        view=view,
-        as_of=newest,
-        expected=from_microseconds(due) if due >= first else None,
-        age=now - (newest or from_microseconds(first)),
-        sla=as_timedelta(sla),
-    )
-
-
-def span_text(span: timedelta) -> str:
-    """Return a span as people say it: ``3 d 4 h``, ``27 h``, ``12 min``.
-
-    >>> span_text(timedelta(hours=27)), span_text(timedelta(hours=76)), span_text(timedelta(seconds=750))
-    ('27 h', '3 d 4 h', '12 min')
-    """
-    minutes = int(span.total_seconds() // 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    hours = minutes // 60
-    if hours < 48:
-        return f"{hours} h" if minutes % 60 == 0 else f"{hours} h {minutes % 60} min"
-    return f"{hours // 24} d" if hours % 24 == 0 else f"{hours // 24} d {hours % 24} h"
+    at = to_microseconds(now)
+    usable = [each for each in writer.generations(view.full_name) if is_usable(each.available_at, at)]
+    return judge(view, [from_microseconds(each.as_of) for each in usable], now)

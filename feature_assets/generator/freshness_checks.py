@@ -10,10 +10,11 @@ from typing import Final
 
 import dagster as dg
 
-from feature_assets.generator.freshness import Freshness, freshness_of, sla_set_by, span_text
+from feature_assets.generator.freshness import freshness_of
 from feature_assets.generator.keys import table_key
 from feature_store import FeatureView
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.quality.freshness import Freshness, sla_set_by, span_text
 from resources.offline import OfflineStoreResource
 
 FRESHNESS: Final = "freshness"

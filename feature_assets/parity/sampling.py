@@ -16,6 +16,7 @@ from feature_store.offline.materialize.reach import floor_to, reach_start
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.streams import stream_as_of
+from feature_store.temporal.availability import first_use, is_usable
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 _POOL: Final = 100
@@ -65,7 +66,7 @@ def choose_instants(
     again, and the raw rows of today say nothing about them.
     """
     table = store.tiles(view) if view.is_stream else store.values(view)
-    available = table.ledger.partitions().filter(pl.col("available_at") < now).sort("available_at")
+    available = table.ledger.partitions().filter(is_usable(pl.col("available_at"), now)).sort("available_at")
     until = min(now, recorded_until(view, store.source(view.source.asset), table)) if view.is_stream else now
     dice = Random(sample.seed)  # noqa: S311 - a sample, no secret
     spans = [_span(view, available, place, until) for place in range(available.height)]
@@ -93,7 +94,7 @@ def _instant(view: FeatureView, partition: dict[str, Any], time: datetime) -> In
 def _span(view: FeatureView, available: pl.DataFrame, place: int, until: datetime) -> tuple[int, int]:
     """Return the first and the last T at which a partition is the newest available one, and not a cadence too old."""
     instants: list[datetime] = available["available_at"].to_list()
-    first = to_microseconds(instants[place]) + 1
+    first = first_use(to_microseconds(instants[place]))
     last = min(to_microseconds(instant) for instant in (until, *instants[place + 1 : place + 2]))
     return first, min(last, first + view.cadence)
 

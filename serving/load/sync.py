@@ -22,6 +22,7 @@ from feature_store.offline.ledger.ledger import Ledger
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.temporal.availability import is_usable
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.load.batch_tiles import BatchTiles
 from serving.stores.snapshot import ROWS_PER_STEP, Chunk, LoadReport, Snapshot
@@ -108,7 +109,7 @@ def _table(store: OfflineStore, view: FeatureView) -> PartitionedTable:
 
 def _wanted(partitions: pl.DataFrame, now: datetime) -> tuple[datetime | None, pl.DataFrame]:
     """Return the as-of that is served now, and the partitions from it on."""
-    available = partitions.filter(pl.col("available_at") < now)
+    available = partitions.filter(is_usable(pl.col("available_at"), now))
     served: datetime | None = available["as_of"].max() if available.height else None  # type: ignore[assignment]
     return served, partitions if served is None else partitions.filter(pl.col("as_of") >= served)
 

@@ -14,6 +14,7 @@ from feature_store.dtypes import dtype_from_name
 from feature_store.fingerprints import stored_column
 from feature_store.plans.service_plan import PlanFeature, PlanView
 from feature_store.status import Status
+from feature_store.temporal.availability import is_expired
 from serving.read.values import all_true
 from serving.stores.rows import RowsRead
 
@@ -54,7 +55,7 @@ class SnapshotDecoder:
         count, generation = len(keyed), read.generation
         if generation is None:
             return {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in self._features}
-        if self._ttl is not None and time - generation.as_of > self._ttl:
+        if is_expired(generation.as_of, time, self._ttl):
             return {feature.name: nulls(feature, count, Status.EXPIRED) for feature in self._features}
         columns = self._columns_of(generation.layout)
         values = {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in columns.lacking}

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from feature_store.codec.row_codec import RowLayout
 from feature_store.codec.tile_codec import TileLayout
 from feature_store.errors import FeatureStoreError
+from feature_store.temporal.availability import first_use, is_usable
 from serving.stores.errors import StoreError
 
 T = TypeVar("T")
@@ -110,7 +111,8 @@ def _generation(record: dict[str, Any]) -> Generation:
 
 def select(generations: Iterable[Generation], time: int) -> Generation | None:
     """Return the generation served at T: the newest as-of that was available strictly before T."""
-    return max((each for each in generations if each.available_at < time), key=lambda each: each.rank, default=None)
+    usable = (each for each in generations if is_usable(each.available_at, time))
+    return max(usable, key=lambda each: each.rank, default=None)
 
 
 def outdated(generations: Iterable[Generation], time: int) -> list[Generation]:
@@ -122,6 +124,7 @@ def outdated(generations: Iterable[Generation], time: int) -> list[Generation]:
     behind = [
         each
         for each in listed
-        if any(other.rank > each.rank and other.available_at < max(each.available_at + 1, oldest) for other in listed)
+        for reached in [max(first_use(each.available_at), oldest)]
+        if any(other.rank > each.rank and is_usable(other.available_at, reached) for other in listed)
     ]
     return sorted(behind, key=lambda each: each.rank, reverse=True)

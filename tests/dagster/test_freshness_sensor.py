@@ -12,7 +12,7 @@ import pytest
 
 import sensors.freshness
 from feature_assets.generator import Model
-from feature_assets.generator.freshness import span_text
+from feature_store.quality.freshness import span_text
 from resources.online import OnlineStoreResource
 from resources.slack import SlackResource
 from sensors.freshness import freshness_to_slack

@@ -15,6 +15,7 @@ from feature_store.fingerprints import stored_column
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.plans.service_plan import PlanView
 from feature_store.status import Status
+from feature_store.temporal.availability import count_usable, is_expired
 
 Availability = Literal["promised", "actual"]
 """Whether values count as usable from their promised available-at, or from when they were really served."""
@@ -91,8 +92,7 @@ def choose_partitions(view: PlanView, candidates: pl.DataFrame, time: npt.NDArra
     index = newest_usable(candidates, time)
     as_ofs = np.append(candidates["as_of"].to_physical().to_numpy(), 0)
     status = np.where(index < 0, Status.NOT_COMPUTED, Status.PRESENT).astype(np.int8)
-    if view.ttl is not None:
-        status[(index >= 0) & (time - as_ofs[index] > view.ttl)] = Status.EXPIRED
+    status[(index >= 0) & is_expired(as_ofs[index], time, view.ttl)] = Status.EXPIRED
     read = np.zeros(candidates.height + 1, np.bool_)
     read[index[status == Status.PRESENT]] = True
     fingerprints = [
@@ -117,4 +117,4 @@ def newest_usable(candidates: pl.DataFrame, time: npt.NDArray[np.int64]) -> npt.
     instants = candidates["usable_from"].to_physical().to_numpy()
     order = np.argsort(instants, kind="stable")
     newest = np.append(np.maximum.accumulate(order), -1)
-    return newest[np.searchsorted(instants[order], time, side="left") - 1]
+    return newest[count_usable(instants[order], time) - 1]

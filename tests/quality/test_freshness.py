@@ -1,0 +1,59 @@
+"""Freshness at the boundary of the SLA, and how spans of it read."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from feature_store.quality.freshness import judge, span_text
+from tests.dagster.sample.declarations import HouseholdHours, HouseholdSpend
+
+DAY = datetime(2024, 3, 10, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("newest", "now", "breached"),
+    [
+        (DAY, DAY + timedelta(hours=27), False),
+        (DAY, DAY + timedelta(hours=27) + SECOND, True),
+        (DAY - timedelta(days=1), DAY + timedelta(hours=3), False),
+        (DAY - timedelta(days=1), DAY + timedelta(hours=3) + SECOND, True),
+        (None, DAY, True),
+    ],
+)
+def test_a_breach_begins_right_after_the_sla(newest, now, breached):
+    found = judge(HouseholdSpend, [] if newest is None else [newest, newest - timedelta(days=3)], now)
+    assert found.is_breached == breached
+    assert found.sla == timedelta(hours=27)
+
+
+def test_nothing_is_due_before_the_first_partition_may_be_late():
+    first = HouseholdSpend.start + timedelta(days=1)
+    assert not judge(HouseholdSpend, [], first + timedelta(hours=3)).is_breached
+    assert judge(HouseholdSpend, [], first + timedelta(hours=3) + SECOND).is_breached
+
+
+def test_an_hourly_view_expects_the_hours():
+    assert not judge(HouseholdHours, [DAY], DAY + timedelta(hours=3)).is_breached
+    late = judge(HouseholdHours, [DAY], DAY + timedelta(hours=3, minutes=1))
+    assert late.is_breached
+    assert late.expected == DAY + timedelta(hours=1)
+
+
+def test_features_with_a_longer_sla_are_stale_later():
+    early = judge(HouseholdSpend, [DAY], DAY + timedelta(hours=28))
+    assert "spend_7d" in early.breached_features
+    assert "spend_3d" not in early.breached_features
+    assert "spend_3d" in judge(HouseholdSpend, [DAY], DAY + timedelta(hours=31)).breached_features
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        (timedelta(minutes=119, seconds=59), "119 min"),
+        (timedelta(hours=2, minutes=5), "2 h 5 min"),
+        (timedelta(days=2), "2 d"),
+    ],
+)
+def test_spans_read_well(span, text):
+    assert span_text(span) == text
