@@ -73,7 +73,7 @@ def test_arrays_are_read_as_arrays(ready):
     start, end = datetime(2024, 1, 9, tzinfo=UTC), datetime(2024, 1, 10, tzinfo=UTC)
     schema = {"partition_start": pl.Datetime("us", "UTC"), "household_id": pl.Int64, "place": pl.Array(pl.Float32, 2)}
     frame = pl.DataFrame([(start, 1, [0.5, 2.0]), (start, 2, None)], schema=schema, orient="row")
-    write = Write(start, end, DAY, "r", ["household_id"], fingerprints={"place": "f"})
+    write = Write(start, end, DAY, "r", ["household_id"], ["household_id"], fingerprints={"place": "f"})
     values.write_range(frame, write)
     for name in (TABLE.path[-1], "place"):
         read = run_downstream(ready, downstream(dg.AssetKey(["retail", "vectors", "v1", name])), None)

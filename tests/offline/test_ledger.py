@@ -1,6 +1,7 @@
 """The ledger: its current state, whatever was listed in which order, and its cost after many commits."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from deltalake import DeltaTable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_store.codec.content_hash import Content
 from feature_store.errors import InputError
 from feature_store.offline.ledger.ledger import Ledger
 from feature_store.offline.ledger.ledger_entries import (
@@ -78,8 +80,12 @@ PARTITIONS = st.lists(
     st.builds(
         LandedPartition,
         *[st.datetimes(day(0).replace(tzinfo=None), timezones=st.just(START.tzinfo)) for _ in range(3)],
-        rows=st.integers(0, 2**62),
-        content_hash=st.text(max_size=3),
+        content=st.builds(
+            Content,
+            st.integers(0, 2**62),
+            st.just(("k", "é")),
+            st.dictionaries(st.sampled_from(["k", "é", "*"]), st.integers(0, 2**64 - 1)),
+        ),
         inputs_hash=HASHES,
         fingerprints=st.dictionaries(st.sampled_from(["a", "b", "é"]), st.just("f")),
         excluded=st.integers(0, 9),
@@ -97,8 +103,58 @@ def test_what_a_commit_is_tagged_with_is_what_the_ledger_lists(partitions: list[
     listed = entries_of(commit)
     assert listed.schema == SCHEMA
     assert listed.select("kind", "run_id", "delta_version", "landed_at").unique().rows() == [("landed", "r", 7, START)]
-    facts = [{**row, "fingerprints": json.loads(row["fingerprints"])} for row in listed.to_dicts()]
+    facts = [
+        {
+            **row,
+            "fingerprints": json.loads(row["fingerprints"]),
+            "content": Content.from_text(row["rows"], row["column_sums"]),
+        }
+        for row in listed.to_dicts()
+    ]
     assert [LandedPartition(**{name: row[name] for name in vars(partitions[0])}) for row in facts] == partitions
+    assert listed["content_hash"].to_list() == [partition.content.digest for partition in partitions]
+
+
+def test_a_ledger_begun_before_there_were_column_sums_is_read_and_written_on(store: OfflineStore) -> None:
+    values = store.values(ShopperSpend)
+    values.write(spend_values([(day(0), 1, 1)]), day(0), day(1), run_id="a")
+    old = pl.read_delta(values.ledger.uri).drop("column_sums")
+    shutil.rmtree(values.ledger.uri)
+    old.write_delta(values.ledger.uri)
+    values.write(spend_values([(day(1), 1, 1)]), day(1), day(2), run_id="b")
+    partitions = values.ledger.partitions()
+    assert partitions["run_id"].to_list() == ["a", "b"]
+    assert partitions["column_sums"].is_null().to_list() == [True, False]
+
+
+def test_a_commit_made_before_there_were_column_sums_is_listed_without() -> None:
+    (landed,) = PARTITION_WITHOUT_SUMS
+    commit = pl.DataFrame([{"delta_version": 7, "timestamp": 0, **landed}], schema=COMMIT)
+    listed = entries_of(commit)
+    assert listed.select("kind", "rows", "content_hash", "column_sums").rows() == [("landed", 3, "old", None)]
+
+
+PARTITION_WITHOUT_SUMS = [
+    {
+        "run_id": "r",
+        "fingerprints": "{}",
+        "partitions": json.dumps(
+            [
+                {
+                    "partition_start": "2024-01-01T00:00:00.000000+00:00",
+                    "as_of": "2024-01-02T00:00:00.000000+00:00",
+                    "available_at": "2024-01-02T00:00:00.000000+00:00",
+                    "rows": 3,
+                    "excluded": 0,
+                    "content_hash": "old",
+                    "inputs_hash": None,
+                    "lacks": [],
+                }
+            ]
+        ),
+    }
+]
+"""Tags as they were."""
 
 
 def test_a_commit_without_tags_changed_nothing() -> None:

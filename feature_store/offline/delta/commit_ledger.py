@@ -92,7 +92,11 @@ class CommitLedger:
     def listed(self) -> pl.DataFrame:
         """Return the entries that the ledger lists."""
         ledger = open_table(self.uri, self._options)
-        return pl.DataFrame(schema=self._listing.schema) if ledger is None else pl.scan_delta(ledger).collect()
+        none = pl.DataFrame(schema=self._listing.schema)
+        if ledger is None:
+            return none
+        # One that was begun by an older version of ours lacks columns.
+        return pl.concat([none, pl.scan_delta(ledger).collect()], how="diagonal").select(none.columns)
 
     def _unlisted(self, table: DeltaTable, listed: pl.DataFrame) -> pl.DataFrame:
         """Return the entries of the commits that the ledger does not list: those of dead writers, or very new ones."""
@@ -103,7 +107,7 @@ class CommitLedger:
     def _append(self, entries: pl.DataFrame) -> None:
         def commit() -> DeltaTable:
             ledger = open_or_create(self.uri, self._options, entries, keeping(_READ_WITHIN))
-            append(ledger, entries)
+            append(ledger, entries, add_columns=True)
             return ledger
 
         ledger = retry_commit(commit)

@@ -21,6 +21,7 @@ from typing import Final
 
 import polars as pl
 
+from feature_store.codec.content_hash import Content
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.temporal.instants import from_microseconds
 
@@ -41,6 +42,7 @@ SCHEMA: Final = pl.Schema(
         "excluded": pl.Int64,
         "fingerprints": pl.String,
         "content_hash": pl.String,
+        "column_sums": pl.String,
         "inputs_hash": pl.String,
         "generation": pl.Int64,
         "delta_version": pl.Int64,
@@ -53,7 +55,10 @@ _TAGS: Final = ("run_id", "fingerprints", "partitions")
 COMMIT: Final = pl.Schema({"delta_version": pl.Int64, "timestamp": pl.Int64, **dict.fromkeys(_TAGS, pl.String)})
 """What is read of a commit: its version, when it was made (Unix milliseconds), and the tags of ``commit_tags``."""
 
-_FACTS: Final = ("partition_start", "as_of", "available_at", "rows", "excluded", "content_hash", "inputs_hash")
+_FACTS: Final = (
+    *("partition_start", "as_of", "available_at", "rows", "excluded"),
+    *("content_hash", "column_sums", "inputs_hash"),
+)
 _TAGGED: Final = pl.Schema({**{name: SCHEMA[name] for name in _FACTS}, "lacks": pl.List(pl.String)})
 """What is tagged of each partition; ``lacks``: which of the fingerprints it has not."""
 
@@ -66,8 +71,7 @@ class LandedPartition:
         partition_start: start of its span.
         as_of: end of its span; the instant that values describe.
         available_at: from when its values may be used; counts only the first time the partition is written.
-        rows: number of rows.
-        content_hash: hash of the rows.
+        content: number of its rows, and the sums of their columns.
         inputs_hash: hash of what they were computed from; None: they were not.
         fingerprints: fingerprint by column of everything that was computed.
         excluded: rows that were left out: of tiles for want of a key, of a source for want of a time.
@@ -76,18 +80,23 @@ class LandedPartition:
     partition_start: datetime
     as_of: datetime
     available_at: datetime
-    rows: int
-    content_hash: str
+    content: Content
     inputs_hash: str | None = None
     fingerprints: Mapping[str, str] = field(default_factory=dict[str, str])
     excluded: int = 0
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What is tagged of it and listed as it is."""
+        held = {"rows": self.content.rows, "content_hash": self.content.digest, "column_sums": self.content.text}
+        return {name: (vars(self) | held)[name] for name in _FACTS}
 
 
 def commit_tags(partitions: Sequence[LandedPartition], run_id: str) -> dict[str, str]:
     """Return the tags of the commit that writes some partitions, all computed by one definition."""
     fingerprints = {name: of for partition in partitions for name, of in partition.fingerprints.items()}
-    records = [{**vars(each), "lacks": sorted(fingerprints.keys() - each.fingerprints)} for each in partitions]
-    facts = pl.DataFrame([{name: record[name] for name in _TAGGED} for record in records], schema=_TAGGED)
+    records = [{**each.facts, "lacks": sorted(fingerprints.keys() - each.fingerprints)} for each in partitions]
+    facts = pl.DataFrame(records, schema=_TAGGED)
     return {"run_id": run_id, "fingerprints": _text(fingerprints), "partitions": facts.write_json()}
 
 
@@ -122,7 +131,8 @@ def current_state(entries: pl.DataFrame) -> pl.DataFrame:
     Returns:
         One row per landed partition, sorted by ``partition_start``. Columns: ``partition_start, as_of, available_at,
         landed_at, published_at`` (when it was first published; null: never), ``run_id, rows, excluded, fingerprints``
-        (JSON), ``content_hash, inputs_hash, generation`` (the last one published) and ``delta_version``.
+        (JSON), ``content_hash, column_sums`` (null: written before there were any), ``inputs_hash, generation`` (the
+        last one published) and ``delta_version``.
     """
     current = _uncovered(_landed(entries).group_by("partition_start", maintain_order=True).last())
     published = (

@@ -59,7 +59,16 @@ class SourceTable(PartitionedTable):
         rows = timed.with_columns(partition, pl.col(_NARROW).cast(pl.Int64))
         without_time = {start: frame.height - timed.height}
         order = [time_column, *sorted(set(frame.columns) - {time_column})]
-        write = Write(start=start, end=end, cadence=cadence, run_id=run_id, order=order, excluded=without_time)
+        write = Write(
+            start=start,
+            end=end,
+            cadence=cadence,
+            run_id=run_id,
+            order=order,
+            key=[time_column],
+            unique=False,
+            excluded=without_time,
+        )
         return self.write_range(rows, write)
 
 
@@ -100,7 +109,7 @@ class TileTable(PartitionedTable):
                 cadence=view.cadence,
                 run_id=run_id,
                 order=identity,
-                unique=identity,
+                key=identity,
                 available_after=view.partition_delay if view.is_stream else 0,
                 fingerprints=tile_fingerprints(view),
                 inputs_hash=inputs_hash,
@@ -156,7 +165,7 @@ class ValueTable(PartitionedTable):
                 cadence=view.cadence,
                 run_id=run_id,
                 order=view.keys,
-                unique=view.keys,
+                key=view.keys,
                 available_after=view.partition_delay,
                 fingerprints=view.fingerprints,
                 inputs_hash=inputs_hash,
@@ -207,7 +216,7 @@ class StateTable(PartitionedTable):
                 cadence=CHECKPOINT_SPAN,
                 run_id=run_id,
                 order=keys,
-                unique=keys,
+                key=keys,
                 fingerprints=tile_fingerprints(self._view),
                 inputs_hash=inputs_hash,
             ),

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import numpy as np
 import polars as pl
 from deltalake import DeltaTable
 
+from feature_store.codec.content_hash import WHOLE_ROWS
+from feature_store.engines.polars.content_hash import frame_contents
 from feature_store.errors import FingerprintError, InputError
 from feature_store.offline.delta.commits import (
     RETENTION,
@@ -26,7 +27,6 @@ from feature_store.offline.delta.commits import (
     retry_commit,
 )
 from feature_store.offline.delta.compaction import keep_up
-from feature_store.offline.delta.content_hash import content_hashes
 from feature_store.offline.delta.instants import instants, partition_starts
 from feature_store.offline.delta.storage_types import array_shapes, as_arrays, stored_shapes, to_storage
 from feature_store.offline.ledger.ledger import Ledger
@@ -48,7 +48,8 @@ class Write:
         cadence: span of a partition, microseconds.
         run_id: of the run that writes.
         order: columns by which rows are sorted in the file.
-        unique: columns that tell the rows of a partition apart; empty: rows may repeat.
+        key: columns that tell the rows of a partition apart, and are mixed into the sums of the others.
+        unique: whether they tell every row apart; then rows that repeat are refused.
         available_after: span after a partition's end from which it may be used, microseconds.
         fingerprints: fingerprint by computed column.
         lacking: by partition start, computed columns that it does not hold.
@@ -61,7 +62,8 @@ class Write:
     cadence: int
     run_id: str
     order: Sequence[str]
-    unique: Sequence[str] = ()
+    key: Sequence[str]
+    unique: bool = True
     available_after: int = 0
     fingerprints: Mapping[str, str] | None = None
     lacking: Mapping[datetime, Collection[str]] | None = None
@@ -123,8 +125,9 @@ class PartitionedTable:
             CommitFailedError: concurrent writers of the same partitions won every time.
         """
         starts = partition_starts(write.start, write.end, write.cadence)
-        if "day" in frame.columns:
-            raise InputError(f"{self.uri}: 'day' is a column of the store's own: rename yours")
+        for own in ("day", WHOLE_ROWS):
+            if own in frame.columns:
+                raise InputError(f"{self.uri}: {own!r} is a column of the store's own: rename yours")
         stored, arrays = to_storage(frame), array_shapes(frame.schema)
         self._check_range(stored, write, starts)
         stored = stored.sort("partition_start", *write.order, nulls_last=False, maintain_order=True)
@@ -172,7 +175,7 @@ class PartitionedTable:
     def _check_unique(self, frame: pl.DataFrame, write: Write) -> None:
         if not write.unique or frame.height < 2:
             return
-        columns = ["partition_start", *write.unique]
+        columns = ["partition_start", *write.key]
         repeated = frame.select(pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in columns))
         rows = repeated.to_series()[1:].sum()
         if rows:
@@ -195,11 +198,10 @@ class PartitionedTable:
 def _describe(stored: pl.DataFrame, starts: Sequence[datetime], write: Write) -> list[LandedPartition]:
     wanted = instants([*starts, write.end])
     bounds = stored["partition_start"].search_sorted(wanted, side="left").cast(pl.Int64).to_numpy()
-    hashes = content_hashes(stored.drop("partition_start"), bounds)
-    rows = np.diff(bounds)
+    contents = frame_contents(stored.drop("partition_start"), write.key, bounds, unique=write.unique)
     lacking = write.lacking or {}
     partitions: list[LandedPartition] = []
-    for start, count, content_hash in zip(starts, rows, hashes, strict=True):
+    for start, content in zip(starts, contents, strict=True):
         as_of = to_microseconds(start) + write.cadence
         without = lacking.get(start, ())
         partitions.append(
@@ -207,8 +209,7 @@ def _describe(stored: pl.DataFrame, starts: Sequence[datetime], write: Write) ->
                 partition_start=start,
                 as_of=from_microseconds(as_of),
                 available_at=from_microseconds(as_of + write.available_after),
-                rows=int(count),
-                content_hash=content_hash,
+                content=content,
                 inputs_hash=(write.inputs_hash or {}).get(start),
                 fingerprints={name: of for name, of in (write.fingerprints or {}).items() if name not in without},
                 excluded=(write.excluded or {}).get(start, 0),

@@ -140,6 +140,8 @@ def write_training_set(
         cadence=DAY,
         run_id=run_id,
         order=(),
+        key=[manifest.time_column],
+        unique=False,
         fingerprints={**types, **manifest.fingerprints},
         inputs_hash=dict.fromkeys(partition_starts(start, end, DAY), manifest.id),
     )
