@@ -31,7 +31,7 @@ from serving.load.sync import sync_view
 from serving.stores.open_store import open_loader
 from tests.fixtures.small_store import END, SmallStore, small_store
 from tests.fixtures.valkey import valkey, valkey_server
-from tests.serving.test_http_server import start_server, stop_server
+from tests.serving.server.test_http_server import start_server, stop_server
 
 __all__ = ["small_store", "valkey", "valkey_server"]
 

@@ -12,7 +12,7 @@ from feature_store.dtypes import Boolean, Float32, Float64, Int64, String, Times
 from feature_store.plans.service_plan import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan
 from serving.stores.open_store import open_loader
 from serving.stores.snapshot import Snapshot
-from tests.serving.sample import DAY, HOUR, chunk, column, now
+from tests.stores.sample import DAY, HOUR, chunk, column, now
 
 SPEND = "retail/household_spend/v1"
 STORE = "retail/store_traffic/v2"

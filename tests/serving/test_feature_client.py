@@ -26,7 +26,6 @@ from serving.read.requests import RequestError, UnknownServiceError
 from serving.stores.errors import StoreUnavailableError
 from serving.stores.redis.connection import connect
 from serving.stores.store import READ_TIMEOUT
-from tests.serving.sample import DAY, HOUR
 from tests.serving.services import (
     SPEND_FIELDS,
     keys_of,
@@ -35,6 +34,7 @@ from tests.serving.services import (
     service_plan,
     with_features_of_spend,
 )
+from tests.stores.sample import DAY, HOUR
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -2,7 +2,7 @@
 
 Those about which partition T sees, time to live, unseen and repeated entities and as-ofs are in ``test_reading``; those
 about keys, duplicates, nulls and bounds of windows are in ``test_examples``;
-that a stream without a snapshot answers nothing is in ``tests/serving/test_streams_online.py``.
+that a stream without a snapshot answers nothing is in ``tests/serving/read/test_streams_online.py``.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from serving.stores.redis.read import resp_client
 from serving.stores.redis.read.resp_client import Address, RespClient
 from serving.stores.redis.resp import pack
 from tests.fixtures.valkey import free_port
-from tests.serving.sample import DAY, decoded_baskets, load, now, snapshot, wanted
+from tests.stores.sample import DAY, decoded_baskets, load, now, snapshot, wanted
 
 
 def run(url: str, use: Callable[[RespClient], Awaitable[Any]]) -> Any:

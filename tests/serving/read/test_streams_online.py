@@ -10,7 +10,7 @@ import pytest
 
 from feature_store.errors import NotComputedError
 from tests.engine.frames import at
-from tests.serving.stream_world import KEYS, OnlineWorld, event, events, random_events
+from tests.serving.streams.world import KEYS, OnlineWorld, event, events, random_events
 from tests.streams.views import Sparse
 
 HOURS = timedelta(hours=1)

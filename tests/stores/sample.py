@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import redis
 
 from feature_store.codec.key_codec import encode_keys
 from feature_store.codec.row_codec import LayoutField, RowLayout
@@ -79,9 +78,3 @@ def decoded_baskets(read: RowsRead) -> list[int | None]:
     decoded = generation.layout.decode(read.rows, generation.as_of)
     values: list[int] = decoded.columns["baskets"].values.tolist()
     return [value if present else None for value, present in zip(values, decoded.present.tolist(), strict=True)]
-
-
-def row_count(url: str) -> int:
-    """Count the rows in the store, of whatever generation, leaving out the keys that vouch for generations."""
-    with redis.Redis.from_url(url) as client:
-        return sum(1 for key in client.scan_iter(b"\x01*", count=10_000) if len(key) > 5)

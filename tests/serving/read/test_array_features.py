@@ -18,7 +18,7 @@ from serving.client import FeatureClient
 from serving.load.sync import stored_values
 from serving.stores.open_store import open_loader
 from serving.stores.snapshot import Snapshot
-from tests.serving.sample import DAY, HOUR, VIEW, column, now
+from tests.stores.sample import DAY, HOUR, VIEW, column, now
 
 FIELDS: dict[str, tuple[DType, Any]] = {
     "counts": (Array(Int64, 2), [0, None]),

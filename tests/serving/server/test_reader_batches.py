@@ -33,8 +33,8 @@ from serving.stores.generations import decode_generations
 from serving.stores.open_store import open_async_reader, open_reader
 from serving.stores.redis.keys import pointer_key, row_key_words, row_prefix
 from serving.stores.redis.read import multi_get
-from tests.serving.sample import HOUR, column, now
 from tests.serving.services import SPEND, STORE, keys_of, load_spend, load_stores, service_plan
+from tests.stores.sample import HOUR, column, now
 
 ENTITIES = st.one_of(
     st.lists(st.binary(max_size=12), max_size=9),

@@ -1,4 +1,4 @@
-"""Appends events one by one and says so, until somebody kills it: ``python -m tests.serving.writer_process URL``."""
+"""Appends events one by one and says so, until it is killed: ``python -m tests.serving.streams.writer_process URL``."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import polars as pl
 
 from serving.streams.writer import StreamWriter
 from tests.engine.frames import at, frame
-from tests.serving.told_apart import COLUMNS, Told, told
+from tests.serving.streams.purchases import COLUMNS, Purchases, purchase
 
 
 def main(url: str) -> None:
-    writer = StreamWriter(url, Told, since=at(days=5))
+    writer = StreamWriter(url, Purchases, since=at(days=5))
     for number in range(100_000):
-        rows = [told(at(days=5) + timedelta(seconds=number), f"{number}", user) for user in (1, 2)]
+        rows = [purchase(at(days=5) + timedelta(seconds=number), f"{number}", user) for user in (1, 2)]
         writer.append(frame(rows, COLUMNS).cast({"user": pl.Int64}))
         print(number, flush=True)  # noqa: T201 - how the test knows what was acknowledged
 

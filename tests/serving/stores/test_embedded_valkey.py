@@ -16,7 +16,7 @@ import redis
 
 from serving.stores.open_store import open_reader
 from serving.stores.redis.embedded import ensure_embedded, stop_embedded
-from tests.serving.sample import DAY, baskets, load, now, snapshot
+from tests.stores.sample import DAY, baskets, load, now, snapshot
 
 ENSURE = (
     "import sys, pathlib; from serving.stores.redis.embedded import ensure_embedded;"

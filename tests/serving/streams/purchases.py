@@ -1,4 +1,4 @@
-"""A small stream view whose events have ids, and its rows."""
+"""A small stream view of purchases that have ids, and its rows."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from feature_store import (
     sum_,
 )
 from tests.engine.frames import START
-from tests.serving.stream_world import OnlineWorld
+from tests.serving.streams.world import OnlineWorld
 
 COLUMNS = {"id": String, "user": Int64, "amount": Float64, "time": Timestamp}
 USER = Entity("user", keys={"user": Int64}, description="d")
 SOURCE = EventSource(
-    "told",
-    asset="raw/told",
+    "purchases",
+    asset="raw/purchases_with_ids",
     event_time="time",
     event_id="id",
     columns=COLUMNS,
     start=START,
     description="d",
-    stream=KafkaTopic("told"),
+    stream=KafkaTopic("purchases"),
 )
 
 
@@ -48,19 +48,19 @@ SOURCE = EventSource(
     available_after="0s",
     freshness="1m",
 )
-class Told:
-    """Events that are told apart."""
+class Purchases:
+    """Purchases of users, each with an id of its own."""
 
     rows_1h = count(over="1h", description="d")
     amount_2d = sum_(col("amount"), over="2d", description="d")
     last_amount = last(col("amount"), over="12d", description="d")
 
 
-def told_world(folder: Path, url: str) -> OnlineWorld:
-    return OnlineWorld(folder, url, Told, dict(COLUMNS))
+def purchases_world(folder: Path, url: str) -> OnlineWorld:
+    return OnlineWorld(folder, url, Purchases, dict(COLUMNS))
 
 
-def told(
+def purchase(
     time: datetime | None, name: str | int | None = None, user: int | None = 1, amount: float = 1.0
 ) -> dict[str, Any]:
     return {"id": name, "user": user, "amount": amount, "time": time}

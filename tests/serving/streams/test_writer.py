@@ -28,15 +28,15 @@ from serving.stores.redis.write.stream_rows import ENTITIES_PER_TRANSACTION, Red
 from serving.streams.writer import AppendReport, StreamWriter
 from tests.engine.frames import at
 from tests.engine.views import COLUMNS, Daily
-from tests.serving.stream_world import KEYS, OnlineWorld, event, events, random_events
-from tests.serving.told_apart import SOURCE, USER, Told, told, told_world
+from tests.serving.streams.purchases import SOURCE, USER, Purchases, purchase, purchases_world
+from tests.serving.streams.world import KEYS, OnlineWorld, event, events, random_events
 from tests.streams.views import Live, Sparse
 
 
 @pytest.fixture
 def world(tmp_path: Path, valkey: str) -> OnlineWorld:
     """Users whose events have ids; the batch tiles of five days, without any event."""
-    world = told_world(tmp_path, valkey)
+    world = purchases_world(tmp_path, valkey)
     world.land(0, 5)
     world.sync(at(days=6))
     return world
@@ -49,10 +49,15 @@ def rows_1h(world: OnlineWorld, time: datetime, user: int = 1):
 def test_an_event_with_an_id_counts_once_however_often_it_is_delivered(world: OnlineWorld) -> None:
     writer = world.writer(at(days=5))
     hour = at(days=5, hours=4)
-    first = [told(hour, "a", 1, 2.0), told(hour, "b", 1, 3.0), told(hour, "a", 1, 2.0), told(hour, "a", 2, 5.0)]
+    first = [
+        purchase(hour, "a", 1, 2.0),
+        purchase(hour, "b", 1, 3.0),
+        purchase(hour, "a", 1, 2.0),
+        purchase(hour, "a", 2, 5.0),
+    ]
     report = world.append(writer, first)
     assert (report.events, report.duplicates, report.entities) == (3, 1, 2)
-    again = world.append(writer, [*first, told(hour, None, 1, 7.0), told(hour, None, 1, 7.0)])
+    again = world.append(writer, [*first, purchase(hour, None, 1, 7.0), purchase(hour, None, 1, 7.0)])
     assert (again.events, again.duplicates) == (2, 4), "events without an id always count"
     assert world.append(writer, first) == AppendReport(0, 0, 0, 0, 4, 0)
     time = hour + timedelta(minutes=5)
@@ -65,11 +70,11 @@ def test_an_event_with_an_id_counts_once_however_often_it_is_delivered(world: On
 
 def test_ids_that_are_whole_numbers_tell_events_apart_too(tmp_path: Path, valkey: str) -> None:
     source = replace(SOURCE, columns={**SOURCE.columns, "id": Int64})
-    world = OnlineWorld(tmp_path, valkey, replace(Told, source=source), dict(source.columns))
+    world = OnlineWorld(tmp_path, valkey, replace(Purchases, source=source), dict(source.columns))
     world.land(0, 5)
     world.sync(at(days=6))
     writer, hour = world.writer(at(days=5)), at(days=5, hours=4)
-    rows = [told(hour, number) for number in (0, -(2**63), 0, None, None)]
+    rows = [purchase(hour, number) for number in (0, -(2**63), 0, None, None)]
     assert world.append(writer, rows).duplicates == 1
     assert world.append(writer, rows).duplicates == 3
     assert rows_1h(world, hour + timedelta(minutes=1)) == 6
@@ -77,7 +82,7 @@ def test_ids_that_are_whole_numbers_tell_events_apart_too(tmp_path: Path, valkey
 
 def test_an_id_is_one_of_its_partition(world: OnlineWorld) -> None:
     writer, midnight = world.writer(at(days=5)), at(days=6)
-    days = [told(midnight - timedelta(microseconds=1), "a", 1, 2.0), told(midnight, "a", 1, 3.0)]
+    days = [purchase(midnight - timedelta(microseconds=1), "a", 1, 2.0), purchase(midnight, "a", 1, 3.0)]
     assert world.append(writer, days).events == 2
     assert world.append(writer, days).duplicates == 2
     assert world.value("amount_2d", midnight + timedelta(seconds=1), (1,)) == (5.0, "PRESENT")
@@ -85,7 +90,7 @@ def test_an_id_is_one_of_its_partition(world: OnlineWorld) -> None:
 
 def test_the_first_delivered_of_one_id_counts_until_batch_owns_its_time(world: OnlineWorld) -> None:
     writer, hour = world.writer(at(days=5)), at(days=5, hours=4)
-    later, earlier = told(hour + timedelta(minutes=1), "a", 1, 2.0), told(hour, "a", 1, 3.0)
+    later, earlier = purchase(hour + timedelta(minutes=1), "a", 1, 2.0), purchase(hour, "a", 1, 3.0)
     assert world.append(writer, [later]).events == 1
     # A batch counts the earlier of the two, but a stream cannot take back what it has counted.
     assert world.append(writer, [earlier]).duplicates == 1
@@ -105,7 +110,7 @@ def test_rows_that_are_no_frame_are_refused_with_what_to_give(world: OnlineWorld
 def test_rows_without_a_key_or_a_time_are_left_out_and_counted(world: OnlineWorld) -> None:
     writer = world.writer(at(days=5))
     hour = at(days=5, hours=4)
-    rows = [told(hour, "a", None), told(None, "b"), told(None, "c", None), told(hour, "d")]
+    rows = [purchase(hour, "a", None), purchase(None, "b"), purchase(None, "c", None), purchase(hour, "d")]
     assert world.append(writer, rows) == AppendReport(1, 2, 1, 0, 0, 1)
     assert world.append(writer, rows[:3]) == AppendReport(0, 2, 1, 0, 0, 0)
     assert rows_1h(world, hour + timedelta(minutes=1)) == 1
@@ -113,33 +118,33 @@ def test_rows_without_a_key_or_a_time_are_left_out_and_counted(world: OnlineWorl
 
 def test_events_from_before_the_stream_are_left_to_the_batch(world: OnlineWorld) -> None:
     writer = world.writer(at(days=5))
-    report = world.append(writer, [told(at(days=5, microseconds=-1), "a"), told(at(days=5), "b")])
+    report = world.append(writer, [purchase(at(days=5, microseconds=-1), "a"), purchase(at(days=5), "b")])
     assert (report.events, report.too_late) == (1, 1)
     assert world.value("amount_2d", at(days=5, hours=3), (1,)) == (1.0, "PRESENT")
 
 
 def test_late_events_change_the_tiles_they_belong_to(world: OnlineWorld) -> None:
     writer = world.writer(at(days=5), exact_for=timedelta(hours=6))
-    rows = [told(at(days=5, hours=hour), f"{hour}") for hour in (4, 9, 10)]
+    rows = [purchase(at(days=5, hours=hour), f"{hour}") for hour in (4, 9, 10)]
     for row in rows:
         world.append(writer, [row])
-    late = told(at(days=5, hours=4.01), "late")
+    late = purchase(at(days=5, hours=4.01), "late")
     assert world.append(writer, [late]).too_late == 0, "ten hours less six are four"
     world.rows = [*rows, late]
     for hours in (4.05, 5, 5.02, 9.5, 10, 12):
         world.check([(1,)], at(days=5, hours=hours))
-    assert world.append(writer, [told(at(days=5, hours=3.99), "too late")]).too_late == 1
+    assert world.append(writer, [purchase(at(days=5, hours=3.99), "too late")]).too_late == 1
     world.check([(1,)], at(days=5, hours=12))
 
 
 def test_a_time_of_which_the_small_tiles_are_gone_is_not_computed_instead_of_wrong(world: OnlineWorld) -> None:
     writer = world.writer(at(days=5), exact_for=timedelta(hours=1))
-    world.append(writer, [told(at(days=5, hours=4), "a"), told(at(days=5, hours=4), "b", 2)])
-    world.append(writer, [told(at(days=5, hours=9), "c")])
-    read = world.read([(1,), (2,), (3,)], at(days=5, hours=7.99), ["told__rows_1h"])
-    assert read.status_names("told__rows_1h") == ["NOT_COMPUTED", "PRESENT", "EMPTY"]
-    assert read.to_dict()["told__rows_1h"] == [None, 0, 0]
-    world.rows = [told(at(days=5, hours=4), "a"), told(at(days=5, hours=9), "c")]
+    world.append(writer, [purchase(at(days=5, hours=4), "a"), purchase(at(days=5, hours=4), "b", 2)])
+    world.append(writer, [purchase(at(days=5, hours=9), "c")])
+    read = world.read([(1,), (2,), (3,)], at(days=5, hours=7.99), ["purchases__rows_1h"])
+    assert read.status_names("purchases__rows_1h") == ["NOT_COMPUTED", "PRESENT", "EMPTY"]
+    assert read.to_dict()["purchases__rows_1h"] == [None, 0, 0]
+    world.rows = [purchase(at(days=5, hours=4), "a"), purchase(at(days=5, hours=9), "c")]
     for hours in (8, 8.5, 9.1, 10, 30):
         world.check([(1,)], at(days=5, hours=hours))
 
@@ -160,9 +165,9 @@ def test_a_clock_that_runs_ahead_does_not_prune_the_present(world: OnlineWorld) 
     writer = world.writer(at(days=5), copy=True, exact_for=timedelta(hours=1))
     far = datetime.now(UTC) + timedelta(days=10)
     soon = datetime.now(UTC)
-    world.append(writer, [told(far, "far"), told(soon, "soon")])
+    world.append(writer, [purchase(far, "far"), purchase(soon, "soon")])
     assert world.value("rows_1h", soon + timedelta(minutes=2), (1,)) == (1, "PRESENT")
-    told_until = world.offline.stream_copy(Told.full_name).open().writes["end"].max()
+    told_until = world.offline.stream_copy(Purchases.full_name).open().writes["end"].max()
     assert told_until <= datetime.now(UTC), "nobody knows yet what happens until then"
 
 
@@ -193,13 +198,13 @@ def test_tiles_do_not_depend_on_how_events_are_delivered(tmp_path: Path, valkey:
 def test_a_writer_that_another_took_over_from_writes_nothing(world: OnlineWorld) -> None:
     hour = at(days=5, hours=4)
     first = world.writer(at(days=5))
-    world.append(first, [told(hour, "a")])
+    world.append(first, [purchase(hour, "a")])
     second = world.writer(hour)
     assert second.since == at(days=5), "the stream that is there goes on"
     with pytest.raises(StreamTakenOverError, match="another stream writer took this view over"):
-        world.append(first, [told(hour, "b"), told(hour, "c", 2)])
+        world.append(first, [purchase(hour, "b"), purchase(hour, "c", 2)])
     assert rows_1h(world, hour + timedelta(minutes=1)) == 1
-    world.append(second, [told(hour, "b"), told(hour, "c", 2)])
+    world.append(second, [purchase(hour, "b"), purchase(hour, "c", 2)])
     assert rows_1h(world, hour + timedelta(minutes=1)) == 2
     assert rows_1h(world, hour + timedelta(minutes=1), 2) == 1
 
@@ -207,26 +212,26 @@ def test_a_writer_that_another_took_over_from_writes_nothing(world: OnlineWorld)
 def test_a_writer_that_begins_after_a_gap_begins_a_stream_of_its_own(world: OnlineWorld) -> None:
     """What happened between 04:00 and 10:00 nobody was told: windows that reach it cannot be known."""
     first = world.writer(at(days=5), copy=True)
-    world.append(first, [told(at(days=5, hours=4), "a")])
+    world.append(first, [purchase(at(days=5, hours=4), "a")])
     first.close()
-    lost = told(at(days=5, hours=9), "b")
+    lost = purchase(at(days=5, hours=9), "b")
     second = world.writer(at(days=5, hours=10), copy=True)
     assert second.since == at(days=6), "tiles of a day are whole from the next day on"
-    after = [told(at(days=6, hours=1), "c"), told(at(days=6, hours=2), "d")]
+    after = [purchase(at(days=6, hours=1), "c"), purchase(at(days=6, hours=2), "d")]
     world.append(second, after)
     time = at(days=6, hours=2.01)
     assert world.value("amount_2d", time, (1,)) == (None, "NOT_COMPUTED")
     world.check_equals_join([(1,), (2,)], time)
     with redis.Redis.from_url(world.url) as client:
         assert len(list(client.scan_iter(b"\x02*"))) == 1, "the rows of the former stream are gone"
-    world.land(5, 6, [told(at(days=5, hours=4), "a"), lost])
+    world.land(5, 6, [purchase(at(days=5, hours=4), "a"), lost])
     world.sync(at(days=6, hours=3))
-    world.rows = [told(at(days=5, hours=4), "a"), lost, *after]
+    world.rows = [purchase(at(days=5, hours=4), "a"), lost, *after]
     world.check([(1,), (2,)], at(days=6, hours=2.01))
 
 
 def test_a_stream_begun_again_replaces_nothing_in_the_copy_before_it_has_caught_up(world: OnlineWorld) -> None:
-    world.rows = [told(at(days=5, hours=hour), f"{hour}") for hour in range(24)]
+    world.rows = [purchase(at(days=5, hours=hour), f"{hour}") for hour in range(24)]
     first = world.writer(at(days=5), copy=True)
     world.append(first, world.rows)
     first.append(events([], world.columns), until=at(days=6, hours=1))
@@ -236,12 +241,12 @@ def test_a_stream_begun_again_replaces_nothing_in_the_copy_before_it_has_caught_
     second, time = world.writer(at(days=5), copy=True), at(days=6, hours=1)
 
     def trained() -> list[float]:
-        return world.joined([(1,)], time)["told__amount_2d"].to_list()
+        return world.joined([(1,)], time)["purchases__amount_2d"].to_list()
 
     for until in range(3, 24, 10):
         world.append(second, world.rows[:until])
         assert trained() == [24.0]
-    world.append(second, [*world.rows, told(at(days=5, hours=1), "late")])
+    world.append(second, [*world.rows, purchase(at(days=5, hours=1), "late")])
     assert trained() == [25.0], "it knows as much of the day as the first did, and was told later"
 
 
@@ -251,7 +256,7 @@ def test_how_far_a_stream_is_complete_is_told_by_events_or_by_until(world: Onlin
         writer = world.writer(since)
         assert writer.since == at(days=5), "there is no gap"
         if until == hour:
-            world.append(writer, [told(hour + timedelta(milliseconds=1), "a")])
+            world.append(writer, [purchase(hour + timedelta(milliseconds=1), "a")])
         else:
             writer.append(events([], world.columns), until=until)
         writer.close()
@@ -264,14 +269,14 @@ def test_an_append_of_many_entities_lets_others_in_between(world: OnlineWorld) -
     count = 2 * ENTITIES_PER_TRANSACTION + 1
     with redis.Redis.from_url(world.url) as client:
         client.config_resetstat()
-        report = world.append(writer, [told(hour, f"{user}", user, user) for user in range(count)])
+        report = world.append(writer, [purchase(hour, f"{user}", user, user) for user in range(count)])
         stats = client.info("commandstats")
     assert report.entities == count
     assert (stats["cmdstat_mset"]["calls"], "cmdstat_eval" in stats) == (4, False), (
         "three with rows, and how far the stream is complete"
     )
-    read = world.read([(user,) for user in range(count)], hour + timedelta(minutes=1), ["told__amount_2d"])
-    assert read.to_dict()["told__amount_2d"] == [float(user) for user in range(count)]
+    read = world.read([(user,) for user in range(count)], hour + timedelta(minutes=1), ["purchases__amount_2d"])
+    assert read.to_dict()["purchases__amount_2d"] == [float(user) for user in range(count)]
 
 
 def test_an_append_that_failed_half_way_is_made_whole_by_the_same_events(
@@ -279,7 +284,7 @@ def test_an_append_that_failed_half_way_is_made_whole_by_the_same_events(
 ) -> None:
     monkeypatch.setattr(stream_rows, "ENTITIES_PER_TRANSACTION", 2)
     writer, hour = world.writer(at(days=5), copy=True), at(days=5, hours=4)
-    rows = [told(hour, f"{user}", user) for user in range(6)]
+    rows = [purchase(hour, f"{user}", user) for user in range(6)]
     send, sent = FencedTransactions.send, 0
 
     def fail_late(self: FencedTransactions, *transaction: Any) -> list[Any]:
@@ -294,7 +299,7 @@ def test_an_append_that_failed_half_way_is_made_whole_by_the_same_events(
         with pytest.raises(StoreUnavailableError):
             world.append(writer, rows)
     time = hour + timedelta(minutes=1)
-    seen = world.read([(user,) for user in range(6)], time, ["told__rows_1h"]).to_dict()["told__rows_1h"]
+    seen = world.read([(user,) for user in range(6)], time, ["purchases__rows_1h"]).to_dict()["purchases__rows_1h"]
     assert sum(seen) in (2, 4)
     assert world.append(writer, rows).duplicates == sum(seen)
     assert [rows_1h(world, time, user) for user in range(6)] == [1] * 6
@@ -386,8 +391,8 @@ def test_a_server_that_evicts_rows_is_refused(world: OnlineWorld) -> None:
 
 
 def test_what_a_killed_writer_acknowledged_is_there_and_its_successor_goes_on(world: OnlineWorld) -> None:
-    command = [sys.executable, "-m", "tests.serving.writer_process", world.url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as process:
+    command = [sys.executable, "-m", "tests.serving.streams.writer_process", world.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]) as process:
         assert process.stdout is not None
         acknowledged = [int(process.stdout.readline()) for _ in range(12)]
         process.kill()
@@ -400,14 +405,16 @@ def test_what_a_killed_writer_acknowledged_is_there_and_its_successor_goes_on(wo
     assert seen[1] == seen[2], "an append is there for all its entities or for none"
     assert seen[1] in (len(acknowledged), len(acknowledged) + 1), "the last one may not have been told of"
     # The source delivers again from wherever it likes: ids keep events from counting twice.
-    rows = [told(at(days=5) + timedelta(seconds=number), f"{number}", user) for number in range(40) for user in (1, 2)]
+    rows = [
+        purchase(at(days=5) + timedelta(seconds=number), f"{number}", user) for number in range(40) for user in (1, 2)
+    ]
     world.append(world.writer(at(days=5)), rows)
     assert {seen_of(user) for user in (1, 2)} == {max(40, seen[1])}
 
 
 def test_an_append_that_fails_changes_nothing(world: OnlineWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     writer, hour = world.writer(at(days=5), copy=True), at(days=5, hours=4)
-    world.append(writer, [told(hour, "a")])
+    world.append(writer, [purchase(hour, "a")])
 
     def refuse(*_: object, **__: object) -> None:
         raise StoreUnavailableError("gone")
@@ -415,9 +422,9 @@ def test_an_append_that_fails_changes_nothing(world: OnlineWorld, monkeypatch: p
     with monkeypatch.context() as patched:
         patched.setattr(RedisStreamRows, "write", refuse)
         with pytest.raises(StoreUnavailableError):
-            world.append(writer, [told(hour, "b"), told(hour, "c", 2)])
+            world.append(writer, [purchase(hour, "b"), purchase(hour, "c", 2)])
     assert rows_1h(world, hour + timedelta(minutes=1)) == 1
-    world.append(writer, [told(hour, "b"), told(hour, "c", 2)])
+    world.append(writer, [purchase(hour, "b"), purchase(hour, "c", 2)])
     assert rows_1h(world, hour + timedelta(minutes=1)) == 2
     writer.append(events([], world.columns), until=at(days=6))
     world.check_equals_join([(1,), (2,), (3,)], hour + timedelta(minutes=1))
@@ -425,7 +432,7 @@ def test_an_append_that_fails_changes_nothing(world: OnlineWorld, monkeypatch: p
 
 def test_rows_keep_two_days_before_the_oldest_live_batch_and_pruning_forgets_the_idle(world: OnlineWorld) -> None:
     writer = world.writer(at(days=5), exact_for=timedelta(hours=1))
-    world.rows = [told(at(days=5, hours=1), "a"), told(at(days=9, hours=1), "b", 2)]
+    world.rows = [purchase(at(days=5, hours=1), "a"), purchase(at(days=9, hours=1), "b", 2)]
     world.append(writer, world.rows)
     assert writer.prune() == 0
     for day in range(5, 9):
@@ -435,7 +442,7 @@ def test_rows_keep_two_days_before_the_oldest_live_batch_and_pruning_forgets_the
     assert writer.prune() > 0
     assert writer.prune() == 0
     world.check([(1,), (2,), (3,)], at(days=9, hours=4))
-    assert world.append(writer, [told(at(days=5, hours=23), "late", 3)]).too_late == 1
+    assert world.append(writer, [purchase(at(days=5, hours=23), "late", 3)]).too_late == 1
     with redis.Redis.from_url(world.url) as client:
         assert [client.scard(key) for key in client.scan_iter(b"fs:*:stream-entities:*")] == [2]
         assert len(list(client.scan_iter(b"\x02*"))) == 1
@@ -445,18 +452,18 @@ def test_rows_keep_two_days_before_the_oldest_live_batch_and_pruning_forgets_the
         writer.prune()
         # The row of the first user knew from when on it could answer; that lies before what any batch leaves open now.
         assert [client.scard(key) for key in client.scan_iter(b"fs:*:stream-entities:*")] == [1]
-    world.append(writer, [told(at(days=12, hours=2), "c", 1)])
-    world.rows.append(told(at(days=12, hours=2), "c", 1))
+    world.append(writer, [purchase(at(days=12, hours=2), "c", 1)])
+    world.rows.append(purchase(at(days=12, hours=2), "c", 1))
     world.check([(1,), (2,), (3,)], at(days=12, hours=4))
 
 
 def test_a_view_that_was_changed_starts_a_stream_of_its_own(tmp_path: Path, world: OnlineWorld) -> None:
     hour = at(days=5, hours=4)
-    world.append(world.writer(at(days=5)), [told(hour, "a", 1, 4.0)])
+    world.append(world.writer(at(days=5)), [purchase(hour, "a", 1, 4.0)])
     options = {"namespace": "streams", "version": 1, "owner": "engine", "cadence": "1d", "batch_after": "2h"}
     declare = stream_view(entity=USER, source=SOURCE, available_after="0s", freshness="1m", **options)
     largest = max_(col("amount"), over="2d", description="d")
-    view = declare(type("Told", (), {"__doc__": "Changed.", "largest": largest}))
+    view = declare(type("Purchases", (), {"__doc__": "Changed.", "largest": largest}))
     changed = OnlineWorld(tmp_path / "changed", world.url, view, dict(SOURCE.columns))
     # The old tiles are still there, and hold no largest amount.
     assert changed.value("largest", hour + timedelta(minutes=1), (1,)) == (None, "NOT_COMPUTED")
@@ -465,7 +472,7 @@ def test_a_view_that_was_changed_starts_a_stream_of_its_own(tmp_path: Path, worl
     assert rows_1h(world, at(days=6, hours=4)) is None, "the new stream does not count rows"
     changed.land(0, 6)
     changed.sync(at(days=6, hours=3))
-    changed.append(writer, [told(at(days=6, hours=3), "b", 1, 4.0)])
+    changed.append(writer, [purchase(at(days=6, hours=3), "b", 1, 4.0)])
     assert changed.value("largest", at(days=6, hours=4), (1,)) == (4.0, "PRESENT")
     with redis.Redis.from_url(world.url) as client:
         assert len(list(client.scan_iter(b"\x02*"))) == 1, "the rows of the former stream are gone"
@@ -481,19 +488,19 @@ def with_rows_10s(folder: Path, world: OnlineWorld) -> OnlineWorld:
         "last_amount": last(col("amount"), over="12d", description="d"),
         "rows_10s": count(over="10s", hop="10s", description="d"),
     }
-    view = declare(type("Told", (), {"__doc__": "Changed.", **features}))
+    view = declare(type("Purchases", (), {"__doc__": "Changed.", **features}))
     newer = OnlineWorld(folder, world.url, view, dict(SOURCE.columns), world.rows)
     newer.offline = world.offline
     return newer
 
 
 HOUR = at(days=5, hours=4)
-RACE = [told(HOUR + timedelta(seconds=second), f"{second}", 1, 1.0 + second) for second in (0, 7, 12, 40, 65)]
+RACE = [purchase(HOUR + timedelta(seconds=second), f"{second}", 1, 1.0 + second) for second in (0, 7, 12, 40, 65)]
 """Events on both sides of the bounds of ten seconds and of a minute."""
 
 
 def test_a_feature_with_a_new_hop_takes_nothing_from_the_others(tmp_path: Path, world: OnlineWorld) -> None:
-    former = told(at(days=4, hours=23), "former")
+    former = purchase(at(days=4, hours=23), "former")
     world.rows = [former, *RACE]
     world.append(world.writer(at(days=5)), RACE)
     newer = with_rows_10s(tmp_path / "newer", world)
@@ -532,14 +539,14 @@ def test_tiles_of_fewer_levels_need_smaller_ones_which_a_stream_may_have_dropped
 
 def test_dropping_a_view_drops_its_stream_and_stops_its_writer(world: OnlineWorld) -> None:
     writer = world.writer(at(days=5))
-    world.append(writer, [told(at(days=5, hours=4), "a")])
+    world.append(writer, [purchase(at(days=5, hours=4), "a")])
     online = open_loader(world.url)
-    online.drop_view(Told.full_name)
+    online.drop_view(Purchases.full_name)
     online.close()
     with redis.Redis.from_url(world.url) as client:
         assert list(client.scan_iter(b"*")) == [b"fs:generation"]
     with pytest.raises(StreamTakenOverError):
-        world.append(writer, [told(at(days=5, hours=5), "b")])
+        world.append(writer, [purchase(at(days=5, hours=5), "b")])
 
 
 def test_wrong_rows_and_wrong_views_are_refused(world: OnlineWorld, valkey: str) -> None:
@@ -552,12 +559,12 @@ def test_wrong_rows_and_wrong_views_are_refused(world: OnlineWorld, valkey: str)
     with pytest.raises(InputError, match="no stream view"):
         StreamWriter(valkey, Daily, since=at())
     with pytest.raises(StoreUnavailableError):
-        StreamWriter("redis://127.0.0.1:1/0", Told, since=at())
+        StreamWriter("redis://127.0.0.1:1/0", Purchases, since=at())
 
 
 def test_rows_that_somebody_else_wrote_are_an_error_not_values(world: OnlineWorld) -> None:
     writer, hour = world.writer(at(days=5)), at(days=5, hours=4)
-    world.append(writer, [told(hour, "a")])
+    world.append(writer, [purchase(hour, "a")])
     row = encode_keys([Column(np.array([1]), np.array([True]))], [Int64]).keys.to_list()[0]
     with redis.Redis.from_url(world.url) as client:
         (key,) = (key for key in client.scan_iter(b"\x01*") if key.endswith(row))
@@ -567,13 +574,13 @@ def test_rows_that_somebody_else_wrote_are_an_error_not_values(world: OnlineWorl
             with pytest.raises(RowError):
                 rows_1h(world, hour + timedelta(minutes=1))
             with pytest.raises(RowError):
-                world.append(writer, [told(hour, "b")])
+                world.append(writer, [purchase(hour, "b")])
         client.set(key, whole)
     assert rows_1h(world, hour + timedelta(minutes=1)) == 1
 
 
 def test_batch_rows_of_another_as_of_are_an_error(world: OnlineWorld) -> None:
-    world.land(0, 6, [told(at(days=4, hours=1), "a")])
+    world.land(0, 6, [purchase(at(days=4, hours=1), "a")])
     world.sync(at(days=5, hours=3))
     world.writer(at(days=5))
     with redis.Redis.from_url(world.url) as client:

