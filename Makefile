@@ -1,4 +1,4 @@
-# Everything stays inside this folder: packages in .venv, data and the state of servers in .state.
+# Everything stays inside this folder: packages in .venv, those of make engines in .cache, data and the state of servers in .state.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 WORKERS ?= 2
 BIN := .venv/bin
+ENGINES := .cache/venvs/engines/bin/python
 READY := .venv/.ready
 HOME_READY := .state/dagster/dagster.yaml
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --custom-compile-command 'make pins' --python-version 3.11 pyproject.toml
@@ -28,7 +29,7 @@ export STOP
 unexport PYTHONPATH PYTHONHOME
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
-.PHONY: help setup demo dev stop test test-full mutants lint definitions format bench pins clean
+.PHONY: help setup demo dev stop test engines test-engines test-full mutants lint definitions format bench pins clean
 
 help: ## Show what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,8 +48,16 @@ stop: setup ## Stop the embedded online store; its data stays
 test: lint definitions ## Lint, check the definitions, run the tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-test-full: lint definitions ## The same with the tests that take minutes, and more examples
-	HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "full or not full"
+engines: setup ## Install what test-engines needs: a JVM, Spark, Flink, Kafka, PostgreSQL and more
+	@mkdir -p .cache
+	$(MAKE) --no-print-directory --jobs=4 --file=tests/engines_env/Makefile
+
+test-engines: engines ## Run the tests that need a JVM or a server from outside
+	$(ENGINES) -m pytest -n $(WORKERS) --dist loadgroup -m "engines and not full"
+
+test-full: lint definitions engines ## Run all tests, those that take minutes too, and more examples
+	HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not engines"
+	HYPOTHESIS_PROFILE=more $(ENGINES) -m pytest -n $(WORKERS) --dist loadgroup -m engines
 
 mutants: setup ## Plant bugs one by one; the specification must catch each
 	$(BIN)/python -m tests.mutants
@@ -75,11 +84,13 @@ pins: setup ## Renew the requirements files from pyproject.toml
 	$(COMPILE) --extra dev -o requirements-dev.txt
 	$(COMPILE) --extra demo -c requirements-dev.txt -o requirements.txt
 	$(COMPILE) --extra serving --extra offline -c requirements-dev.txt -o requirements-serving.txt
+	$(COMPILE) --extra engines -c requirements-dev.txt -o requirements-engines.txt
+	$(COMPILE) --extra flink -o requirements-flink.txt
 
-clean: ## Stop the embedded store; delete .state, caches and builds
+clean: ## Stop the embedded store; delete .state and what tools leave; installed packages stay
 	if [ -x $(BIN)/python ] && [ -d .state ]; then $(BIN)/python -c "$$STOP"; fi
 	rm -rf .state build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv/*' -not -path './.cache/*' -prune -exec rm -rf {} +
 
 $(READY): requirements-dev.txt pyproject.toml
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv

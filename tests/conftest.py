@@ -7,6 +7,20 @@ import tempfile
 
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = [
+    "tests.fixtures.servers.engines_marker",
+    "tests.fixtures.servers.aws",
+    "tests.fixtures.servers.chromium",
+    "tests.fixtures.servers.flink",
+    "tests.fixtures.servers.kafka",
+    "tests.fixtures.servers.nginx",
+    "tests.fixtures.servers.postgres",
+    "tests.fixtures.servers.prometheus",
+    "tests.fixtures.servers.redis_tls",
+    "tests.fixtures.servers.spark",
+    "tests.fixtures.servers.valkey_cluster",
+]
+
 settings.register_profile("fast", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("more", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("full", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,7 +8,8 @@ import yaml
 
 from resources.settings import project_root
 
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "requirements-serving.txt")
+OURS = ("requirements.txt", "requirements-dev.txt", "requirements-serving.txt", "requirements-engines.txt")
+REQUIREMENTS = (*OURS, "requirements-flink.txt")
 
 
 def pins_of(name: str) -> dict[str, str]:
@@ -34,9 +35,14 @@ def test_requirements_are_exact_pins_and_nothing_else(name: str) -> None:
 
 
 def test_all_files_pin_the_same_versions() -> None:
-    everything = pins_of("requirements-dev.txt")
-    for name in REQUIREMENTS:
+    everything = pins_of("requirements-engines.txt")
+    for name in OURS:
         assert pins_of(name).items() <= everything.items()
+
+
+def test_the_engines_environment_is_what_the_tests_have_and_more() -> None:
+    # It is laid on top of .venv, so what it adds must not replace anything there.
+    assert pins_of("requirements-dev.txt").items() < pins_of("requirements-engines.txt").items()
 
 
 @pytest.mark.parametrize(
@@ -45,10 +51,17 @@ def test_all_files_pin_the_same_versions() -> None:
         ("requirements.txt", ["demo"]),
         ("requirements-dev.txt", ["dev"]),
         ("requirements-serving.txt", ["serving", "offline"]),
+        ("requirements-engines.txt", ["engines"]),
+        ("requirements-flink.txt", ["flink"]),
     ],
 )
 def test_every_declared_package_is_pinned(name: str, extras: list[str]) -> None:
     assert extras_of(extras) <= set(pins_of(name))
+
+
+def test_the_demo_needs_no_engine_and_no_emulator() -> None:
+    unwanted = {"pyspark", "apache-flink", "boto3", "moto", "confluent-kafka", "psycopg2-binary"}
+    assert not unwanted & (set(pins_of("requirements.txt")) | set(pins_of("requirements-dev.txt")))
 
 
 def test_a_serving_host_needs_no_orchestrator_and_no_database() -> None:
@@ -57,8 +70,11 @@ def test_a_serving_host_needs_no_orchestrator_and_no_database() -> None:
 
 
 def test_the_files_for_machines_name_no_index() -> None:
-    for name in (*REQUIREMENTS, "pyproject.toml", "Makefile", ".ci/run", "workspace.yaml", "resources/dagster.yaml"):
-        assert not re.search(r"https?://|--index|--find-links", (project_root() / name).read_text()), name
+    named = (*REQUIREMENTS, "pyproject.toml", "Makefile", ".ci/run", "workspace.yaml", "resources/dagster.yaml")
+    environment = [path for path in (project_root() / "tests" / "engines_env").rglob("*") if path.is_file()]
+    assert {path.name for path in environment} == {"Makefile", "debian", "pom.xml"}
+    for path in (*(project_root() / name for name in named), *environment):
+        assert not re.search(r"https?://|--index|--find-links|<repositor|GOPROXY", path.read_text()), path
 
 
 def test_make_says_what_it_can_do() -> None:
@@ -69,7 +85,7 @@ def test_make_says_what_it_can_do() -> None:
         ["make", "--no-print-directory", "help"], cwd=project_root(), capture_output=True, text=True, check=True
     ).stdout
     assert [line.split()[1] for line in shown.splitlines()] == targets
-    assert len(targets) <= 15
+    assert len(targets) <= 20
 
 
 def test_there_is_a_code_location_for_every_team() -> None:
