@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import dagster as dg
 
 from feature_assets.generator.keys import source_key
-from feature_store import EventSource, Feature, FeatureView
-from feature_store.expressions.nodes import column_names
+from feature_store import Feature, FeatureView
+from feature_store.catalog.columns import source_columns
 
 
 def column_schema(view: FeatureView, features: Iterable[Feature]) -> dg.TableSchema:
@@ -28,18 +28,3 @@ def column_lineage(view: FeatureView, features: Iterable[Feature]) -> dg.TableCo
     return dg.TableColumnLineage(
         {name: [dg.TableColumnDep(upstream, column) for column in read] for name, read in columns.items()}
     )
-
-
-def source_columns(view: FeatureView, feature: Feature) -> list[str]:
-    """Return the source columns that a feature is computed from, through the features it reads.
-
-    A count of rows reads no value: it depends on when rows happened.
-    """
-    if feature.reads:
-        return list(dict.fromkeys(c for read in feature.reads for c in source_columns(view, view.feature(read))))
-    aggregation = feature.aggregation
-    expressions = (feature.expression,) if aggregation is None else aggregation.expressions()
-    columns = dict.fromkeys(name for e in expressions if e is not None for name in column_names(e))
-    if columns or feature.on_read is not None:
-        return list(columns)
-    return [view.source.event_time if isinstance(view.source, EventSource) else view.source.time]

@@ -15,6 +15,7 @@ PACKAGES = ("feature_store", "serving", "resources", "feature_assets", "sensors"
 UPWARDS = "Nothing imports upwards"
 CLIENTS = "feature_store knows no orchestrator, store client or web framework"
 FRAMES = "Polars, Delta Lake, Arrow and DataSketches only in engines and offline"
+CATALOG = "SQLAlchemy and Alembic only in the catalog"
 MODEL = "Within feature_store, the model knows no engine and no storage"
 ORACLE = "The oracle is plain Python: no arrays, no engine, none of their code"
 DAGSTER = "serving never imports Dagster"
@@ -30,6 +31,8 @@ PLANTED = [
     ("feature_store/errors.py", "import polars", FRAMES),
     ("feature_store/errors.py", "import feature_store.offline.tables.store", MODEL),
     ("feature_store/sketches/theta.py", "import datasketches", FRAMES),
+    ("feature_store/offline/tables/store.py", "import sqlalchemy", CATALOG),
+    ("serving/client.py", "import alembic", CATALOG),
     ("feature_store/oracle/windows.py", "import numpy", ORACLE),
     ("serving/__init__.py", "import dagster", DAGSTER),
     ("serving/server/__init__.py", "import serving.stores.redis.write.loader", READER),

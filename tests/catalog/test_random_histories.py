@@ -1,0 +1,86 @@
+"""Random sequences of applies, against a model that keeps every state as a dict."""
+
+import tempfile
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feature_store.catalog.documents import Definition
+from feature_store.catalog.store import Catalog, RefusedError
+from tests.catalog.declared import NOW, feature, service, view
+
+TEAMS = ("growth", "shops")
+LOGIC = st.sampled_from(["sum(a)", "sum(b)"])
+
+
+@st.composite
+def states(draw: st.DrawFn) -> tuple[str, list[Definition]]:
+    """Give a team, and all that it declares at one time."""
+    team = draw(st.sampled_from(TEAMS))
+    views = [
+        view(f"{team}/v{number}/v1", [feature(name, draw(LOGIC)) for name in names], owner=team)
+        for number, names in enumerate(
+            draw(st.lists(st.sets(st.sampled_from("xyz"), min_size=1).map(sorted), max_size=2))
+        )
+    ]
+    by_name = {each.name: each for each in views}
+    readable = [(each.name, f["name"]) for each in views for f in each.document["features"]]
+    services = []
+    if readable and draw(st.booleans()):
+        chosen = draw(st.lists(st.sampled_from(readable), min_size=1, max_size=2, unique=True))
+        services.append(service(f"{team}_model/v1", by_name, chosen, owner=team))
+    return team, [*views, *services]
+
+
+def fingerprints(definitions: list[Definition]) -> dict[str, str]:
+    return {
+        f"{each.name}.{f['name']}": f["fingerprint"]
+        for each in definitions
+        if each.kind == "view"
+        for f in each.document["features"]
+    }
+
+
+def outputs(definitions: list[Definition]) -> dict[str, list[tuple[str, str]]]:
+    return {
+        each.name: [(output["name"], output["fingerprint"]) for output in each.document["outputs"]]
+        for each in definitions
+        if each.kind == "service"
+    }
+
+
+def is_allowed(before: list[Definition], after: list[Definition]) -> bool:
+    """Say, in the plainest way, whether a team may go from one state to another: its services read its views alone."""
+    old, new = fingerprints(before), fingerprints(after)
+    if any(new[name] != old[name] for name in old.keys() & new.keys()):
+        return False
+    then, now = outputs(before), outputs(after)
+    return all(now[name][: len(then[name])] == then[name] for name in then.keys() & now.keys())
+
+
+@given(applies=st.lists(states(), max_size=8))
+def test_the_catalog_is_what_a_dict_of_states_says(applies: list[tuple[str, list[Definition]]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        catalog = Catalog(f"sqlite:///{folder}/catalog.db")
+        held: dict[str, list[Definition]] = {team: [] for team in TEAMS}
+        seen: list[list[Definition]] = [[]]
+        for number, (team, declared) in enumerate(applies):
+            now = NOW + timedelta(hours=number)
+            if not is_allowed(held[team], declared):
+                try:
+                    catalog.apply(team, declared, by="x", now=now)
+                except RefusedError:
+                    pass
+                else:
+                    raise AssertionError("was applied, and must not be")
+            else:
+                applied = catalog.apply(team, declared, by="x", now=now)
+                changed = {d.text for d in held[team]} != {d.text for d in declared}
+                assert bool(applied.changes) == changed
+                held[team] = declared
+                if changed:
+                    seen.append(sorted((d for each in held.values() for d in each), key=lambda d: (d.kind, d.name)))
+            assert catalog.revision() == len(seen) - 1
+        assert [catalog.definitions(at) for at in range(len(seen))] == seen
+        catalog.close()

@@ -1,0 +1,125 @@
+"""Applying definitions to the catalog: versions, owners, conflicts, refusals; what is recorded stays readable."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from feature_store.catalog.database import CatalogError
+from feature_store.catalog.store import Catalog, ConflictError, RefusedError
+from feature_store.errors import InputError, OwnershipError
+from tests.catalog.declared import NOW, feature, service, view
+
+ONE = view("retail/spend/v1", [feature("spend", "sum(a)")])
+TWO = view("retail/spend/v1", [feature("spend", "sum(a)"), feature("visits", "count()")])
+THEIRS = view("shops/traffic/v1", [feature("traffic", "count()")], owner="shops")
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    opened = Catalog(f"sqlite:///{tmp_path}/catalog.db")
+    yield opened
+    opened.close()
+
+
+def test_an_apply_is_a_revision_and_an_apply_of_the_same_is_none(catalog: Catalog) -> None:
+    assert (catalog.revision(), catalog.definitions()) == (0, [])
+    first = catalog.apply("growth", [ONE], by="ada", now=NOW)
+    again = catalog.apply("growth", [ONE], by="bob", now=NOW)
+    assert (first.revision, again.revision, again.changes) == (1, 1, ())
+    assert catalog.definitions() == [ONE]
+    assert [(r.number, r.applied_by, r.team, r.applied_at) for r in catalog.revisions()] == [(1, "ada", "growth", NOW)]
+
+
+def test_every_version_stays_readable_by_revision_and_by_instant(catalog: Catalog) -> None:
+    day = timedelta(days=1)
+    for number, declared in enumerate([[ONE], [TWO], [], [ONE]]):
+        catalog.apply("growth", declared, by="ada", now=NOW + number * day)
+    assert [catalog.definitions(at) for at in range(5)] == [[], [ONE], [TWO], [], [ONE]]
+    instants = [NOW - day, NOW, NOW + 1.5 * day, NOW + 2 * day, NOW + 9 * day]
+    assert [catalog.definitions(at) for at in instants] == [[], [ONE], [TWO], [], [ONE]]
+    versions = catalog.history("view", ONE.name)
+    assert [(v.definition, v.recorded.number, v.until) for v in versions] == [(ONE, 4, None), (TWO, 2, 3), (ONE, 1, 2)]
+
+
+def test_a_revision_that_never_was_and_an_instant_without_a_zone_are_errors(catalog: Catalog) -> None:
+    with pytest.raises(InputError, match="no revision 7: the newest is 0"):
+        catalog.definitions(7)
+    with pytest.raises(InputError, match="no time zone"):
+        catalog.definitions(datetime(2026, 1, 1))
+
+
+def test_a_team_changes_its_own_definitions_only(catalog: Catalog) -> None:
+    catalog.apply("growth", [ONE], by="ada", now=NOW)
+    catalog.apply("shops", [THEIRS], by="sam", now=NOW)
+    assert catalog.definitions() == [ONE, THEIRS]
+    taken = view(ONE.name, [feature("spend", "sum(a)")], owner="shops")
+    for declared in ([ONE], [taken]):
+        with pytest.raises(OwnershipError, match=r"retail/spend/v1 belongs to team growth"):
+            catalog.apply("shops", declared, by="sam", now=NOW)
+    assert catalog.definitions() == [ONE, THEIRS]
+
+
+def test_what_is_refused_records_nothing(catalog: Catalog) -> None:
+    catalog.apply("growth", [ONE], by="ada", now=NOW)
+    other = view(ONE.name, [feature("spend", "sum(b)")])
+    with pytest.raises(RefusedError, match="means other values under the same version"):
+        catalog.apply("growth", [other, view("retail/new/v1", [feature("n")])], by="ada", now=NOW)
+    assert (catalog.revision(), catalog.definitions()) == (1, [ONE])
+    assert catalog.apply("growth", [other], by="ada", now=NOW, allow_redefined=True).revision == 2
+
+
+def test_a_service_of_another_team_keeps_what_it_reads(catalog: Catalog) -> None:
+    catalog.apply("growth", [ONE], by="ada", now=NOW)
+    offers = service("offers/v1", {ONE.name: ONE}, [(ONE.name, "spend")], owner="shops")
+    catalog.apply("shops", [offers], by="sam", now=NOW)
+    with pytest.raises(RefusedError, match=r"is read by service offers/v1 \(shops\)"):
+        catalog.apply("growth", [], by="ada", now=NOW)
+
+
+def test_an_apply_of_the_same_team_after_the_plan_is_a_conflict_that_shows_it(catalog: Catalog) -> None:
+    catalog.apply("growth", [ONE], by="ada", now=NOW)
+    catalog.apply("shops", [THEIRS], by="sam", now=NOW)
+    assert catalog.apply("growth", [TWO], by="bob", now=NOW, planned_at=1).revision == 3
+    with pytest.raises(ConflictError, match=r"bob applied revision 3 .* added feature retail/spend/v1\.visits"):
+        catalog.apply("growth", [ONE], by="ada", now=NOW, planned_at=2)
+
+
+def test_a_database_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/catalog.db"
+    Catalog(url).close()
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(CatalogError, match="of a newer release"):
+        Catalog(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://u@h/d", "is no URL of a database"),
+        ("catalog.db", "is no URL of a database"),
+        ("sqlite://", "is no URL of a database"),
+        ("postgresql+nothing://u@h/d", "is no URL of a database"),
+    ],
+)
+def test_a_url_of_no_database_is_named_without_its_password(url: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Catalog(url)
+
+
+def test_a_file_that_is_no_database_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "catalog.db").write_text("not a database, but text that is long enough to be looked at")
+    with pytest.raises(CatalogError, match="not a database"):
+        Catalog(f"sqlite:///{tmp_path}/catalog.db")
+
+
+def test_times_are_utc_to_the_microsecond(catalog: Catalog) -> None:
+    late = datetime(2026, 11, 2, 23, 59, 59, 999_999, tzinfo=UTC)
+    catalog.apply("growth", [ONE], by="ada", now=late)
+    assert catalog.revisions("growth")[0].applied_at == late
+    assert catalog.revisions("shops") == []
