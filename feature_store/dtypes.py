@@ -75,7 +75,8 @@ Timestamp: Final = DType("Timestamp", "<i8")
 """Microseconds since the Unix epoch, UTC."""
 
 Bytes: Final = DType("Bytes", "O")
-"""Of sketches in tiles; no column of a source and no feature is of it."""
+Int32: Final = DType("Int32", "<i4")
+"""Of sketches in tiles; no column of a source and no feature is of these."""
 
 KEY_DTYPES: Final = (Int64, String)
 """Types a join key can have."""
@@ -138,8 +139,8 @@ def dtype_from_name(name: str) -> DType:
     """
     if name in SCALARS:
         return SCALARS[name]
-    if name == Bytes.name:
-        return Bytes
+    if name in (Bytes.name, Int32.name):
+        return Bytes if name == Bytes.name else Int32
     if match := _VECTOR.fullmatch(name):
         return Vector(int(match[1]))
     match = _ARRAY.fullmatch(name)

@@ -10,6 +10,7 @@ import polars as pl
 from feature_assets.explain.explanation import Tile
 from feature_store import Feature
 from feature_store.model.aggregations import Aggregation
+from feature_store.model.kinds import KINDS
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 ROWS: Final = "rows"
@@ -50,9 +51,8 @@ def tiles_of(feature: Feature, frame: pl.DataFrame, span: int, origin: str = "ba
 
 
 def _parts(slot: Aggregation) -> Iterator[tuple[str, str]]:
-    parts = slot.state_parts()
-    labels = _RATIO if slot.kind == "count_ratio" else [part.part for part in parts]
-    yield from zip(labels, (part.column for part in parts), strict=True)
+    labels = _RATIO if slot.kind == "count_ratio" else KINDS[slot.kind].states
+    yield from zip(labels, slot.state_columns(), strict=True)
     yield ROWS, slot.rows_column()
 
 

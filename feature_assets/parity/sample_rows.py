@@ -15,6 +15,7 @@ from typing import Any, Final
 from feature_assets.parity.made_up_values import MadeUpValues
 from feature_store import EventSource, FeatureView
 from feature_store.expressions.nodes import Expression, Operation, column_names
+from feature_store.model.states import state_inputs
 from feature_store.oracle.expressions import evaluate
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
@@ -50,10 +51,8 @@ def sample_rows(view: FeatureView, as_ofs: Sequence[datetime], rows: int, seed: 
 
 def filters_of(view: FeatureView) -> list[list[Expression]]:
     """Return what rows must pass to be counted by any feature: per filter the parts that must all hold."""
-    slots = [slot for aggregation in view.aggregations for slot in aggregation.slots()]
-    parts = [part for slot in slots for part in (*slot.state_parts(), slot.rows_part())]
-    distinct = {part.digest: part.where for part in parts if part.value is None and part.where is not None}
-    return [list(_conjuncts(where)) for where in distinct.values()]
+    counts = [each for each in state_inputs(view).values() if each.value is None]
+    return [list(_conjuncts(each.where)) for each in counts if each.where is not None]
 
 
 def _conjuncts(condition: Expression) -> Iterator[Expression]:

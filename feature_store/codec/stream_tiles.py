@@ -9,7 +9,7 @@ import numpy as np
 
 from feature_store.columns import Array, Column
 from feature_store.dtypes import dtype_from_name
-from feature_store.plans.stream_plan import StreamState
+from feature_store.model.states import State
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.tile_levels import Instants, level_of
 
@@ -22,7 +22,7 @@ class StreamTiles:
         row: int64, the row that a tile belongs to, from 0; in any order. A row has a tile of one span and start once.
         span: int64 microseconds, one of the view's levels.
         start: int64 microseconds since the Unix epoch, a multiple of the span.
-        states: by field of a state (``n_ab12cd34``, ``last_ab12cd34.time``, see ``StreamState``), a value per tile.
+        states: by field of a state (``n_ab12cd34``, ``last_ab12cd34.time``, see ``State``), a value per tile.
     """
 
     row: Instants
@@ -57,7 +57,7 @@ class StreamTiles:
         return None if bool((key[1:] > key[:-1]).all()) else np.argsort(key, kind="stable")
 
 
-def no_tiles(states: Sequence[StreamState]) -> StreamTiles:
+def no_tiles(states: Sequence[State]) -> StreamTiles:
     """Return no tiles, of these states."""
     none = np.zeros(0, np.int64)
     fields = {field.name: np.dtype(dtype_from_name(field.dtype).numpy) for state in states for field in state.fields}

@@ -35,7 +35,8 @@ from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import Bytes, DType, String, dtype_from_name
 from feature_store.errors import InputError
-from feature_store.plans.stream_plan import StreamPlan, StreamState, state_from_record
+from feature_store.model.states import State
+from feature_store.plans.stream_plan import StreamPlan, state_from_record
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.tile_levels import Instants
 
@@ -71,7 +72,7 @@ class TileLayout:
     """
 
     levels: tuple[int, ...]
-    states: tuple[StreamState, ...]
+    states: tuple[State, ...]
 
     @staticmethod
     def of(plan: StreamPlan) -> TileLayout:

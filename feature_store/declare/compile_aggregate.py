@@ -11,8 +11,9 @@ from feature_store.declare.scope import ViewScope, checked_feature
 from feature_store.dtypes import Boolean, DType, Float64
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import Expression, Scalar
-from feature_store.model.aggregations import KINDS, Aggregation
+from feature_store.model.aggregations import Aggregation
 from feature_store.model.features import Feature
+from feature_store.model.kinds import KINDS
 from feature_store.model.sources import EventSource
 
 
@@ -29,14 +30,15 @@ def compile_aggregate(scope: ViewScope, name: str, draft: AggregateDraft) -> Fea
         raise DefinitionError(place, problem, "leave it out: slots without a value are null")
     where = None if draft.where is None else _condition(scope, name, "where=", draft.where)
     by, buckets = _buckets(scope, name, draft)
+    own = KINDS[draft.kind].options
     aggregation = Aggregation(
         draft.kind,
         value,
         compile_window(place, draft.over, draft.hop, cadence=scope.cadence, start=scope.start, source=scope.source),
         where,
-        k=check_k(place, draft.k) if draft.kind in ("first_k", "last_k", "top_k") else None,
-        q=check_q(place, draft.q) if draft.kind == "approx_percentile" else None,
-        half_life=check_half_life(place, draft.half_life) if draft.kind == "decayed_sum" else None,
+        k=check_k(place, draft.k) if "k" in own else None,
+        q=check_q(place, draft.q) if "q" in own else None,
+        half_life=check_half_life(place, draft.half_life) if "half_life" in own else None,
         denominator=_denominator(scope, name, draft),
         by=by,
         buckets=buckets,

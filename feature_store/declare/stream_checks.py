@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from feature_store.declare.drafts import AggregateDraft, FeatureDraft
 from feature_store.errors import DefinitionError
-from feature_store.model.aggregations import KINDS, STREAM_PARTS
 from feature_store.model.features import Feature
+from feature_store.model.kinds import KINDS
 from feature_store.model.sources import EventSource, Source
 from feature_store.temporal.durations import format_duration
 
@@ -39,7 +39,7 @@ def check_stream_drafts(where: str, drafts: Mapping[str, FeatureDraft]) -> None:
                 f"{draft.function} in a stream view has no window: every value is merged from tiles when it is read"
             )
             raise DefinitionError(f"{where}.{name}", problem, "give over=, or use @feature_view")
-        if not set(KINDS[draft.kind].states) <= set(STREAM_PARTS):
+        if not KINDS[draft.kind].streams:
             raise DefinitionError(f"{where}.{name}", *_not_kept(draft.function))
 
 

@@ -108,6 +108,12 @@ OF_VALUES: Final[Mapping[str, Callable[[Sequence[Any]], Any]]] = {
 }
 """Aggregations of the values alone; there is at least one."""
 
+WITH_OPTIONS: Final[Mapping[str, Callable[[Sequence[Event], Aggregation, datetime], Any]]] = {
+    "approx_percentile": lambda events, its, _as_of: percentile([event.value for event in events], its.q or 0.0),
+    "decayed_sum": lambda events, its, as_of: decayed_sum(events, its.half_life or 0, as_of),
+}
+"""Aggregations that options of their own, or the as-of, decide."""
+
 CHOSEN: Final[Mapping[str, Callable[[Sequence[Event], int | None], list[Event]]]] = {
     "min": lambda events, _k: [min(events, key=lambda event: event.value)],
     "max": lambda events, _k: [max(events, key=lambda event: event.value)],
@@ -131,8 +137,6 @@ def aggregate(aggregation: Aggregation, events: Sequence[Event], as_of: datetime
     if kind in CHOSEN:
         chosen = [event.value for event in CHOSEN[kind](events, aggregation.k)]
         return chosen[0] if aggregation.k is None else padded(chosen, aggregation.k)
-    if kind == "approx_percentile":
-        return percentile(values, aggregation.q or 0.0)
-    if kind == "decayed_sum":
-        return decayed_sum(events, aggregation.half_life or 0, as_of)
+    if kind in WITH_OPTIONS:
+        return WITH_OPTIONS[kind](events, aggregation, as_of)
     return OF_VALUES[kind](values)

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
-from typing import Final
+from collections.abc import Collection, Iterator
 
 from feature_store.constants import default_json
-from feature_store.dtypes import Bytes, DType, Float64, Int64, Timestamp
-from feature_store.expressions.operations import infer_dtype
 from feature_store.expressions.text import to_canonical
-from feature_store.fingerprints import fingerprint
-from feature_store.model.aggregations import KINDS, StatePart
 from feature_store.model.features import Feature
+from feature_store.model.kinds import KINDS
 from feature_store.model.sources import EventSource
+from feature_store.model.states import view_states
 from feature_store.model.views import FeatureView
-from feature_store.plans.stream_plan import (
-    RowCount,
-    StateField,
-    StreamAggregate,
-    StreamDerived,
-    StreamPlan,
-    StreamState,
-)
+from feature_store.plans.stream_plan import RowCount, StreamAggregate, StreamDerived, StreamPlan
 from feature_store.temporal.instants import to_microseconds
-
-_FIXED: Final[Mapping[str, DType]] = {
-    "n": Int64,
-    **dict.fromkeys(("mean", "m2", "m3", "decayed"), Float64),
-    "theta": Bytes,
-}
-"""Types of the parts that do not depend on the input's."""
 
 
 def compile_stream_plan(view: FeatureView, names: Collection[str]) -> StreamPlan:
@@ -48,42 +31,11 @@ def compile_stream_plan(view: FeatureView, names: Collection[str]) -> StreamPlan
         cadence=view.cadence,
         levels=view.levels,
         history_start=None if view.source.truncated else to_microseconds(view.source.start),
-        states=stream_states(view),
+        states=view_states(view),
         row_counts=_row_counts(view),
         aggregates=tuple(_aggregate(feature) for feature in ordered if feature.aggregation is not None),
         derived=tuple(_derived(feature) for feature in ordered if feature.aggregation is None),
     )
-
-
-def stream_states(view: FeatureView) -> tuple[StreamState, ...]:
-    """Return the state columns of a stream view's tiles, sorted by name."""
-    assert isinstance(view.source, EventSource)
-    found: dict[str, StreamState] = {}
-    for slot in (slot for aggregation in view.aggregations for slot in aggregation.slots()):
-        for part in (*slot.state_parts(), slot.rows_part()):
-            fields = tuple(_fields(view.source, part))
-            parameter = part.parameter if part.part == "decayed" else None
-            found[part.column] = StreamState(part.column, part.part, fields, _fingerprint(view, part.column), parameter)
-    return tuple(found[column] for column in sorted(found))
-
-
-def _fields(source: EventSource, part: StatePart) -> Iterator[StateField]:
-    column = part.column
-    if part.part in ("first", "last", "decayed"):
-        yield StateField(f"{column}.time", Timestamp.name)
-        if source.sequence is not None and part.part != "decayed":
-            yield StateField(f"{column}.sequence", source.columns[source.sequence].name)
-        column = f"{column}.value"
-    dtype = _FIXED.get(part.part)
-    if dtype is None:
-        assert part.value is not None
-        dtype = infer_dtype(part.value, source.columns)
-        assert dtype is not None
-    yield StateField(column, Float64.name if dtype.is_float else dtype.name)
-
-
-def _fingerprint(view: FeatureView, column: str) -> str:
-    return fingerprint(["stream tiles", view.source.canonical(), view.entity.canonical(), view.cadence, column])
 
 
 def _row_counts(view: FeatureView) -> tuple[RowCount, ...]:

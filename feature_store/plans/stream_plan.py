@@ -9,6 +9,7 @@ from typing import Any
 
 from feature_store.expressions.nodes import column_names
 from feature_store.expressions.text import from_canonical
+from feature_store.model.states import State, StateField
 from feature_store.temporal.durations import SECOND, format_duration, parse_duration
 from feature_store.temporal.tile_levels import Instants, floor_to
 from feature_store.temporal.windows import Window
@@ -36,34 +37,6 @@ def level_span(name: str) -> int | None:
 
 
 @dataclass(frozen=True)
-class StateField:
-    """One field of a state: its name in ``StreamTiles.states`` and its type (every float is Float64)."""
-
-    name: str
-    dtype: str
-
-
-@dataclass(frozen=True)
-class StreamState:
-    """A state column of the view's tiles.
-
-    Attributes:
-        column: its name, ``<part>_<digest>``.
-        part: its part of a state, see ``feature_store.model.aggregations.Kind``.
-        fields: one of the column's own name; of ``first`` and ``last``: ``<column>.time``, ``<column>.sequence`` where
-            the source declares one, and ``<column>.value``; of ``decayed``: ``<column>.time`` and ``<column>.value``.
-        fingerprint: of what determines its contents.
-        parameter: the half-life (microseconds) of ``decayed``.
-    """
-
-    column: str
-    part: str
-    fields: tuple[StateField, ...]
-    fingerprint: str
-    parameter: int | None = None
-
-
-@dataclass(frozen=True)
 class RowCount:
     """A state column that counts the rows passing a filter, and a window in which some feature reads them."""
 
@@ -83,7 +56,7 @@ class StreamAggregate:
 
     Attributes:
         name: of the feature.
-        kind: key of ``feature_store.model.aggregations.KINDS``.
+        kind: key of ``feature_store.model.kinds.KINDS``.
         dtype: name of the feature's type.
         over: its window, microseconds.
         hop: step of the window's tail, microseconds.
@@ -141,7 +114,7 @@ class StreamPlan:
     cadence: int
     levels: tuple[int, ...]
     history_start: int | None
-    states: tuple[StreamState, ...]
+    states: tuple[State, ...]
     row_counts: tuple[RowCount, ...]
     aggregates: tuple[StreamAggregate, ...]
     derived: tuple[StreamDerived, ...]
@@ -161,7 +134,7 @@ class StreamPlan:
         return tuple(field for state in self.states for field in state.fields)
 
     @cached_property
-    def state(self) -> dict[str, StreamState]:
+    def state(self) -> dict[str, State]:
         """The states by column."""
         return {state.column: state for state in self.states}
 
@@ -187,10 +160,10 @@ class StreamPlan:
         )
 
 
-def state_from_record(record: dict[str, Any]) -> StreamState:
+def state_from_record(record: dict[str, Any]) -> State:
     """Return a state from what ``dataclasses.asdict`` and JSON made of it."""
     fields = tuple(StateField(**field) for field in record["fields"])
-    return StreamState(record["column"], record["part"], fields, record["fingerprint"], record["parameter"])
+    return State(record["column"], record["part"], fields, record["fingerprint"], record["parameter"])
 
 
 def _aggregate(record: dict[str, Any]) -> StreamAggregate:

@@ -16,7 +16,8 @@ from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.codec.tile_codec import TileLayout
 from feature_store.engines.polars.columns import to_column
 from feature_store.engines.polars.groups import GROUP, heads, number_groups
-from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
+from feature_store.engines.polars.states import state_dtype
+from feature_store.engines.polars.stream_tiles import tile_states
 from feature_store.fingerprints import stored_column
 from feature_store.model.views import FeatureView
 from feature_store.offline.join.coverage import slots_of

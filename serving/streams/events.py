@@ -16,8 +16,8 @@ from feature_store.engines.polars.source_rows import read_rows
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.errors import InputError
 from feature_store.model.sources import EventSource
+from feature_store.model.states import State
 from feature_store.model.views import FeatureView
-from feature_store.plans.stream_plan import StreamState
 from feature_store.temporal.instants import from_microseconds
 from feature_store.temporal.tile_levels import Instants
 
@@ -87,7 +87,7 @@ def read_events(view: FeatureView, rows: pl.DataFrame) -> tuple[Events, int, int
     return events, int((~keyed).sum()), int((keyed & ~timed).sum())
 
 
-def event_tiles(view: FeatureView, states: Sequence[StreamState], events: Events) -> StreamTiles:
+def event_tiles(view: FeatureView, states: Sequence[State], events: Events) -> StreamTiles:
     """Return the tiles of events, of every level; the row of a tile is its entity's place.
 
     Raises:

@@ -13,7 +13,7 @@ from feature_store.codec.tile_codec import TileLayout
 from feature_store.columns import Column, Mask
 from feature_store.dtypes import DType
 from feature_store.engines.polars.columns import to_series
-from feature_store.plans.stream_plan import StateField, StreamState
+from feature_store.model.states import State, StateField
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.tile_levels import Instants
 from serving.streams.events import Events
@@ -78,4 +78,4 @@ class KnownEvents:
 
 
 def _layout(dtype: DType) -> TileLayout:
-    return TileLayout((SECOND,), (StreamState("id", "id", (StateField("id", dtype.name),), ""),))
+    return TileLayout((SECOND,), (State("id", "id", (StateField("id", dtype.name),), ""),))

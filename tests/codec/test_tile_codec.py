@@ -14,20 +14,18 @@ from feature_store.codec.tile_codec import TileLayout
 from feature_store.columns import Column
 from feature_store.dtypes import dtype_from_name
 from feature_store.errors import InputError
-from feature_store.plans.stream_plan import StateField, StreamState
+from feature_store.model.states import State, StateField
 from feature_store.temporal.durations import DAY, MINUTE, SECOND
 
 LEVELS = (SECOND, 5 * MINUTE, DAY)
 NUMBERS = (
-    StreamState("n_aa", "n", (StateField("n_aa", "Int64"),), "fp-n"),
-    StreamState("sum_aa", "sum", (StateField("sum_aa", "Float64"),), "fp-sum"),
-    StreamState("max_bb", "max", (StateField("max_bb", "Boolean"),), "fp-max"),
+    State("n_aa", "n", (StateField("n_aa", "Int64"),), "fp-n"),
+    State("sum_aa", "sum", (StateField("sum_aa", "Float64"),), "fp-sum"),
+    State("max_bb", "max", (StateField("max_bb", "Boolean"),), "fp-max"),
 )
 TEXTS = (
-    StreamState(
-        "last_cc", "last", (StateField("last_cc.time", "Timestamp"), StateField("last_cc.value", "String")), "a"
-    ),
-    StreamState("min_dd", "min", (StateField("min_dd", "String"),), "b"),
+    State("last_cc", "last", (StateField("last_cc.time", "Timestamp"), StateField("last_cc.value", "String")), "a"),
+    State("min_dd", "min", (StateField("min_dd", "String"),), "b"),
 )
 LAYOUTS = [TileLayout(LEVELS, NUMBERS), TileLayout(LEVELS, (*NUMBERS[:1], *TEXTS))]
 
@@ -204,7 +202,7 @@ def test_the_layout_id_tells_states_types_and_fingerprints_apart():
 
 def test_every_type_of_a_field_has_bytes():
     for name, values in {"Int64": [-5], "Float64": [0.1], "Timestamp": [3], "Boolean": [1], "String": ["ß"]}.items():
-        layout = TileLayout((SECOND,), (StreamState("x", "max", (StateField("x", name),), ""),))
+        layout = TileLayout((SECOND,), (State("x", "max", (StateField("x", name),), ""),))
         states = {"x": column(values, dtype_from_name(name))}
         one = StreamTiles(np.array([0]), np.array([SECOND]), np.array([SECOND]), states)
         assert layout.decode(layout.encode(one, np.array([0])).to_list()).tiles.states["x"].values.tolist() == values

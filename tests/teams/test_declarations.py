@@ -13,7 +13,7 @@ from feature_assets.teams import TEAMS
 from feature_assets.teams import __path__ as team_folders
 from feature_store import DefinitionError, EventSource, Feature, FeatureService, FeatureView, feature_view, field
 from feature_store.expressions.nodes import Expression, Operation, walk
-from feature_store.model.aggregations import KINDS
+from feature_store.model.kinds import KINDS
 from feature_store.temporal.durations import DAY, HOUR
 
 DECLARED = load_declarations()

@@ -12,6 +12,7 @@ from feature_store.columns import Column, Mask
 from feature_store.dtypes import DType, dtype_from_name
 from feature_store.engines.numpy.expressions import evaluate
 from feature_store.expressions.text import from_canonical
+from feature_store.model.kinds import KINDS, Finish
 from feature_store.plans.stream_plan import StreamAggregate, StreamDerived
 
 Slot = Callable[[Sequence[Column]], tuple[Column, Mask]]
@@ -26,7 +27,7 @@ def finish_slot(aggregate: StreamAggregate, dtype: DType, parts: Sequence[Column
         dtype: type of one slot.
         parts: merged, in the order of the kind's parts, then the number of rows that pass the filter.
     """
-    value, counted = _SLOTS.get(aggregate.kind, _state)(parts)
+    value, counted = FINISH[KINDS[aggregate.kind].finish](parts)
     value = to_dtype(value, dtype)
     if aggregate.empty is None:
         return Column(value.values, value.valid & counted)
@@ -71,7 +72,7 @@ def to_array(slots: Sequence[Column]) -> Column:
     return Column(values, np.stack([slot.valid for slot in slots], axis=1))
 
 
-def _state(parts: Sequence[Column]) -> tuple[Column, Mask]:
+def _value(parts: Sequence[Column]) -> tuple[Column, Mask]:
     value, _rows = parts
     return value, value.valid
 
@@ -107,11 +108,12 @@ def _ratio(parts: Sequence[Column]) -> tuple[Column, Mask]:
     return Column(numerator.values / np.where(some, denominator.values, 1), some), rows.values > 0
 
 
-_SLOTS: Final[Mapping[str, Slot]] = {
-    **dict.fromkeys(("count", "sum", "mean"), _count),
+FINISH: Final[Mapping[Finish, Slot]] = {
+    "value": _value,
+    "counted": _count,
     "variance": _variance,
     "std": _std,
     "skew": _skew,
-    "count_ratio": _ratio,
+    "ratio": _ratio,
 }
-"""By kind; of those that are not here, the state is the value."""
+"""By ``Kind.finish``, those of the aggregations that stream views can have."""

@@ -18,7 +18,8 @@ from feature_store.codec.byte_strings import from_list
 from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.columns import Column, Mask
 from feature_store.engines.numpy.segments import Segments, sum_integers
-from feature_store.plans.stream_plan import StreamPlan, StreamState
+from feature_store.model.states import State
+from feature_store.plans.stream_plan import StreamPlan
 from feature_store.sketches import theta
 from feature_store.temporal.tile_levels import Instants
 
@@ -60,34 +61,34 @@ class WindowTiles:
     def _segments_of_all(self) -> Segments:
         return Segments.of(self.row, len(self.as_of))
 
-    def counted(self, state: StreamState) -> tuple[npt.NDArray[np.int64], Mask]:
+    def counted(self, state: State) -> tuple[npt.NDArray[np.int64], Mask]:
         """Return how many inputs of a state each tile holds, and whether any."""
         n = self.field(f"n_{state.column.rpartition('_')[2]}").values
         return n, n > 0
 
 
-def merge_part(tiles: WindowTiles, state: StreamState) -> Column:
+def merge_part(tiles: WindowTiles, state: State) -> Column:
     """Return one state merged over a window, per row; null where nothing was counted, 0 for counts.
 
     A sum of integers that does not fit Int64 is null too.
 
-    Of ``first`` and ``last`` the value is given, of ``theta`` the number, of ``decayed`` the sum as it is at A.
+    States with times are given as they are at A, those that are counted as their number; see ``kinds.PARTS``.
 
     Args:
         tiles: what the window counts.
         state: which state.
     """
-    return _PARTS[state.part](tiles, state)
+    return PARTS[state.part](tiles, state)
 
 
-def _count(tiles: WindowTiles, state: StreamState) -> Column:
+def _count(tiles: WindowTiles, state: State) -> Column:
     n, present = tiles.counted(state)
     segments = tiles.segments(present)
     counts = segments.scatter(segments.reduce(np.add, n[present]), 0)
     return Column(counts, np.ones(len(counts), np.bool_))
 
 
-def _sum(tiles: WindowTiles, state: StreamState) -> Column:
+def _sum(tiles: WindowTiles, state: State) -> Column:
     _n, present = tiles.counted(state)
     segments = tiles.segments(present)
     values = tiles.field(state.column).values[present]
@@ -97,20 +98,20 @@ def _sum(tiles: WindowTiles, state: StreamState) -> Column:
     return Column(segments.scatter(sums, 0), segments.scatter(fits, fill=False))
 
 
-def _mean(tiles: WindowTiles, state: StreamState) -> Column:
+def _mean(tiles: WindowTiles, state: State) -> Column:
     n, present = tiles.counted(state)
     segments = tiles.segments(present)
     return _by_row(segments, _means(segments, n[present], tiles.field(state.column).values[present]))
 
 
-def _m2(tiles: WindowTiles, state: StreamState) -> Column:
+def _m2(tiles: WindowTiles, state: State) -> Column:
     """Merge sums of squared distances: of each tile's own, plus that of its mean from the mean of all."""
     around = _Around.of(tiles, state)
     with np.errstate(over="ignore", invalid="ignore"):
         return _by_row(around.segments, around.squares())
 
 
-def _m3(tiles: WindowTiles, state: StreamState) -> Column:
+def _m3(tiles: WindowTiles, state: State) -> Column:
     """Merge sums of cubed distances (Pebay 2008), moved to the true mean by how far distances do not cancel out."""
     around = _Around.of(tiles, state)
     segments, n, distance = around.segments, around.n, around.distance
@@ -133,11 +134,10 @@ class _Around:
     spread: npt.NDArray[np.float64]
 
     @staticmethod
-    def of(tiles: WindowTiles, state: StreamState) -> _Around:
+    def of(tiles: WindowTiles, state: State) -> _Around:
         n, present = tiles.counted(state)
         n, segments = n[present], tiles.segments(present)
-        digest = state.column.rpartition("_")[2]
-        means, spread = (tiles.field(f"{part}_{digest}").values[present] for part in ("mean", "m2"))
+        means, spread = (tiles.field(state.sibling(part)).values[present] for part in ("mean", "m2"))
         with np.errstate(over="ignore", invalid="ignore"):
             distance = means - segments.repeat(_means(segments, n, means))
         return _Around(present, segments, n, distance, spread)
@@ -151,7 +151,7 @@ def _means(segments: Segments, n: npt.NDArray[np.int64], means: npt.NDArray[np.f
         return segments.reduce(np.add, n * means) / segments.reduce(np.add, n)
 
 
-def _decayed(tiles: WindowTiles, state: StreamState) -> Column:
+def _decayed(tiles: WindowTiles, state: State) -> Column:
     """Bring the sum of every tile, as it was at its newest event, to A, and add up."""
     assert state.parameter is not None
     value = tiles.field(f"{state.column}.value")
@@ -161,7 +161,7 @@ def _decayed(tiles: WindowTiles, state: StreamState) -> Column:
     return _by_row(segments, segments.reduce(np.add, value.values[present] * np.exp2(-(age / state.parameter))))
 
 
-def _theta(tiles: WindowTiles, state: StreamState) -> Column:
+def _theta(tiles: WindowTiles, state: State) -> Column:
     """Unite sketches, and give the number of distinct values."""
     sketches = tiles.field(state.column)
     segments = tiles.segments(sketches.valid)
@@ -170,29 +170,29 @@ def _theta(tiles: WindowTiles, state: StreamState) -> Column:
     return _by_row(segments, theta.union(decoded, rows).estimates())
 
 
-def _smallest(tiles: WindowTiles, state: StreamState) -> Column:
+def _smallest(tiles: WindowTiles, state: State) -> Column:
     return _extreme(tiles, state, np.minimum)
 
 
-def _largest(tiles: WindowTiles, state: StreamState) -> Column:
+def _largest(tiles: WindowTiles, state: State) -> Column:
     return _extreme(tiles, state, np.maximum)
 
 
-def _extreme(tiles: WindowTiles, state: StreamState, function: np.ufunc) -> Column:
+def _extreme(tiles: WindowTiles, state: State, function: np.ufunc) -> Column:
     column = tiles.field(state.column)
     segments = tiles.segments(column.valid)
     return _by_row(segments, segments.reduce(function, column.values[column.valid]))
 
 
-def _first(tiles: WindowTiles, state: StreamState) -> Column:
+def _first(tiles: WindowTiles, state: State) -> Column:
     return _pick(tiles, state, last=False)
 
 
-def _last(tiles: WindowTiles, state: StreamState) -> Column:
+def _last(tiles: WindowTiles, state: State) -> Column:
     return _pick(tiles, state, last=True)
 
 
-def _pick(tiles: WindowTiles, state: StreamState, *, last: bool) -> Column:
+def _pick(tiles: WindowTiles, state: State, *, last: bool) -> Column:
     """Keep the value of the latest (or earliest) time; tiles of a window do not overlap, so no two have one time."""
     value = tiles.field(state.fields[-1].name)
     segments = tiles.segments(value.valid)
@@ -206,7 +206,7 @@ def _by_row(segments: Segments, values: npt.NDArray[np.generic]) -> Column:
     return Column(segments.scatter(values, fill), segments.has_values)
 
 
-_PARTS: Final[Mapping[str, Callable[[WindowTiles, StreamState], Column]]] = {
+PARTS: Final[Mapping[str, Callable[[WindowTiles, State], Column]]] = {
     "n": _count,
     "sum": _sum,
     "mean": _mean,
@@ -219,3 +219,4 @@ _PARTS: Final[Mapping[str, Callable[[WindowTiles, StreamState], Column]]] = {
     "decayed": _decayed,
     "theta": _theta,
 }
+"""By name, those of ``feature_store.model.kinds.PARTS`` that stream views can keep."""

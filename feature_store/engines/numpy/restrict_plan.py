@@ -55,7 +55,7 @@ def used_fields(plan: StreamPlan) -> frozenset[str]:
     columns = [column for each in plan.aggregates for slot in each.slots for column in slot]
     columns += [count.column for count in plan.row_counts]
     digests = {_digest(column) for column in columns}
-    return frozenset(field.name for state in plan.states if _digest(state.column) in digests for field in state.fields)
+    return frozenset(field.name for state in plan.states if state.digest in digests for field in state.fields)
 
 
 def _digest(column: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from feature_store.constants import Default
-from feature_store.dtypes import Boolean, Bytes, DType, Float32, Float64, Int64, String, Timestamp
+from feature_store.dtypes import Boolean, Bytes, DType, Float32, Float64, Int32, Int64, String, Timestamp
 
 TIMESTAMP: Final = pl.Datetime("us", "UTC")
 
@@ -20,6 +20,7 @@ _SCALARS: Final[dict[DType, pl.DataType]] = {
     String: pl.String(),
     Timestamp: TIMESTAMP,
     Bytes: pl.Binary(),
+    Int32: pl.Int32(),
 }
 
 

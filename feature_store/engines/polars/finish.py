@@ -10,33 +10,15 @@ import polars as pl
 from feature_store.dtypes import DType
 from feature_store.engines.polars.dtypes import constant, polars_dtype, working_dtype
 from feature_store.engines.polars.expressions import compile_expression
-from feature_store.engines.polars.slots import merged_column, slot_value
-from feature_store.engines.polars.states import State, aggregation_states
+from feature_store.engines.polars.slots import merged_column, slot_values
+from feature_store.engines.polars.states import read_dtype
 from feature_store.engines.polars.typed import finite
-from feature_store.model.aggregations import KINDS, Aggregation
 from feature_store.model.features import Feature
+from feature_store.model.kinds import KINDS
+from feature_store.model.states import window_states
 from feature_store.model.views import FeatureView
 from feature_store.plans.service_plan import Value
 from feature_store.temporal.instants import to_microseconds
-
-
-def merged_dtype(state: State) -> pl.DataType:
-    """Return the type of a merged state.
-
-    Of ``first`` and ``last`` only the value is left, of ``first_k`` and ``last_k`` the list of values, of ``unique``
-    and ``theta`` the number, of ``decayed`` the sum as it is at the as-of.
-    """
-    if state.part in ("unique", "theta"):
-        return pl.Int64()
-    if state.part in ("first_k", "last_k"):
-        assert isinstance(state.dtype, pl.List)
-        return pl.List(_value_dtype(state.dtype.inner))
-    return _value_dtype(state.dtype) if isinstance(state.dtype, pl.Struct) else state.dtype
-
-
-def _value_dtype(struct: object) -> pl.DataType:
-    assert isinstance(struct, pl.Struct)
-    return next(pl.Series(dtype=field.dtype).dtype for field in struct.fields if field.name == "value")
 
 
 def finish(view: FeatureView, merged: pl.DataFrame) -> pl.DataFrame:
@@ -104,9 +86,7 @@ def empty_values(view: FeatureView) -> dict[str, Value]:
 def _aggregate(merged: pl.DataFrame, feature: Feature) -> pl.Expr:
     aggregation = feature.aggregation
     assert aggregation is not None
-    if aggregation.k is not None:
-        return _array(_listed(aggregation, feature.dtype))
-    slots = [_slot(feature, *slot_value(merged, slot)) for slot in aggregation.slots()]
+    slots = [_slot(feature, *value) for value in slot_values(merged, aggregation)]
     return _array(slots) if feature.dtype.is_array else slots[0]
 
 
@@ -120,22 +100,17 @@ def _slot(feature: Feature, value: pl.Expr, counted: pl.Expr) -> pl.Expr:
     return pl.when(counted).then(to_dtype(value, dtype)).otherwise(empty)
 
 
-def _listed(aggregation: Aggregation, dtype: DType) -> list[pl.Expr]:
-    (column,) = (pl.col(merged_column(name, aggregation.window)) for name in aggregation.state_columns())
-    return [to_dtype(column.list.get(place, null_on_oob=True), dtype.element) for place in range(dtype.length)]
-
-
 def _array(slots: list[pl.Expr]) -> pl.Expr:
     """Return slots as an array, which is null where all of them are."""
     return pl.when(pl.any_horizontal(slot.is_not_null() for slot in slots)).then(pl.concat_arr(slots))
 
 
 def _merged_schema(view: FeatureView) -> dict[str, pl.DataType]:
+    windows = dict.fromkeys(aggregation.window for aggregation in view.aggregations)
     return {
-        merged_column(state.column, feature.aggregation.window): merged_dtype(state)
-        for feature in view.features
-        if feature.aggregation is not None
-        for state in aggregation_states(view, feature, feature.aggregation)
+        merged_column(state.column, window): read_dtype(state)
+        for window in windows
+        for state in window_states(view, window)
     }
 
 

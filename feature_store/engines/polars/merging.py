@@ -1,31 +1,29 @@
-"""How the states of several tiles merge into one, part by part."""
+"""How the states of several tiles merge into one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 import polars as pl
 
-from feature_store.engines.polars.decay import merge_decayed
-from feature_store.engines.polars.groups import GROUP, by_group, distinct
+from feature_store.engines.polars.groups import GROUP, by_group
 from feature_store.engines.polars.moments import merge_moments
-from feature_store.engines.polars.ordered import merge_one, merge_several
-from feature_store.engines.polars.sketches import merge_bins, merge_theta
-from feature_store.engines.polars.states import State
+from feature_store.engines.polars.parts import PARTS, count_unique, is_integer_sum
 from feature_store.errors import InputError
+from feature_store.model.states import State
+from feature_store.model.views import FeatureView
 
-Merge = Callable[[pl.DataFrame, State], pl.DataFrame]
-"""Takes state columns and sorted group numbers; gives the merged columns of groups in which anything was counted."""
 
-
-def merge_states(frame: pl.DataFrame, states: Sequence[State], *, count_unique: bool = False) -> pl.DataFrame:
+def merge_states(
+    view: FeatureView, frame: pl.DataFrame, states: Sequence[State], *, only_counts: bool = False
+) -> pl.DataFrame:
     """Merge the states of each group.
 
     Args:
+        view: whose states they are, for messages.
         frame: state columns and sorted group numbers.
         states: which to merge; with ``mean`` or ``m2`` comes the ``n`` of their digest.
-        count_unique: give the number of distinct values in the place of their list, which is faster.
+        only_counts: give the number of distinct values in the place of their list, which is faster.
 
     Returns:
         One row per group, sorted by group.
@@ -33,74 +31,40 @@ def merge_states(frame: pl.DataFrame, states: Sequence[State], *, count_unique: 
     Raises:
         InputError: a sum of integers does not fit Int64.
     """
-    plain = [state for state in states if state.part in ("n", "sum", "min", "max")]
-    merged = by_group(frame, [merge_plain(state) for state in plain])
-    merged = check_sums(merged, plain)
-    parts = {(state.part, state.digest) for state in states}
-    for digest in dict.fromkeys(state.digest for state in states if state.part == "mean"):
-        moments = merge_moments(frame, digest, squares=("m2", digest) in parts, cubes=("m3", digest) in parts)
+    added = {state: PARTS[state.part].add for state in states}
+    merged = by_group(frame, [add(pl.col(state.column), state) for state, add in added.items() if add is not None])
+    merged = check_sums(view, merged, states)
+    columns = {state.column for state in states}
+    for mean in (state for state in states if state.part == "mean"):
+        of_powers = {power: mean.sibling(power) in columns for power in ("m2", "m3")}
+        moments = merge_moments(frame, mean.digest, squares=of_powers["m2"], cubes=of_powers["m3"])
         merged = merged.join(moments, on=GROUP, how="left", maintain_order="left")
     sums = [state.column for state in states if state.part in ("m2", "m3")]
     merged = merged.with_columns(pl.col(sums).fill_null(0.0)) if sums else merged
     for state in states:
-        merge = _merge_unique(count=count_unique) if state.part == "unique" else _MERGES.get(state.part)
+        merge = count_unique if only_counts and state.part == "unique" else PARTS[state.part].merge
         if merge is not None:
             merged = merged.join(merge(frame, state), on=GROUP, how="left", maintain_order="left")
     return merged
 
 
-def merge_plain(state: State) -> pl.Expr:
-    """Return the aggregation that merges a count, sum, minimum or maximum; sums of integers in 128 bits."""
-    column = pl.col(state.column)
-    if state.part == "min":
-        return column.min()
-    if state.part == "max":
-        return column.max()
-    return column.cast(pl.Int128).sum() if state.part == "sum" and state.dtype == pl.Int64 else column.sum()
-
-
-def check_sums(frame: pl.DataFrame, states: Sequence[State]) -> pl.DataFrame:
+def check_sums(view: FeatureView, frame: pl.DataFrame, states: Sequence[State]) -> pl.DataFrame:
     """Return sums of integers, added up in 128 bits, as Int64.
 
     Raises:
         InputError: one does not fit.
     """
-    sums = [state for state in states if state.part == "sum" and state.dtype == pl.Int64]
-    narrow = frame.with_columns(pl.col(state.column).cast(pl.Int64, strict=False) for state in sums)
-    for state in sums:
-        if narrow.get_column(state.column).null_count():
+    sums = [state.column for state in states if is_integer_sum(state)]
+    narrow = frame.with_columns(pl.col(sums).cast(pl.Int64, strict=False)) if sums else frame
+    for column in sums:
+        if narrow.get_column(column).null_count():
             raise InputError(
-                f"{state.where_used}: a sum of integers does not fit Int64. "
+                f"{view.full_name}.{_reader(view, column)}: a sum of integers does not fit Int64. "
                 "Sum a float instead: sum_(col(...).cast(Float64), ...)."
             )
     return narrow
 
 
-def counts_column(bins: State) -> str:
-    """Return the column of the counts that belong to a sketch's bins."""
-    return f"bin_counts_{bins.digest}"
-
-
-def _merge_unique(*, count: bool) -> Merge:
-    def merge(frame: pl.DataFrame, state: State) -> pl.DataFrame:
-        values = distinct(frame.select(GROUP, state.column).drop_nulls().explode(state.column), state.column)
-        column = pl.col(state.column)
-        return by_group(values, [pl.len().cast(pl.Int64).alias(state.column) if count else column])
-
-    return merge
-
-
-def _merge_decayed(frame: pl.DataFrame, state: State) -> pl.DataFrame:
-    assert state.parameter is not None
-    return merge_decayed(frame, state.column, state.parameter)
-
-
-_MERGES: Final[Mapping[str, Merge]] = {
-    **dict.fromkeys(("first", "last"), merge_one),
-    **dict.fromkeys(("first_k", "last_k", "top_k"), merge_several),
-    # The counts of a sketch come with its bins.
-    "bins": lambda frame, state: merge_bins(frame, state.column, counts_column(state)),
-    "theta": lambda frame, state: merge_theta(frame, state.column),
-    "decayed": _merge_decayed,
-}
-"""How parts merge that are not one aggregation of their column each."""
+def _reader(view: FeatureView, column: str) -> str:
+    aggregates = {feature.name: feature.aggregation for feature in view.features if feature.aggregation is not None}
+    return next(name for name, aggregation in aggregates.items() if column in aggregation.tile_columns())

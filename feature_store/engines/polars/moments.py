@@ -12,6 +12,12 @@ import polars as pl
 from feature_store.engines.polars.groups import GROUP, by_group
 
 
+def squares(values: pl.Expr) -> pl.Expr:
+    """Return the aggregation that sums the squares of the distances of Float64 values to their mean; 0 of nothing."""
+    # Polars computes variances in one stable pass (Welford); ddof=0 leaves m2 / n.
+    return (values.var(ddof=0) * values.count()).fill_null(0.0)
+
+
 def cubes(values: pl.Expr) -> pl.Expr:
     """Return the aggregation that sums the cubes of the distances of Float64 values to their mean; 0 of nothing."""
     distance = values - values.mean()

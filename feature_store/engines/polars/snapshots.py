@@ -6,16 +6,15 @@ from datetime import datetime
 
 import polars as pl
 
-from feature_store.engines.polars.decay import value_at
-from feature_store.engines.polars.finish import finish, merged_dtype
+from feature_store.engines.polars.finish import finish
 from feature_store.engines.polars.groups import GROUP, heads, number_groups
 from feature_store.engines.polars.merging import merge_states
-from feature_store.engines.polars.ordered import values_of
-from feature_store.engines.polars.sketches import n_distinct
+from feature_store.engines.polars.parts import PARTS
 from feature_store.engines.polars.slots import merged_column
 from feature_store.engines.polars.sorted_tiles import SortedTiles
-from feature_store.engines.polars.states import State, aggregation_states, state_schema, view_states
+from feature_store.engines.polars.states import read_dtype, state_schema
 from feature_store.errors import InputError
+from feature_store.model.states import State, row_counts, view_states, window_states
 from feature_store.model.views import FeatureView
 from feature_store.temporal.instants import to_microseconds
 from feature_store.temporal.windows import Window
@@ -62,7 +61,7 @@ def merge_state(view: FeatureView, state: pl.DataFrame | None, tiles: pl.DataFra
         )
     schema = state_schema(view)
     states = view_states(view, all_history_only=True)
-    added = tiles.select(schema.keys()).cast(pl.Schema(schema)).filter(_any_counted(states))
+    added = tiles.select(schema.keys()).cast(pl.Schema(schema)).filter(_any_counted(view))
     if state is None or state.is_empty():
         return _merge(view, added, states)
     state = state.select(schema.keys()).cast(pl.Schema(schema))
@@ -76,17 +75,17 @@ def merge_state(view: FeatureView, state: pl.DataFrame | None, tiles: pl.DataFra
 def _merge(view: FeatureView, frame: pl.DataFrame, states: tuple[State, ...]) -> pl.DataFrame:
     numbered = number_groups(frame.sort(*view.keys, maintain_order=True), view.keys)
     keys = heads(numbered).select(GROUP, *view.keys)
-    merged = keys.join(merge_states(numbered, states), on=GROUP, how="left", maintain_order="left")
+    merged = keys.join(merge_states(view, numbered, states), on=GROUP, how="left", maintain_order="left")
     return merged.select(state_schema(view).keys())
 
 
-def _any_counted(states: tuple[State, ...]) -> pl.Expr:
-    return pl.any_horizontal(pl.col(state.column) > 0 for state in states if state.value is None)
+def _any_counted(view: FeatureView) -> pl.Expr:
+    return pl.any_horizontal(pl.col(column) > 0 for column in row_counts(view, None))
 
 
 def _merge_windows(view: FeatureView, tiles: SortedTiles, as_of: int) -> pl.DataFrame:
     """Return keys and merged states of every window, for entities with a counted event in one of them."""
-    needed = {window: _window_states(view, window) for window in view.windows}
+    needed = {window: window_states(view, window) for window in view.windows}
     columns = dict.fromkeys(state.column for states in needed.values() for state in states)
     tails = {window: window.tail(as_of) for window in view.windows}
     start = pl.col("tile_start").to_physical()
@@ -95,43 +94,20 @@ def _merge_windows(view: FeatureView, tiles: SortedTiles, as_of: int) -> pl.Data
     merged = heads(frame).select(GROUP, *view.keys)
     counts: list[str] = []
     for window, states in needed.items():
-        part = merge_states(frame.filter(start >= tails[window]), states, count_unique=True)
-        part = part.select(GROUP, *(_merged(part, state, as_of, window) for state in states))
+        part = merge_states(view, frame.filter(start >= tails[window]), states, only_counts=True)
+        part = part.select(GROUP, *(_read(part, state, as_of, window) for state in states))
         merged = merged.join(part, on=GROUP, how="left", maintain_order="left")
-        counts += [merged_column(state.column, window) for state in states if state.value is None]
+        counts += [merged_column(column, window) for column in row_counts(view, window)]
     return merged.filter(pl.any_horizontal(pl.col(column) > 0 for column in counts)).drop(GROUP) if counts else merged
-
-
-def _window_states(view: FeatureView, window: Window | None) -> tuple[State, ...]:
-    found = {
-        state.column: state
-        for feature in view.features
-        if feature.aggregation is not None and feature.aggregation.window == window
-        for state in aggregation_states(view, feature, feature.aggregation)
-    }
-    return tuple(found.values())
 
 
 def _read_state(view: FeatureView, state: pl.DataFrame, as_of: int) -> pl.DataFrame:
     states = view_states(view, all_history_only=True)
-    return state.select(*view.keys, *(_merged(state, part, as_of, None) for part in states))
+    return state.select(*view.keys, *(_read(state, part, as_of, None) for part in states))
 
 
-def _merged(frame: pl.DataFrame, state: State, as_of: int, window: Window | None) -> pl.Series:
-    """Return a merged state as ``finish`` takes it, of ``merged_dtype``."""
-    found = _read(frame, state, as_of)
-    return found.cast(merged_dtype(state)).alias(merged_column(state.column, window))
-
-
-def _read(frame: pl.DataFrame, state: State, as_of: int) -> pl.Series:
-    column = frame.get_column(state.column)
-    if state.part == "theta":
-        return n_distinct(column)
-    if state.part == "decayed":
-        assert state.parameter is not None
-        return value_at(column, as_of, state.parameter)
-    if state.part == "unique" and isinstance(column.dtype, pl.List):
-        return column.list.len()
-    return (
-        frame.select(values_of(state)).to_series() if state.part in ("first", "last", "first_k", "last_k") else column
-    )
+def _read(frame: pl.DataFrame, state: State, as_of: int, window: Window | None) -> pl.Series:
+    """Return a merged state as ``finish`` takes it, of ``read_dtype``."""
+    column, read = frame.get_column(state.column), PARTS[state.part].read
+    found = column if read is None else read(column, state, as_of)
+    return found.cast(read_dtype(state)).alias(merged_column(state.column, window))

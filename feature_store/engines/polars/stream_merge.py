@@ -15,16 +15,16 @@ from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.dtypes import TIMESTAMP
 from feature_store.engines.polars.groups import heads, number_groups
 from feature_store.engines.polars.merging import merge_states
-from feature_store.engines.polars.states import view_states
-from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
+from feature_store.engines.polars.states import state_dtype
+from feature_store.engines.polars.stream_tiles import tile_states
+from feature_store.model.states import State
 from feature_store.model.views import FeatureView
-from feature_store.plans.stream_plan import StreamState
 
 _PLACE: Final = ["row", "span", "tile_start"]
 
 
 def merge_stream_tiles(
-    view: FeatureView, states: Sequence[StreamState], old: StreamTiles, new: StreamTiles
+    view: FeatureView, states: Sequence[State], old: StreamTiles, new: StreamTiles
 ) -> tuple[StreamTiles, Mask]:
     """Return tiles with others added to them, and which of them are new or changed.
 
@@ -48,7 +48,7 @@ def merge_stream_tiles(
         return ordered, is_new
     frame = tile_frame(ordered.take(shared), states)
     numbered = number_groups(frame, _PLACE)
-    merged = pl.concat([heads(numbered).select(_PLACE), merge_states(numbered, view_states(view))], how="horizontal")
+    merged = pl.concat([heads(numbered).select(_PLACE), merge_states(view, numbered, states)], how="horizontal")
     kept = ordered.take(~shared)
     changed = StreamTiles(
         merged["row"].to_numpy(),
@@ -59,7 +59,7 @@ def merge_stream_tiles(
     return concat_tiles([kept, changed]), np.concatenate([is_new[~shared], np.ones(len(changed), np.bool_)])
 
 
-def tile_frame(tiles: StreamTiles, states: Sequence[StreamState]) -> pl.DataFrame:
+def tile_frame(tiles: StreamTiles, states: Sequence[State]) -> pl.DataFrame:
     """Return tiles as a frame of ``row``, ``span``, ``tile_start`` and state columns; see ``stream_tile_schema``."""
     columns = {
         "row": pl.Series(tiles.row, dtype=pl.Int64),
@@ -69,7 +69,7 @@ def tile_frame(tiles: StreamTiles, states: Sequence[StreamState]) -> pl.DataFram
     return pl.DataFrame({**columns, **{state.column: _state_series(tiles, state) for state in states}})
 
 
-def _state_series(tiles: StreamTiles, state: StreamState) -> pl.Series:
+def _state_series(tiles: StreamTiles, state: State) -> pl.Series:
     """Return a state as its column: a struct of its fields is null where its value is."""
     fields = {field.name: to_series(tiles.states[field.name], dtype_from_name(field.dtype)) for field in state.fields}
     if state.column in fields:

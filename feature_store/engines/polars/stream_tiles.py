@@ -11,11 +11,10 @@ import polars as pl
 from feature_store.columns import Column
 from feature_store.dtypes import dtype_from_name
 from feature_store.engines.polars.columns import to_column
-from feature_store.engines.polars.dtypes import working_dtype
 from feature_store.engines.polars.states import tile_schema
 from feature_store.engines.polars.tiles import Tiles, build_levels
+from feature_store.model.states import State
 from feature_store.model.views import FeatureView
-from feature_store.plans.stream_plan import StreamState
 
 
 def stream_tile_schema(view: FeatureView) -> dict[str, pl.DataType]:
@@ -46,15 +45,7 @@ def build_stream_tiles(view: FeatureView, rows: pl.LazyFrame, start: datetime, e
     return replace(levels[0], frame=pl.concat(frames))
 
 
-def state_dtype(state: StreamState) -> pl.DataType:
-    """Return the type of a state column."""
-    fields = {field.name: working_dtype(dtype_from_name(field.dtype)) for field in state.fields}
-    if state.column in fields:
-        return fields[state.column]
-    return pl.Struct({name.removeprefix(f"{state.column}."): dtype for name, dtype in fields.items()})
-
-
-def tile_states(tiles: pl.DataFrame, states: Iterable[StreamState]) -> dict[str, Column]:
+def tile_states(tiles: pl.DataFrame, states: Iterable[State]) -> dict[str, Column]:
     """Return the states of tiles by field, as ``StreamTiles.states`` has them."""
     found: dict[str, Column] = {}
     for state in states:

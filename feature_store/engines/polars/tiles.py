@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import polars as pl
 
-from feature_store.engines.polars import decay, moments, sketches
+from feature_store.dtypes import Float64
 from feature_store.engines.polars.dtypes import TIMESTAMP
 from feature_store.engines.polars.expressions import compile_expression
-from feature_store.engines.polars.groups import GROUP, by_group, distinct, heads, number_groups
-from feature_store.engines.polars.merging import check_sums, counts_column
-from feature_store.engines.polars.ordered import pick_one, pick_several
+from feature_store.engines.polars.groups import GROUP, by_group, heads, number_groups
+from feature_store.engines.polars.merging import check_sums
+from feature_store.engines.polars.parts import PARTS
 from feature_store.engines.polars.source_rows import read_rows
-from feature_store.engines.polars.states import State, tile_schema, view_states
+from feature_store.engines.polars.states import tile_schema
 from feature_store.errors import InputError
 from feature_store.expressions.nodes import ColumnRef, column_names
+from feature_store.model import kinds
+from feature_store.model.aggregations import StateInput
 from feature_store.model.sources import EventSource
+from feature_store.model.states import State, state_inputs, view_states
 from feature_store.model.views import FeatureView
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
@@ -67,11 +69,12 @@ def build_levels(
         if to_microseconds(bound) % view.cadence:
             raise InputError(f"{view.full_name}: {bound} is not a bound of its partitions. Give a partition's start.")
     states = view_states(view)
-    prepared = _prepare(view, states, rows, (start, end))
+    inputs = state_inputs(view)
+    prepared = _prepare(view, inputs, rows, (start, end))
     timed = prepared.filter(pl.col("__time").is_not_null())
     null_key = pl.any_horizontal(pl.col(key).is_null() for key in view.keys)
     excluded = _count_by_partition(view, timed.filter(null_key))
-    events = timed.filter(~null_key, _passes_any(states))
+    events = timed.filter(~null_key, _passes_any(inputs))
     order = [*view.keys, "__time", *_ties(view), *_summed(events, states)]
     events = events.sort(order)
     for span in spans:
@@ -81,12 +84,11 @@ def build_levels(
 
 
 def _prepare(
-    view: FeatureView, states: tuple[State, ...], rows: pl.LazyFrame, within: tuple[datetime, datetime]
+    view: FeatureView, inputs: Mapping[str, StateInput], rows: pl.LazyFrame, within: tuple[datetime, datetime]
 ) -> pl.DataFrame:
     """Return keys, ``__time``, ``__sequence`` and the inputs, null where the filter fails."""
     source = _source(view)
-    inputs = {_input(state): _masked(view, state) for state in states}
-    parts = [part for state in states for part in (state.value, state.where) if part is not None]
+    parts = [part for each in inputs.values() for part in (each.value, each.where) if part is not None]
     used = [name for part in parts for name in column_names(part)]
     if source.event_id is not None:
         used = _deciding(source, [*view.keys, source.event_id, *used])
@@ -95,7 +97,7 @@ def _prepare(
     names = [*view.keys, source.event_time, *([] if source.sequence is None else [source.sequence]), *used]
     typed = _once(view, read_rows(source, rows, names).filter(inside))
     # No name of a key starts with an underscore, so these cannot hide one.
-    added = {"__time": time, **inputs}
+    added = {"__time": time, **{_input(digest): _masked(view, each) for digest, each in inputs.items()}}
     if source.sequence is not None:
         added["__sequence"] = _column(source, source.sequence)
     return typed.with_columns(**added).select(*view.keys, *added).collect()
@@ -145,23 +147,20 @@ def floor_time(time: pl.Expr, span: int) -> pl.Expr:
     return (time.cast(pl.Int64) // span * span).cast(TIMESTAMP)
 
 
-def _input(state: State) -> str:
-    return f"__in_{state.digest}"
+def _input(digest: str) -> str:
+    return f"__in_{digest}"
 
 
-def _masked(view: FeatureView, state: State) -> pl.Expr:
+def _masked(view: FeatureView, state: StateInput) -> pl.Expr:
+    """Return the value of the rows that pass the filter, else null; of counts of rows, true."""
     columns = view.source.columns
-    where = None if state.where is None else compile_expression(state.where, columns)
-    if state.value is None:
-        return pl.lit(True) if where is None else where
-    value = compile_expression(state.value, columns)
-    return value if where is None else pl.when(where).then(value)
+    value = pl.lit(True) if state.value is None else compile_expression(state.value, columns)
+    return value if state.where is None else pl.when(compile_expression(state.where, columns)).then(value)
 
 
-def _passes_any(states: tuple[State, ...]) -> pl.Expr:
-    return pl.any_horizontal(
-        *{_input(state): pl.col(_input(state)) for state in states if state.value is None}.values()
-    )
+def _passes_any(inputs: Mapping[str, StateInput]) -> pl.Expr:
+    counts = [_input(digest) for digest, each in inputs.items() if each.value is None]
+    return pl.any_horizontal(pl.col(count).is_not_null() for count in counts)
 
 
 def _count_by_partition(view: FeatureView, rows: pl.DataFrame) -> dict[datetime, int]:
@@ -170,25 +169,26 @@ def _count_by_partition(view: FeatureView, rows: pl.DataFrame) -> dict[datetime,
 
 
 def _aggregate(view: FeatureView, events: pl.DataFrame, states: tuple[State, ...]) -> pl.DataFrame:
-    simple = [state for state in states if state.part in _REDUCTIONS]
-    frame = heads(events).select(*view.keys, "__tile").hstack(by_group(events, [_reduce(state) for state in simple]))
-    frame = check_sums(frame, simple)
+    reduced = {state: PARTS[state.part].reduce for state in states}
+    simple = [
+        reduce(pl.col(_input(state.digest)), state).alias(state.column)
+        for state, reduce in reduced.items()
+        if reduce is not None
+    ]
+    frame = heads(events).select(*view.keys, "__tile").hstack(by_group(events, simple))
+    frame = check_sums(view, frame, states)
     for state in states:
-        if state.part in _BUILDS:
-            built = _BUILDS[state.part](_present(view, events, state), state)
+        build = PARTS[state.part].build
+        if build is not None:
+            built = build(_present(view, events, state), state)
             frame = frame.join(built, on=GROUP, how="left", maintain_order="left")
     return frame
-
-
-def _reduce(state: State) -> pl.Expr:
-    column = pl.col(_input(state))
-    return _REDUCTIONS[state.part](column, state).alias(state.column)
 
 
 def _present(view: FeatureView, events: pl.DataFrame, state: State) -> pl.DataFrame:
     """Return group, ``time``, ``sequence`` if there is one, and ``value``, where that is not null."""
     sequence = {"sequence": "__sequence"} if _ties(view) else {}
-    columns = {"time": "__time", **sequence, "value": _input(state)}
+    columns = {"time": "__time", **sequence, "value": _input(state.digest)}
     present = events.select(GROUP, **{field: pl.col(column) for field, column in columns.items()})
     return present.filter(pl.col("value").is_not_null())
 
@@ -196,7 +196,7 @@ def _present(view: FeatureView, events: pl.DataFrame, state: State) -> pl.DataFr
 def _summed(events: pl.DataFrame, states: tuple[State, ...]) -> list[str]:
     """Return the inputs whose order must be fixed: sums of floats depend on the order of their terms."""
     floats = {name for name, dtype in events.schema.items() if dtype == pl.Float64}
-    summed = {_input(state) for state in states if state.part in ("mean", "m2", "m3", "decayed")}
+    summed = {_input(state.digest) for state in states if kinds.PARTS[state.part].value == Float64}
     return sorted(name for name in events.columns if name.startswith("__in_") and name in floats | summed)
 
 
@@ -211,42 +211,3 @@ def _finish(view: FeatureView, frame: pl.DataFrame) -> pl.DataFrame:
         pl.col(name).cast(dtype) for name, dtype in schema.items() if name not in ("partition_start", "tile_start")
     ]
     return frame.select(partition, pl.col("__tile").alias("tile_start"), *columns).sort("tile_start", *view.keys)
-
-
-_REDUCTIONS: Final[Mapping[str, Callable[[pl.Expr, State], pl.Expr]]] = {
-    "n": lambda column, state: (column.sum() if state.value is None else column.count()).cast(pl.Int64),
-    "sum": lambda column, state: (column.cast(pl.Int128) if state.dtype == pl.Int64 else column).sum(),
-    "mean": lambda column, _state: column.cast(pl.Float64).mean(),
-    # Polars computes variances in one stable pass (Welford); ddof=0 leaves m2 / n.
-    "m2": lambda column, _state: (column.cast(pl.Float64).var(ddof=0) * column.count()).fill_null(0.0),
-    "m3": lambda column, _state: moments.cubes(column.cast(pl.Float64)),
-    "min": lambda column, _state: column.min(),
-    "max": lambda column, _state: column.max(),
-}
-"""Parts that are one aggregation of their input."""
-
-
-def _unique(present: pl.DataFrame, state: State) -> pl.DataFrame:
-    return by_group(distinct(present, "value"), [pl.col("value").alias(state.column)])
-
-
-def _decayed(present: pl.DataFrame, state: State) -> pl.DataFrame:
-    assert state.parameter is not None
-    return decay.add_up(present.with_columns(pl.col("value").cast(pl.Float64)), state.column, state.parameter)
-
-
-def _bins(present: pl.DataFrame, state: State) -> pl.DataFrame:
-    values = present.select(GROUP, pl.col("value").cast(pl.Float64))
-    return sketches.build_bins(values, state.column, counts_column(state))
-
-
-_BUILDS: Final[Mapping[str, Callable[[pl.DataFrame, State], pl.DataFrame]]] = {
-    **dict.fromkeys(("first", "last"), pick_one),
-    **dict.fromkeys(("first_k", "last_k", "top_k"), pick_several),
-    "unique": _unique,
-    # The counts of a sketch come with its bins.
-    "bins": _bins,
-    "theta": lambda present, state: sketches.build_theta(present.select(GROUP, "value"), state.column),
-    "decayed": _decayed,
-}
-"""How the other parts are built from ``_present`` rows."""

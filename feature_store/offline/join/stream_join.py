@@ -17,12 +17,14 @@ from feature_store.dtypes import dtype_from_name
 from feature_store.engines.numpy.restrict_plan import used_fields
 from feature_store.engines.numpy.stream_merge import Merged, merge
 from feature_store.engines.polars.columns import to_series
-from feature_store.engines.polars.stream_tiles import state_dtype, tile_states
+from feature_store.engines.polars.states import state_dtype
+from feature_store.engines.polars.stream_tiles import tile_states
+from feature_store.model.states import State
 from feature_store.offline.join.coverage import Instants
 from feature_store.offline.join.spines import FOUND, Spine, unfit_column
 from feature_store.offline.join.stream_choice import OpenStream, StreamChoice
 from feature_store.plans.service_plan import PlanView
-from feature_store.plans.stream_plan import StreamPlan, StreamState
+from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.instants import from_microseconds
 from feature_store.temporal.tile_levels import bounds
@@ -161,7 +163,7 @@ def _read_tiles(
 
 
 def _collect(
-    scan: pl.LazyFrame, keys: list[str], plan: StreamPlan, states: Sequence[StreamState], entities: pl.DataFrame
+    scan: pl.LazyFrame, keys: list[str], plan: StreamPlan, states: Sequence[State], entities: pl.DataFrame
 ) -> StreamTiles:
     stored = scan.collect_schema().names()
     columns = [

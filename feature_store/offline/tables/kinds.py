@@ -10,12 +10,11 @@ import polars as pl
 
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import InputError
-from feature_store.fingerprints import fingerprint
+from feature_store.model.states import view_states
 from feature_store.model.views import FeatureView
 from feature_store.offline.delta.commits import StorageOptions
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.tables.partitioned_table import PartitionedTable, Write
-from feature_store.plans.compile_stream import compile_stream_plan
 from feature_store.plans.stream_plan import level_name
 from feature_store.temporal.durations import DAY
 
@@ -228,9 +227,5 @@ def tile_fingerprints(view: FeatureView) -> dict[str, str]:
 
     The contents depend neither on which features read them nor on how long the tiles are.
     """
-    if view.is_stream:
-        return compile_stream_plan(view, ()).fingerprints
-    identity = ["tiles", view.source.canonical(), view.entity.canonical()]
-    columns = sorted({column for aggregation in view.aggregations for column in aggregation.tile_columns()})
-    states = {column: fingerprint([*identity, column]) for column in columns}
-    return {**states, level_name(view.tile): level_name(view.tile)}
+    states = {state.column: state.fingerprint for state in view_states(view)}
+    return {**states, **{level_name(span): level_name(span) for span in view.levels}}
