@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
+from keyword import iskeyword
 from typing import Final, cast
 
 from feature_store.errors import DefinitionError
@@ -29,13 +31,15 @@ def check_name(where: str, name: object) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         instead = "use lower-case words joined by single underscores, e.g. 'spend_7d'"
         raise DefinitionError(where, f"{shown(name)} is not a valid name", instead)
+    if iskeyword(name):
+        raise DefinitionError(where, f"{name!r} is a word of Python itself", "give it another name")
     if len(name) > LONGEST_NAME:
         raise DefinitionError(where, f"its name has {len(name)} characters", f"use at most {LONGEST_NAME}")
 
 
 def check_description(where: str, description: object, instead: str = "give description='...'") -> None:
     """Refuse a declaration that says nothing about itself."""
-    if not isinstance(description, str) or not description.strip():
+    if not isinstance(description, str) or not any(unicodedata.category(each)[0] in "LNPS" for each in description):
         raise DefinitionError(where, "has no description", instead)
 
 

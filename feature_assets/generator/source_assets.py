@@ -11,6 +11,7 @@ from feature_assets.generator.partitions import stable_api, time_partitions
 from feature_assets.landing import Landed, Source, land, problems_of, read_frame, time_column
 from feature_store import DefinitionError, EventSource, TableSource
 from feature_store.model.service_levels import check_span
+from feature_store.model.sources import check_start_of_partition
 from feature_store.temporal.durations import DAY, HOUR, WEEK, format_duration
 from resources.offline import OfflineStoreResource
 
@@ -49,7 +50,7 @@ def source_asset(
             ``automation_condition``.
 
     Raises:
-        DefinitionError: not a source, or a cadence that is not landed.
+        DefinitionError: not a source, a cadence that is not landed, or a start at which none of its partitions starts.
     """
     if not isinstance(source, EventSource | TableSource):
         raise DefinitionError(f"@source_asset({source!r})", "is not a source", "give an EventSource or a TableSource")
@@ -57,6 +58,7 @@ def source_asset(
     if span not in (HOUR, DAY, WEEK):
         problem = f"cadence={cadence!r} is not one that is landed"
         raise DefinitionError(f"source {source.name}", problem, "use '1h', '1d' or '1w'")
+    check_start_of_partition(f"source {source.name}", source.start, span)
     key = dg.AssetKey(source.asset.split("/"))
     common: dict[str, Any] = {
         "key": key,

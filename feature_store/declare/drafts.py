@@ -5,11 +5,11 @@ A draft is an expression, so that derived features read others by their variable
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+from feature_store.calls import class_body, written_place
 from feature_store.constants import Default
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
@@ -35,7 +35,7 @@ class FeatureDraft(Expression):
     def __call__(self, *_arguments: object, **_options: object) -> NoReturn:
         """Say what went wrong where a feature took the name of the function that made it."""
         raise DefinitionError(
-            "a feature",
+            written_place() or "a feature",
             "is called like a function: a line above gave the name of that function to a feature of this class",
             "give the feature another name, e.g. mean_7d, or call the function as feature_store.mean(...)",
         )
@@ -98,8 +98,6 @@ def replace_drafts(expression: Expression, names: Mapping[int, str]) -> Expressi
 
 def _note_in_class_body(draft: FeatureDraft) -> None:
     """List a draft in the class body being executed: one whose name a later line takes would else vanish unseen."""
-    frame = inspect.currentframe()
-    while frame is not None and frame.f_code.co_flags & inspect.CO_OPTIMIZED:  # leave the functions, our own first
-        frame = frame.f_back
-    if frame is not None and "__qualname__" in frame.f_locals:
+    frame = class_body()
+    if frame is not None:
         frame.f_locals.setdefault(WRITTEN, []).append((draft, frame.f_lineno))

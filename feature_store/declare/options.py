@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Required, TypedDict
 
+from feature_store.calls import check_given, written_place
 from feature_store.constants import Default
 from feature_store.dtypes import DType
-from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import Expression, Scalar
 
 
@@ -74,7 +74,4 @@ class ByOptions(AggregateOptions, total=False):
 
 def check_options(function: str, options: Mapping[str, object], known: type[OnReadOptions]) -> None:
     """Refuse options that a function does not have, by the name that users call it by."""
-    unknown = sorted(options.keys() - known.__annotations__.keys())
-    if unknown:
-        listed = ", ".join(known.__annotations__)
-        raise DefinitionError(f"{function}(...)", f"has no option {unknown[0]!r}", f"use one of {listed}")
+    check_given(written_place() or f"{function}(...)", function, options, known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from feature_store.checks import one_of, shown
 from feature_store.declare.drafts import FeatureDraft
-from feature_store.declare.scope import ViewScope, check_depth, checked_dtype
+from feature_store.declare.scope import ViewScope, check_depth, check_no_other_view, checked_dtype
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import ColumnRef, Expression, column_names, replace_columns, walk
@@ -29,6 +29,7 @@ def over_rows(scope: ViewScope, name: str, what: str, expression: object) -> tup
         )
         raise DefinitionError(place, f"{what} is not an expression but {shown(expression)}", hint)
     check_depth(place, expression)
+    check_no_other_view(place, expression)
     for node in walk(expression):
         if isinstance(node, FeatureDraft):
             read = scope.names.get(id(node), "of another view")

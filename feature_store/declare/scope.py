@@ -12,7 +12,7 @@ from feature_store.constants import check_default, default_json
 from feature_store.declare.drafts import FeatureDraft, replace_drafts
 from feature_store.dtypes import Array, DType, Float32, Float64
 from feature_store.errors import DefinitionError, ExpressionTypeError
-from feature_store.expressions.nodes import Expression
+from feature_store.expressions.nodes import Expression, Literal, walk
 from feature_store.expressions.operations import infer_dtype
 from feature_store.fingerprints import fingerprint
 from feature_store.model.aggregations import Aggregation
@@ -20,6 +20,7 @@ from feature_store.model.entities import Entity
 from feature_store.model.features import Feature
 from feature_store.model.service_levels import Cycle, check_freshness
 from feature_store.model.sources import Source
+from feature_store.model.views import OTHER_VIEW, FeatureView, ViewSelection
 
 DEEPEST: Final = 300
 """How many operations may stand within one another: Python, JSON and engines walk through them by recursion."""
@@ -66,11 +67,20 @@ def check_depth(place: str, expression: Expression) -> None:
 def over_features(scope: ViewScope, name: str, expression: Expression) -> Expression:
     """Return an expression of a feature over others, in which those stand as columns."""
     check_depth(scope.place_of(name), expression)
+    check_no_other_view(scope.place_of(name), expression)
     try:
         return replace_drafts(expression, scope.names)
     except KeyError:
-        instead = "declare both in one view, or combine the values of both views where a service's answer is read"
-        raise DefinitionError(scope.place_of(name), "reads a feature of another view", instead) from None
+        raise DefinitionError(scope.place_of(name), "reads a feature of another view", OTHER_VIEW) from None
+
+
+def check_no_other_view(place: str, expression: Expression) -> None:
+    """Refuse what another view declares, or selects for a service, where a value should stand."""
+    for node in walk(expression):
+        value = node.value if isinstance(node, Literal) else None
+        if isinstance(value, Feature | FeatureView | ViewSelection):
+            what = getattr(value, "full_name", None) or getattr(value, "name", None) or "view[...]"
+            raise DefinitionError(place, f"reads {what}, of another view", OTHER_VIEW)
 
 
 def checked_dtype(place: str, expression: Expression, schema: Mapping[str, DType], what: str = "its value") -> DType:

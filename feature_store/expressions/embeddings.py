@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from feature_store.calls import declared_by_call
 from feature_store.checks import check_name, check_type
 from feature_store.errors import DefinitionError
 from feature_store.frozen import FrozenMapping
@@ -15,6 +16,7 @@ from feature_store.frozen import FrozenMapping
 _LARGEST_FLOAT32: Final = float(np.finfo(np.float32).max)
 
 
+@declared_by_call
 @dataclass(frozen=True, eq=False)
 class EmbeddingTable:
     """A declared table of vectors, by key.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
+from feature_store.calls import written_place
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError, MissingAttributeError
 
@@ -16,9 +17,17 @@ Option = int | float | bool | str | tuple["Option", ...]
 
 def _undefined(symbol: str) -> Callable[..., NoReturn]:
     def refuse(self: Expression, *_others: object) -> NoReturn:
-        raise DefinitionError(repr(self), f"{symbol} is not defined", f"use {_OPERATORS} {_methods()}")
+        raise _refusal(self, f"{symbol} is not defined", f"use {_OPERATORS} {_methods()}")
 
     return refuse
+
+
+def _refusal(expression: Expression, problem: str, instead: str) -> DefinitionError:
+    """Return what says that something cannot be written, in the class and feature whose line is running, if known."""
+    place = written_place()
+    if place is None:
+        return DefinitionError(repr(expression), problem, instead)
+    return DefinitionError(place, f"{expression!r}: {problem}", instead)
 
 
 class Expression:
@@ -104,22 +113,36 @@ class Expression:
     __round__ = _undefined("round(...)")
     __pos__ = _undefined("unary +")
     __getitem__ = _undefined("[...]")
-    # Otherwise Python would try [0], [1], ...
-    __iter__ = None
-
     if not TYPE_CHECKING:  # tools know by themselves what is not there
+        __iter__ = _undefined("iterating (for, sum(...), unpacking)")
+        __contains__ = _undefined("in")
+        __len__ = _undefined("len(...)")
+        __float__ = __complex__ = _undefined("a function of plain numbers, as float(...) and those of math,")
+        __int__ = __index__ = __trunc__ = _undefined("int(...)")
+        __floor__ = _undefined("math.floor(...)")
+        __ceil__ = _undefined("math.ceil(...)")
+        __divmod__ = __rdivmod__ = _undefined("divmod(...)")
+        __lshift__ = __rlshift__ = _undefined("<<")
+        __rshift__ = __rrshift__ = _undefined(">>")
+
+        def __array_ufunc__(self, function: object, *_rest: object, **_options: object) -> NoReturn:
+            name = getattr(function, "__name__", function)
+            instead = f"use {_OPERATORS} {_methods()}; write float(x) or int(x) for a number of numpy"
+            raise _refusal(self, f"{name} of numpy is not defined", instead)
 
         def __getattr__(self, name: str) -> NoReturn:
             if name.startswith("_"):
                 raise AttributeError(name)
-            raise MissingAttributeError(repr(self), f".{name} is not defined", f"use {_OPERATORS} {_methods()}")
+            place = written_place()
+            where, what = (repr(self), "") if place is None else (place, f"{self!r}: ")
+            raise MissingAttributeError(where, f"{what}.{name} is not defined", f"use {_OPERATORS} {_methods()}")
 
     def __repr__(self) -> str:
         return f"an expression over {', '.join(column_names(self)) or 'features'}"
 
-    def __bool__(self) -> bool:
-        raise DefinitionError(
-            repr(self),
+    def __bool__(self) -> NoReturn:
+        raise _refusal(
+            self,
             "has no truth value; it is used with and, or, not, in, if, or in a chain a < b < c",
             "use & | ~, is_in(...), when(...), and (a < b) & (b < c)",
         )

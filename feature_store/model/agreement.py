@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
+from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
 from feature_store.model.entities import Entity
 from feature_store.model.services import FeatureService
@@ -27,7 +28,27 @@ def by_name(views: Iterable[FeatureView]) -> dict[str, FeatureView]:
         named[view.full_name] = view
     _refuse_differences("entity", [(view, view.entity) for view in named.values()])
     _refuse_differences("source", [(view, view.source) for view in named.values()])
+    check_columns_of_assets(view.source for view in named.values())
     return named
+
+
+def check_columns_of_assets(sources: Iterable[EventSource | TableSource]) -> None:
+    """Check that the sources that read one asset declare the columns that they share alike: it is landed once.
+
+    Raises:
+        DefinitionError: two differ in the type of a column.
+    """
+    first: dict[tuple[str, str], tuple[EventSource | TableSource, DType]] = {}
+    for source in sources:
+        for column, dtype in source.columns.items():
+            other, wanted = first.setdefault((source.asset, column), (source, dtype))
+            if dtype != wanted:
+                problem = (
+                    f"column {column!r} of asset {source.asset} is {dtype}, but {wanted} in source {other.name}, "
+                    "which reads the same asset"
+                )
+                instead = f"declare it {wanted} in both and .cast(...) it in expressions, or land another column"
+                raise DefinitionError(f"source {source.name}", problem, instead)
 
 
 def services_by_name(services: Iterable[FeatureService]) -> dict[str, FeatureService]:

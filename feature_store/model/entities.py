@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from feature_store.calls import declared_by_call
 from feature_store.checks import STORED_COLUMNS, check_description, check_name, check_type, shown
 from feature_store.dtypes import KEY_DTYPES, DType
 from feature_store.errors import DefinitionError
@@ -14,6 +15,7 @@ from feature_store.frozen import FrozenMapping
 _TAKEN: Final = (*STORED_COLUMNS, "tile_start", "span")
 
 
+@declared_by_call
 @dataclass(frozen=True)
 class Entity:
     """What a feature describes: a household, an item, a household in a department.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from feature_store.calls import declared_by_call
 from feature_store.checks import check_description, check_name, check_type, check_version, one_of
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
@@ -16,6 +17,7 @@ from feature_store.model.views import FeatureView, ViewSelection
 _COLUMN: Final = re.compile(r"[A-Za-z]\w*", re.ASCII)
 
 
+@declared_by_call
 @dataclass(frozen=True, eq=False)
 class FeatureService:
     """What one model reads: outputs are named ``view__feature``, ``role__view__feature``, or by alias.

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from typing import Final
 
+from feature_store.calls import declared_by_call
 from feature_store.checks import check_description, check_name, check_type, one_of, shown
 from feature_store.constants import instant_problem
 from feature_store.dtypes import SCALARS, Boolean, DType, Int64, String, Timestamp, is_value_dtype
 from feature_store.errors import DefinitionError
 from feature_store.frozen import FrozenMapping
 from feature_store.model.service_levels import check_delay
+from feature_store.temporal.durations import format_duration
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 _ASSET: Final = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 _TAKEN: Final = ("partition_start", "day")
@@ -23,6 +26,7 @@ _STARTS: Final = range(1000, 9000)
 """Years of starts: a window is up to 100 years long, and must end within the calendar."""
 
 
+@declared_by_call
 @dataclass(frozen=True)
 class KafkaTopic:
     """The topic that carries the events of a source live."""
@@ -37,6 +41,7 @@ class KafkaTopic:
             )
 
 
+@declared_by_call
 @dataclass(frozen=True)
 class EventSource:
     """Rows that happened at an instant: purchases, clicks.
@@ -91,6 +96,7 @@ class EventSource:
         return ["event", self.asset, self.event_time, _typed(self, self.sequence), told_apart]
 
 
+@declared_by_call
 @dataclass(frozen=True)
 class TableSource:
     """Rows that hold until a newer one of the same key comes: a customer's address, a product, a computed feature.
@@ -175,6 +181,29 @@ def check_start(where: str, start: datetime) -> None:
         raise DefinitionError(where, f"start={start} lies outside the years {years}", "say when its rows begin")
     if start.astimezone(UTC).time() != time():
         raise DefinitionError(where, f"start={start} is not the start of a UTC day", "round it down to midnight UTC")
+
+
+def check_start_of_partition(where: str, start: datetime, cadence: int, whose: str = "") -> None:
+    """Refuse a start at which no partition of a cadence (microseconds) starts: what came before would be in none.
+
+    Args:
+        where: what is declared, for messages.
+        start: with a zone.
+        cadence: partitions are aligned to the Unix epoch.
+        whose: start it is, for messages.
+    """
+    at = to_microseconds(start)
+    if at % cadence == 0:
+        return
+    before = from_microseconds(at // cadence * cadence)
+    after = from_microseconds(at // cadence * cadence + cadence)
+    span = format_duration(cadence)
+    raise DefinitionError(
+        where,
+        f"start={start.astimezone(UTC):%Y-%m-%d}{whose}, a {start.astimezone(UTC):%A}, is not the start of a partition "
+        f"of {span}: those are counted from the Unix epoch, a Thursday",
+        f"start on {after:%A}, {after:%Y-%m-%d}, or on {before:%A}, {before:%Y-%m-%d}, if its rows reach back to it",
+    )
 
 
 def _check_common(source: Source) -> str:

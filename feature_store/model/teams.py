@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from feature_store.calls import declared_by_call
 from feature_store.checks import check_name, check_names_list, check_type, one_of
 from feature_store.errors import DefinitionError
 
@@ -15,6 +16,7 @@ EVERYONE = "everyone"
 _TEAMS: dict[str, Team] = {}
 
 
+@declared_by_call
 @dataclass(frozen=True)
 class Team:
     """A team. Declaring it makes its name known to ``owner=`` and ``readers=``.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
+from feature_store.calls import declares, written_place
 from feature_store.checks import check_type, one_of, shown
 from feature_store.errors import DefinitionError, MissingAttributeError
 from feature_store.fingerprints import fingerprint
@@ -19,6 +20,9 @@ from feature_store.temporal.tile_span import tile_span
 from feature_store.temporal.windows import Window
 
 AssetGranularity = Literal["feature", "view"]
+
+OTHER_VIEW: Final = "declare both in one view, or combine the values of both views where a service's answer is read"
+"""What to do instead of reading a feature of another view in a view."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +168,10 @@ class FeatureView:
             if name.startswith("_") or "features" not in vars(self):
                 raise AttributeError(name)
             is_feature = any(feature.name == name for feature in self.features)
+            place = written_place()
+            if is_feature and place is not None:
+                problem = f"reads {self.full_name}.{name}, a feature of another view"
+                raise MissingAttributeError(place, problem, OTHER_VIEW)
             instead = f"select it with view[{name!r}]" if is_feature else "see FeatureView for what it has"
             raise MissingAttributeError(self.full_name, f"has no attribute {name!r}", instead)
 
@@ -206,6 +214,7 @@ class ViewSelection:
             raise DefinitionError(self.prefix, problem, f"write .alias({self.names[0]}={shown(names[0])})")
         return replace(self, aliases={**(self.aliases or {}), **aliases})
 
+    @declares
     def as_role(self, role: str, **columns: str) -> ViewSelection:
         """Read the view for another entity of the request: ``airport.all().as_role("to", airport_id="to_id")``."""
         return replace(self, role=role, columns=columns)

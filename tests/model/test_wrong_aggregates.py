@@ -136,10 +136,7 @@ WRONG: Cases = {
     ),
     "unknown option": (
         lambda: of(sum_, SALES, window="7d"),
-        (
-            "sum(...): has no option 'window'. Instead: use one of description, dtype, freshness, renamed_from, "
-            "default, over, hop, where, by, buckets."
-        ),
+        ("sum(...): has no option 'window'. Instead: write over=."),
     ),
     "where always null": (
         lambda: of(sum_, SALES, where=lit(None)),

@@ -190,7 +190,7 @@ def test_a_feature_that_took_the_name_of_its_function_is_told_apart_from_it() ->
             mean_30d = mean(col("sales_value"), over="30d", description="Last 30 days")
 
     assert str(caught.value) == (
-        "a feature: is called like a function: a line above gave the name of that function to a feature of this "
+        "Spend.mean_30d: is called like a function: a line above gave the name of that function to a feature of this "
         "class. Instead: give the feature another name, e.g. mean_7d, or call the function as feature_store.mean(...)."
     )
 

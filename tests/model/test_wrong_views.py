@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from feature_store import Entity, Float64, Int64, String, Timestamp, col, feature_view, sum_
+from feature_store import DefinitionError, Entity, Float64, Int64, String, Timestamp, col, feature_view, sum_
 from tests.model.declare import (
     EVENT_COLUMNS,
     START,
@@ -307,7 +307,7 @@ def test_message(name: str) -> None:
 
 def test_a_right_view_passes() -> None:
     assert purchases(available_after="0d").available_after == 0
-    view = purchases(readers=["pricing", "everyone"], ttl="26h", version=3)
+    view = purchases(readers=["pricing", "everyone"], ttl="27h", version=3)
     assert view.full_name == "retail/spend/v3"
     assert view.start == START
     assert EVENT_COLUMNS["purchased_at"] == Timestamp
@@ -316,5 +316,19 @@ def test_a_right_view_passes() -> None:
     ).is_table
 
 
-def test_start_is_rounded_up_to_a_whole_week() -> None:
-    assert purchases(cadence="7d", freshness="8d").start == datetime(2017, 1, 5, tzinfo=UTC)  # a Thursday, as the epoch
+@pytest.mark.parametrize(("cadence", "freshness", "span"), [("1h", "3h", 0), ("1d", "27h", 0), ("7d", "8d", 7)])
+@pytest.mark.parametrize("day", range(1, 15))
+def test_a_view_starts_where_a_partition_of_its_cadence_does(cadence: str, freshness: str, span: int, day: int) -> None:
+    """Weeks begin on Thursdays, as the Unix epoch did: 2017-01-05 was one."""
+    start = datetime(2017, 1, day, tzinfo=UTC)
+    options = {"cadence": cadence, "freshness": freshness}
+    if span == 0 or day in (5, 12):
+        assert purchases(source=event_source(start=start), **options).start == start
+        assert purchases(start=start, **options).start == start
+        return
+    right = 5 if day < 5 else 12 if day < 12 else 19
+    for given in ({"source": event_source(start=start)}, {"start": start}):
+        with pytest.raises(DefinitionError) as caught:
+            purchases(**given, **options)
+        assert caught.value.where == "retail/spend/v1"
+        assert caught.value.instead.startswith(f"start on Thursday, 2017-01-{right:02}, or on Thursday, ")
