@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from feature_store.errors import InputError
+from resources.project_file import project_file
 
 _SLACK_API = "https://slack.com/api/"
 
 
 def project_root() -> Path:
-    """Return the folder of the project, whatever the current directory is."""
-    return Path(__file__).resolve().parent.parent
+    """Return the folder of the project; see ``resources.project_file``."""
+    return project_file().root
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.client import WebClient
 
 from feature_assets.generator import Model
+from feature_assets.project.broken import BrokenTeam
 from feature_store import FeatureService, FeatureView
 from feature_store.model.teams import team
 from resources.offline import OfflineStoreResource
@@ -65,7 +66,10 @@ class Cursor:
 
 
 def freshness_to_slack(
-    views: Sequence[FeatureView], services: Sequence[FeatureService] = (), models: Sequence[Model] = ()
+    views: Sequence[FeatureView],
+    services: Sequence[FeatureService] = (),
+    models: Sequence[Model] = (),
+    broken: Sequence[BrokenTeam] = (),
 ) -> dg.SensorDefinition:
     """Return the sensor that watches views by their ledgers, by what is served, and by our clock.
 
@@ -77,6 +81,7 @@ def freshness_to_slack(
         views: what is watched, of any number of teams.
         services: named in messages as those who are hit.
         models: likewise.
+        broken: teams whose views cannot be watched until they are mended; alerts that are open stay open.
     """
 
     @dg.sensor(
@@ -94,7 +99,8 @@ def freshness_to_slack(
         if not slack.token:
             return dg.SkipReason("no Slack token is set, so nothing can be posted: set FEATURES_SLACK_TOKEN")
         cursor, deadline = Cursor.of(context.cursor), time.monotonic() + BUDGET
-        cursor.forget_all_but(views)
+        if not broken:
+            cursor.forget_all_but(views)
         client, audience = slack.get_client(), Audience(services, models, slack.ui_url)
         posted = failed = 0
         for view in cursor.from_next(views):
@@ -115,9 +121,8 @@ def freshness_to_slack(
         else:
             cursor.next = ""
         context.update_cursor(str(cursor))
-        return dg.SkipReason(
-            f"{len(views)} views, {len(cursor.open)} alerts open, {posted} posted, {failed} not posted"
-        )
+        counts = f"{len(views)} views, {len(cursor.open)} alerts open, {posted} posted, {failed} not posted"
+        return dg.SkipReason("; ".join([counts, *map(str, broken)]))
 
     return watch
 

@@ -71,12 +71,16 @@ def show_command(
 def get_command(
     name: Annotated[str, typer.Argument(metavar="SERVICE|VIEW", help="What to read.")],
     key: Annotated[list[str], typer.Option(help="column=value; repeat it for more entities or key columns.")],
+    at: Annotated[str | None, typer.Option(help="T, e.g. 2017-06-01T00:00:00Z; now if not given.")] = None,
     json: Json = False,
 ) -> None:
-    """Read values from the online store, as a model gets them now."""
+    """Read values from the online store, as a model gets them.
+
+    Of an earlier T it holds the snapshots that are still loaded.
+    """
     from feature_assets.cli.online import get  # noqa: PLC0415
 
-    get(name, key, as_json=json)
+    get(name, key, at, as_json=json)
 
 
 @app.command("restore")
@@ -183,14 +187,14 @@ def apply_command(
         typer.Option("--allow-redefined", help="Accept features that changed though their view kept its version."),
     ] = False,
     json: Json = False,
-) -> None:
+) -> int:
     """Compile the service plans that servers read.
 
-    Prints what changed.
+    Prints what changed. Exit code 1 if a team is broken: its plans stay as they are.
     """
     from feature_assets.cli.applying import apply  # noqa: PLC0415
 
-    apply(allow_redefined=allow_redefined, as_json=json)
+    return apply(allow_redefined=allow_redefined, as_json=json)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from feature_assets.cli.declared import declared
 from feature_assets.cli.ledger_state import ledger_state
 from feature_assets.cli.names import FeatureOfView, find, unknown
 from feature_assets.cli.output import print_fields, print_json, print_line, print_table
 from feature_assets.cli.records import Record, all_records, details
 from feature_assets.cli.search import search
-from feature_assets.declarations import Declarations, load_declarations
+from feature_assets.project import Declarations
 from feature_store import FeatureService
 from feature_store.errors import InputError
 from resources.settings import Settings
@@ -25,7 +26,7 @@ def list_declared(team: str | None, entity: str | None, kind: str, *, as_json: b
     Raises:
         InputError: no declared thing is of that team, entity or kind.
     """
-    records = list(all_records(load_declarations()))
+    records = list(all_records(declared()))
     _require("kind", kind, KINDS)
     if team is not None:
         _require("team", team, sorted({record["team"] for record in records}))
@@ -42,7 +43,7 @@ def list_declared(team: str | None, entity: str | None, kind: str, *, as_json: b
 
 def search_declared(words: list[str], limit: int, *, as_json: bool) -> None:
     """Print what has all the words, the best first."""
-    found = search(all_records(load_declarations()), words)
+    found = search(all_records(declared()), words)
     if found or as_json:
         _print_records(found[:limit], len(found), as_json=as_json)
     else:
@@ -51,7 +52,7 @@ def search_declared(words: list[str], limit: int, *, as_json: bool) -> None:
 
 def show(name: str, *, as_json: bool) -> None:
     """Print everything about one view, feature or service."""
-    declarations = load_declarations()
+    declarations = declared()
     record = _details_with_ledger(declarations, name)
     if as_json:
         print_json(record)

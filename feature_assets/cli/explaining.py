@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from feature_assets.cli.declared import declared
 from feature_assets.cli.keys import parse_keys
 from feature_assets.cli.names import FeatureOfView, find
 from feature_assets.cli.output import print_fields, print_json, print_line, print_table
 from feature_assets.cli.times import parse_time
-from feature_assets.declarations import load_declarations
 from feature_assets.explain import Explanation, explain
 from feature_assets.explain.explanation import Event, Listing, PartitionFacts, Read, Sides, Tile, WindowContents
 from feature_assets.parity.text import iso, plain_text
-from feature_assets.raw.clock import now
+from feature_assets.project.clock import now
 from feature_store.errors import InputError
 from feature_store.offline.tables.store import OfflineStore
 from resources.online import running_url
@@ -27,7 +27,7 @@ def explain_feature(name: str, key_texts: Sequence[str], at: str | None, most: i
     Raises:
         InputError: the name is no feature, the keys are not those of one entity, or the time is none.
     """
-    found = find(load_declarations(), name)
+    found = find(declared(), name)
     if not isinstance(found, FeatureOfView):
         raise InputError(f"{name} is not a single feature: write view.feature; `features show {name}` lists them")
     keys = _one_entity(parse_keys(key_texts, found.view.entity.keys))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 from feature_store import DType, Int64
@@ -34,7 +35,7 @@ def parse_keys(texts: Sequence[str], keys: Mapping[str, DType]) -> dict[str, lis
         values[column].append(_value(text, value, keys[column]))
     for column in keys:
         if not values[column]:
-            raise InputError(f"key {column!r} is missing: write {_example(keys)}")
+            raise InputError(f"key {column!r} is missing: write {_example(keys, values)}")
     count = max(len(given) for given in values.values())
     for column, given in values.items():
         if len(given) not in (1, count):
@@ -56,5 +57,8 @@ def _value(text: str, value: str, dtype: DType) -> int | str:
     return number
 
 
-def _example(keys: Mapping[str, DType]) -> str:
-    return " ".join(f"--key {column}={'900' if dtype == Int64 else 'GROCERY'}" for column, dtype in keys.items())
+def _example(keys: Mapping[str, DType], given: Mapping[str, Sequence[int | str]] | None = None) -> str:
+    """Return how the keys are written: with the values that were given, and made-up ones of the others."""
+    made_up = {column: ["900" if dtype == Int64 else "GROCERY"] for column, dtype in keys.items()}
+    shown = [(column, (given or {}).get(column) or made_up[column]) for column in keys]
+    return " ".join(f"--key {shlex.quote(f'{column}={value}')}" for column, values in shown for value in values)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from feature_assets.declarations import Declarations
+from feature_assets.project import Declarations
 from feature_store import Feature, FeatureService, FeatureView
 from feature_store.errors import InputError
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from feature_assets.cli.declared import declared
 from feature_assets.cli.keys import parse_keys
 from feature_assets.cli.names import find_servable, find_view
 from feature_assets.cli.output import print_fields, print_json, print_line, print_table, text
-from feature_assets.cli.plan_folder import applied_plan, compile_service
-from feature_assets.declarations import load_declarations
-from feature_assets.raw.clock import now
+from feature_assets.cli.plan_folder import applied_plan, compile_service, find_plan
+from feature_assets.cli.times import parse_time
+from feature_assets.project.clock import now
 from feature_store import FeatureService, FeatureView
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.temporal.instants import iso_instant
@@ -25,17 +27,21 @@ from serving.read.vectors import FeatureVectors
 from serving.stores.open_store import open_loader
 
 
-def get(name: str, key_texts: Sequence[str], *, as_json: bool) -> None:
-    """Print the features of some entities: those of a service by its applied plan, or all of a view."""
+def get(name: str, key_texts: Sequence[str], at: str | None, *, as_json: bool) -> None:
+    """Print the features of some entities at a time: those of a service by its applied plan, or all of a view.
+
+    Of a service the plan is enough: it is read even while a team's files are broken.
+
+    Args:
+        name: of the service or view.
+        key_texts: ``column=value`` of the entities.
+        at: T; None: now.
+        as_json: print JSON.
+    """
     settings = Settings.from_environment()
-    found = find_servable(load_declarations(), name)
-    plan = (
-        applied_plan(settings.plans, found)
-        if isinstance(found, FeatureService)
-        else compile_service(service_of_view(found))
-    )
+    plan = find_plan(settings.plans, name) or _plan_of_declared(settings, name)
     keys = parse_keys(key_texts, plan.keys)
-    vectors = read(plan, running_url(settings), keys)
+    vectors = read(plan, running_url(settings), keys, now() if at is None else parse_time(at))
     if as_json:
         print_json(record(vectors))
     else:
@@ -50,7 +56,7 @@ def restore(name: str, *, undo: bool, as_json: bool) -> None:
         undo: let the next load bring back what was rejected, instead.
         as_json: print JSON.
     """
-    view = find_view(load_declarations(), name)
+    view = find_view(declared(), name)
     with closing(open_loader(running_url(Settings.from_environment()))) as writer:
         if undo:
             as_ofs = sorted(as_of for as_of, _ in writer.accept(view.full_name))
@@ -65,17 +71,24 @@ def restore(name: str, *, undo: bool, as_json: bool) -> None:
         print_fields(report)
 
 
+def _plan_of_declared(settings: Settings, name: str) -> ServicePlan:
+    found = find_servable(declared(), name)
+    if isinstance(found, FeatureService):
+        return applied_plan(settings.plans, found)
+    return compile_service(service_of_view(found))
+
+
 def service_of_view(view: FeatureView) -> FeatureService:
     """Return a service that reads a whole view."""
     return FeatureService(view.name, view.version, view.owner, view.description, [view.all()])
 
 
-def read(plan: ServicePlan, url: str, keys: dict[str, list[int | str]]) -> FeatureVectors:
-    """Read the features of a plan, now."""
+def read(plan: ServicePlan, url: str, keys: dict[str, list[int | str]], time: datetime) -> FeatureVectors:
+    """Read the features of a plan at T."""
     with TemporaryDirectory() as folder:
         write_plan(Path(folder), plan)
         with FeatureClient(folder, url) as client:
-            return client.get_features(plan.full_name, keys, time=now())
+            return client.get_features(plan.full_name, keys, time=time)
 
 
 def record(vectors: FeatureVectors) -> dict[str, Any]:

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import polars as pl
 
+from feature_assets.cli.declared import declared
 from feature_assets.cli.names import find_service, find_view
 from feature_assets.cli.output import print_json, print_line, print_table
 from feature_assets.cli.plan_folder import compile_service
-from feature_assets.declarations import load_declarations
 from feature_assets.explain.explanation import plain
 from feature_assets.parity.replay import replay
 from feature_assets.parity.report import ViewParity
 from feature_assets.parity.sampling import Sample
 from feature_assets.parity.stored import check_stored
-from feature_assets.raw.clock import now
+from feature_assets.project.clock import now
 from feature_store.errors import InputError
 from feature_store.offline.join.partition_choice import Availability
 from feature_store.offline.tables.store import OfflineStore
@@ -44,7 +44,7 @@ class ReplayOptions:
 
 def check(name: str, sample: Sample, *, as_json: bool) -> int:
     """Print the parity of a view, as the asset check finds it; return the exit code."""
-    view = find_view(load_declarations(), name)
+    view = find_view(declared(), name)
     settings = Settings.from_environment()
     store = OfflineStore(settings.offline_root, settings.storage_options)
     parity = check_stored(store, view, running_url(settings), now(), sample)
@@ -59,7 +59,7 @@ def check(name: str, sample: Sample, *, as_json: bool) -> int:
 
 def replay_log(service_name: str, options: ReplayOptions, *, as_json: bool) -> int:
     """Print where a log of responses differs from what the offline store gives for it; return the exit code."""
-    service = find_service(load_declarations(), service_name)
+    service = find_service(declared(), service_name)
     if options.log.suffix != ".parquet" or not options.log.is_file():
         raise InputError(f"--log {options.log}: there is no Parquet file of that name")
     settings = Settings.from_environment()

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from feature_assets.declarations import Declarations
+from feature_assets.project import Declarations
+from feature_assets.project.broken import BrokenTeam
 from feature_store import FeatureService
 from feature_store.engines.polars.finish import empty_values
 from feature_store.errors import FingerprintError, InputError
@@ -20,8 +21,8 @@ class PlanChange:
 
     Attributes:
         service: ``name/vN``.
-        action: ``new``, ``changed``, ``unchanged``, or ``undeclared``: its service is declared no more. Such a plan
-            stays until somebody deletes its file, since a model may still read it.
+        action: ``new``, ``changed``, ``unchanged``, ``kept``: its team is broken; or ``undeclared``: its service is
+            declared no more. Such a plan stays until somebody deletes its file, since a model may still read it.
         details: what changed, a line each.
         path: the plan's file.
     """
@@ -49,16 +50,23 @@ def apply_plans(declarations: Declarations, folder: Path, *, allow_redefined: bo
     if not allow_redefined:
         _refuse_redefined(former, plans.values())
     changes = [_apply(folder, former.get(name), plan) for name, plan in plans.items()]
-    undeclared = [plan for name, plan in former.items() if name not in plans]
-    return changes + [
-        PlanChange(plan.full_name, "undeclared", (), plan_path(folder, plan.service, plan.version))
-        for plan in undeclared
-    ]
+    left = [plan for name, plan in former.items() if name not in plans]
+    return changes + [_left(folder, plan, declarations.broken) for plan in left]
 
 
 def compile_service(service: FeatureService) -> ServicePlan:
     """Return the plan of a service, with the empty values as the engine computes them."""
     return compile_plan(service, empty_values)
+
+
+def find_plan(folder: Path, name: str) -> ServicePlan | None:
+    """Return the plan that servers read for a service, ``name`` (its newest version) or ``name/vN``; None: no plan.
+
+    Raises:
+        PlanError: a file in the folder is no plan.
+    """
+    plans = sorted(read_plans(folder).values(), key=lambda plan: plan.version)
+    return next((plan for plan in reversed(plans) if name in (plan.service, plan.full_name)), None)
 
 
 def applied_plan(folder: Path, service: FeatureService) -> ServicePlan:
@@ -71,6 +79,13 @@ def applied_plan(folder: Path, service: FeatureService) -> ServicePlan:
     if plan is None:
         raise InputError(f"{service.full_name} has no plan in {folder}: run `features apply`")
     return plan
+
+
+def _left(folder: Path, plan: ServicePlan, broken: Iterable[BrokenTeam]) -> PlanChange:
+    path = plan_path(folder, plan.service, plan.version)
+    if any(each.team == plan.owner for each in broken):
+        return PlanChange(plan.full_name, "kept", (f"team {plan.owner} is broken",), path)
+    return PlanChange(plan.full_name, "undeclared", (), path)
 
 
 def _apply(folder: Path, former: ServicePlan | None, plan: ServicePlan) -> PlanChange:

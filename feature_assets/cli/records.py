@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from feature_assets.cli.names import FeatureOfView, Named
-from feature_assets.declarations import Declarations
+from feature_assets.project import Declarations
 from feature_store import EventSource, Feature, FeatureService, FeatureView
 from feature_store.temporal.durations import format_duration
 

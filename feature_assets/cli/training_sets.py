@@ -7,12 +7,12 @@ from pathlib import Path
 
 import polars as pl
 
+from feature_assets.cli.declared import declared
 from feature_assets.cli.names import find_service
 from feature_assets.cli.output import print_json, print_line
 from feature_assets.cli.plan_folder import compile_service
 from feature_assets.cli.spine_files import check_columns, check_out, read_spine, write_rows
-from feature_assets.declarations import load_declarations
-from feature_assets.raw.clock import now
+from feature_assets.project.clock import now
 from feature_store import Status
 from feature_store.errors import InputError, NotComputedError
 from feature_store.offline.join.point_in_time import point_in_time_join
@@ -45,7 +45,7 @@ def write_training_set(service_name: str, options: SpineOptions, out: Path, *, a
         InputError: the spine cannot be used, or a row of it lies in the future.
         NotComputedError: rows for which no partition holds a feature.
     """
-    service = find_service(load_declarations(), service_name)
+    service = find_service(declared(), service_name)
     check_out(out)
     spine = read_spine(options.path, service.keys, options.time_column)
     check_columns(spine.schema, out)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from feature_assets.cli.plan_folder import apply_plans
-from feature_assets.declarations import load_declarations
+from feature_assets.project import load_declarations
 from feature_assets.raw.clock import keep_clock
 from feature_store.errors import FeatureStoreError
 from resources.dagster_home import use_project_home

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 import polars as pl
 
-from feature_assets.declarations import load_declarations
+from feature_assets.project import load_declarations
 from feature_assets.raw.clock import now
 from feature_assets.raw.completejourney import RawData
 from feature_store import FeatureView

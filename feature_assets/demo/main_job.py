@@ -10,7 +10,6 @@ import numpy as np
 from rich.console import Console
 
 from feature_assets.cli.plan_folder import apply_plans
-from feature_assets.declarations import load_declarations
 from feature_assets.demo.backfill import Backfill
 from feature_assets.demo.due import complete_until
 from feature_assets.demo.live_stream import LivePurchases, live_views
@@ -20,6 +19,7 @@ from feature_assets.demo.range_runs import RunPool, close_interrupted_runs
 from feature_assets.demo.serve import ask_over_http, feature_server, load_online, online_url, served_parity
 from feature_assets.demo.summary import Summary, print_scores, print_summary, print_vector
 from feature_assets.demo.totals import count_offline, count_online
+from feature_assets.project import load_declarations
 from feature_assets.raw.clock import clock, has_run_dry, keep_clock, now
 from feature_assets.teams.growth.training.churn_model import Metrics
 from feature_store.offline.tables.store import OfflineStore

@@ -8,7 +8,7 @@
 A new team is a new folder and a line in ``workspace.yaml``.
 """
 
-from feature_assets.team_registry import find_teams
+from feature_assets.project.teams import declare_teams
 
-TEAMS = find_teams(__path__)
+TEAMS = declare_teams(__name__, __path__)
 """Every team by folder name. Declared before any view, since views name other teams as readers."""

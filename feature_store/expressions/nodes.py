@@ -151,6 +151,10 @@ class Expression:
         """Whether the value is null; never null itself."""
         return operation("is_null", self)
 
+    def is_not_null(self) -> Operation:
+        """Whether the value is not null; never null itself."""
+        return ~self.is_null()
+
     def fill_null(self, value: Operand) -> Operation:
         """The value, or ``value`` where it is null."""
         return operation("fill_null", self, value)

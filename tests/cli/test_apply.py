@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from feature_assets.cli.plan_folder import apply_plans, compile_service
-from feature_assets.declarations import Declarations, load_declarations
+from feature_assets.project import Declarations, load_declarations
 from feature_store import FeatureService
 from feature_store.errors import FingerprintError, InputError
 from feature_store.plans.service_plan import PlanFeature, ServicePlan, read_plans, write_plan

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from feature_assets.cli.search import search
-from feature_assets.declarations import load_declarations
+from feature_assets.project import load_declarations
 
 
 def test_list_gives_every_feature(features):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from feature_assets.declarations import load_declarations
+from feature_assets.project import load_declarations
 from feature_store import String
 from serving.load.sync import is_synced, sync_view
 from serving.stores.open_store import open_loader
@@ -44,6 +44,21 @@ def test_get_a_view_by_a_composite_key(filled, small_store):
     answer = filled.json("get", "household_department", *key)
     assert answer["features"]["household_department__spend_28d"] == pytest.approx([row["spend_28d"]])
     assert answer["features"]["household_department__baskets_28d"] == [row["baskets_28d"]]
+
+
+def test_get_at_a_time_reads_what_was_available_then(filled):
+    key = ("household_spend", "--key", "household_id=905")
+    after = filled.json("get", *key, "--at", "2018-01-02T03:00:00+00:00")
+    assert after["time"] == "2018-01-02T03:00:00.000000Z"
+    assert after["as_of"] == filled.json("get", *key)["as_of"] == {"household_spend": "2018-01-02T00:00:00.000000Z"}
+    before = filled.json("get", *key, "--at", "2018-01-02T02:00:00Z")
+    assert before["as_of"] == {"household_spend": None}
+    assert {*before["status"]["household_spend__spend_7d"]} == {"NOT_COMPUTED"}
+
+
+def test_get_at_a_time_without_a_zone_is_refused(filled):
+    message = filled.refused("get", "household_spend", "--key", "household_id=905", "--at", "2018-01-02T01:00")
+    assert message == "--at '2018-01-02T01:00' has no time zone: write 2018-01-02T01:00:00Z"
 
 
 def test_get_for_people_marks_what_is_empty(filled):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from feature_assets.declarations import load_declarations
+from feature_assets.project import load_declarations
 from feature_store.offline.tables.store import OfflineStore
 from tests.fixtures.small_store import SmallStore
 

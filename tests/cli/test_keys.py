@@ -26,7 +26,8 @@ def test_one_value_holds_for_all():
     [
         (["900"], "--key '900' is not column=value: write --key household_id=900 --key department=GROCERY"),
         (["household=900"], "'household' is not a key here"),
-        (["household_id=900"], "key 'department' is missing"),
+        (["household_id=7"], "key 'department' is missing: write --key household_id=7 --key department=GROCERY"),
+        (["department=SALAD BAR"], "write --key household_id=900 --key 'department=SALAD BAR'"),
         ([], "key 'household_id' is missing"),
         (["household_id=9x", "department=A"], "'9x' is not a whole number"),
         (["household_id=", "department=A"], "'' is not a whole number"),

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from feature_assets.declarations import load_declarations
 from feature_assets.parity.served import log_rows
+from feature_assets.project import load_declarations
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import read_plans
 from serving.client import FeatureClient

@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from feature_assets.declarations import load_declarations
 from feature_assets.landing import land, time_column
+from feature_assets.project import load_declarations
 from feature_assets.raw.completejourney import RawData
 from feature_assets.raw.feeds import FEEDS
 from feature_store import FeatureView

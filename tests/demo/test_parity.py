@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from feature_assets.declarations import load_declarations
 from feature_assets.demo.serve import random_keys, served_parity
 from feature_assets.parity.served import ParityReport, check_parity, compare, log_rows, training_rows
+from feature_assets.project import load_declarations
 from feature_store.columns import Column
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, read_plans

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_assets.declarations import load_declarations
 from feature_assets.demo.due import complete_until, tile_span, value_span
 from feature_assets.parity.served import check_parity
+from feature_assets.project import load_declarations
 from feature_assets.teams import TEAMS
 from feature_store import FeatureView
 from feature_store.plans.service_plan import read_plans

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from feature_assets.declarations import load_declarations
+from feature_assets.project import load_declarations
 from feature_store import EmbeddingTable, Int64, Vector, bucketise, col, embed, lit, one_hot, sum_, when
 from feature_store.declare.scope import DEEPEST
 from feature_store.engines.polars.finish import empty_values

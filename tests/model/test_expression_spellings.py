@@ -23,6 +23,7 @@ READABLE = [
     (1 - A, "1 - a"),
     (~(A == "x") | (B > 0) & (C <= 1.5), "(not (a = 'x')) or ((b > 0) and (c <= 1.5))"),
     ((A + B).is_null(), "(a + b) is null"),
+    (A.is_not_null(), "not (a is null)"),
     ((A + B).fill_null(0), "fill_null(a + b, 0)"),
     (A.lower().contains("it's"), 'contains(lower(a), "it\'s")'),
     (A.is_in(["x", "y"]), "a in ['x', 'y']"),

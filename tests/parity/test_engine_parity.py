@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from feature_assets.declarations import load_declarations
 from feature_assets.parity.engine import (
     SEEDS,
     assert_parity,
@@ -16,6 +15,7 @@ from feature_assets.parity.engine import (
     made_up_rows,
 )
 from feature_assets.parity.polars_engine import polars_engine
+from feature_assets.project import load_declarations
 from feature_store import (
     Boolean,
     Entity,

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from feature_assets import declarations, teams
-from feature_assets.declarations import collect, load_declarations
+from feature_assets import teams
+from feature_assets.project import declare_teams, load_declarations
+from feature_assets.project.declarations import collect
 from feature_assets.raw.feeds import FEEDS
-from feature_assets.team_registry import find_teams
 from feature_assets.teams import TEAMS
 from feature_assets.teams import __path__ as team_folders
 from feature_store import DefinitionError, EventSource, Feature, FeatureService, FeatureView, feature_view, field
@@ -90,7 +90,7 @@ def test_hourly_windows_fit_into_what_the_truncated_source_keeps():
 
 def test_declarations_load_without_dagster_or_an_engine():
     code = (
-        "import sys; from feature_assets.declarations import load_declarations; load_declarations(); "
+        "import sys; from feature_assets.project import load_declarations; load_declarations(); "
         "print({'dagster', 'polars', 'deltalake', 'sklearn', 'redis'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
@@ -98,7 +98,7 @@ def test_declarations_load_without_dagster_or_an_engine():
 
 
 def test_teams_are_found_by_their_folders():
-    assert find_teams(team_folders) == TEAMS
+    assert declare_teams("feature_assets.teams", team_folders) == TEAMS
     assert {team.name for team in TEAMS.values()} == set(TEAMS)
 
 
@@ -121,10 +121,9 @@ def loyalty(tmp_path, monkeypatch):
     importlib.invalidate_caches()
 
 
-def test_a_new_team_is_a_folder(loyalty, monkeypatch):
-    found = find_teams(teams.__path__)
+def test_a_new_team_is_a_folder(loyalty):
+    found = declare_teams("feature_assets.teams", teams.__path__)
     assert list(found) == ["growth", "loyalty", "merchandising", "stores"]
-    monkeypatch.setattr(declarations, "TEAMS", found)
     assert load_declarations() == DECLARED
 
 
@@ -148,20 +147,16 @@ def test_a_new_team_is_a_folder(loyalty, monkeypatch):
         ),
     ],
 )
-def test_what_a_team_folder_lacks_is_named(loyalty, monkeypatch, file, text, message):
+def test_what_a_team_folder_lacks_is_named_and_the_others_are_there(loyalty, file, text, message):
     (loyalty / file).unlink()
     if text is not None:
         (loyalty / file).write_text(text)
     elif file.startswith("features"):
         (loyalty / "features").rmdir()
-
-    def load() -> None:
-        monkeypatch.setattr(declarations, "TEAMS", find_teams(teams.__path__))
-        load_declarations()
-
-    with pytest.raises(DefinitionError) as raised:
-        load()
-    assert message in str(raised.value)
+    found = load_declarations()
+    assert [broken.team for broken in found.broken] == ["loyalty"]
+    assert message in found.broken[0].problem
+    assert (found.views, found.services) == (DECLARED.views, DECLARED.services)
 
 
 def copy_of(view: FeatureView) -> FeatureView:

@@ -13,6 +13,7 @@ from resources.settings import project_root
 
 PACKAGES = ("feature_store", "serving", "resources", "feature_assets", "sensors")
 UPWARDS = "Nothing imports upwards"
+APART = "The library knows nothing of the example project"
 CLIENTS = "feature_store knows no orchestrator, store client or web framework"
 FRAMES = "Polars, Delta Lake, Arrow and DataSketches only in engines and offline"
 CATALOG = "SQLAlchemy and Alembic only in the catalog"
@@ -26,6 +27,9 @@ STORES = "Within serving.stores, the contract knows no store"
 PLANTED = [
     ("feature_store/errors.py", "import serving", UPWARDS),
     ("resources/settings.py", "import feature_assets", UPWARDS),
+    ("feature_assets/generator/__init__.py", "import feature_assets.teams", APART),
+    ("feature_assets/cli/app.py", "import feature_assets.demo", APART),
+    ("sensors/__init__.py", "import feature_assets.raw", APART),
     ("feature_store/errors.py", "import dagster", CLIENTS),
     ("feature_store/offline/tables/store.py", "import redis", CLIENTS),
     ("feature_store/errors.py", "import polars", FRAMES),
@@ -55,6 +59,18 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     # The copy has to be found before the packages that are installed in editable form.
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_library_is_all_of_feature_assets_but_the_example() -> None:
+    contracts = tomllib.loads((project_root() / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (apart,) = [contract for contract in contracts if contract["name"] == APART]
+    rooms = {
+        each.stem
+        for each in (project_root() / "feature_assets").iterdir()
+        if each.suffix == ".py" or (each / "__init__.py").exists()
+    }
+    listed = {name.removeprefix("feature_assets.") for name in apart["source_modules"]}
+    assert rooms - {"__init__", "teams", "raw", "demo"} <= listed
 
 
 def test_every_contract_is_tried_here() -> None:

@@ -1,0 +1,47 @@
+"""Another repository has the commands, the sensors and the pytest plug-in for its own teams, and nothing of ours."""
+
+import json
+
+from tests.project.repository import Repository
+
+
+def test_the_commands_know_its_teams_alone_from_any_of_its_folders(repository: Repository) -> None:
+    for folder in (".", "flights/teams"):
+        done = repository.features("list", "--kind", "view", "--json", folder=folder)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert [record["name"] for record in json.loads(done.stdout)] == ["flights/airport_delays/v1"]
+
+
+def test_the_project_can_be_named_from_elsewhere(repository: Repository) -> None:
+    repository.environment["FEATURES_PROJECT"] = str(repository.folder)
+    done = repository.features("list", "--kind", "service", "--json", folder="..")
+    assert [record["name"] for record in json.loads(done.stdout)] == ["late/v1"]
+
+
+def test_a_folder_that_is_no_project_is_refused(repository: Repository) -> None:
+    repository.environment["FEATURES_PROJECT"] = str(repository.folder / "flights")
+    done = repository.features("list")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "is no project: its pyproject.toml needs a table [tool.feature_store]" in done.stderr
+
+
+def test_plans_and_state_lie_in_the_repository(repository: Repository) -> None:
+    done = repository.features("apply")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in (repository.folder / ".state" / "plans").iterdir()] == ["late.v1.json"]
+
+
+def test_the_sensor_watches_its_views(repository: Repository) -> None:
+    code = (
+        "from sensors.definitions import defs; import sys; "
+        "print([sensor.name for sensor in defs.sensors]); "
+        "print(sorted(name for name in sys.modules if name.startswith('feature_assets.teams')))"
+    )
+    done = repository.run("-c", code)
+    assert done.stdout.splitlines() == ["['freshness_to_slack']", "[]"], done.stderr
+
+
+def test_the_plug_in_tests_its_views(repository: Repository) -> None:
+    done = repository.run("-m", "pytest", "-q", "--feature-parity", "flights.teams.air.features.delays")
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
