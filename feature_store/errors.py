@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 
@@ -60,6 +61,39 @@ class InputError(FeatureStoreError):
 
 class NotComputedError(FeatureStoreError):
     """Values were asked for that no partition in the ledger holds."""
+
+
+class DamagedError(FeatureStoreError):
+    """Stored rows are not those that were written: a file is missing, cut or changed, or the table lists others.
+
+    Args:
+        table: where the table lies.
+        problem: what is wrong.
+        day: the physical day that is damaged, and has to be written again as a whole.
+        partition_start: of the partition that was found to be damaged, or the first one of the day; None: not known.
+        file: the damaged file, relative to the table; None: no single one.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        problem: str,
+        *,
+        day: date,
+        partition_start: datetime | None = None,
+        file: str | None = None,
+    ) -> None:
+        place = f"day {day}" if partition_start is None else f"partition {partition_start} (day {day})"
+        named = "" if file is None else f", file {file}"
+        super().__init__(
+            f"{table}: {place}{named}: {problem}. Nothing is read from a damaged day, nor anything older in its place: "
+            f"heal it by materializing all partitions of {day} again, or put the file back"
+        )
+        self.table = table
+        self.problem = problem
+        self.day = day
+        self.partition_start = partition_start
+        self.file = file
 
 
 class VersionExpiredError(FeatureStoreError):

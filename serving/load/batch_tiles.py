@@ -118,18 +118,17 @@ class BatchTiles:
 
     def _read(self, opened: OpenTable) -> pl.DataFrame:
         """Return the tiles that are needed, sorted by the keys."""
-        scan = opened.scan(self._needed())
-        stored = scan.collect_schema().names()
+        keys = [*self.view.keys, "span", "tile_start"]
+        read = opened.read(self._needed(), [*keys, *(state.column for state in self.plan.states)])
         states = [
-            pl.col(state.column) if state.column in stored else pl.lit(None, state_dtype(state)).alias(state.column)
+            pl.col(state.column) if state.column in read else pl.lit(None, state_dtype(state)).alias(state.column)
             for state in self.plan.states
         ]
         at = pl.col("tile_start").to_physical()
         counted = pl.any_horizontal(
             (pl.col("span") == span) & (at >= start) for span, start in self._oldest_starts().items()
         )
-        tiles = scan.filter(counted, at < self.as_of).select(*self.view.keys, "span", "tile_start", *states)
-        return tiles.collect().sort(*self.view.keys)
+        return read.filter(counted, at < self.as_of).select(*keys, *states).sort(*self.view.keys)
 
     def _known_from(self) -> dict[str, int]:
         """Return from when on each state and level is known up to the end of the tiles."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -25,8 +25,11 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.availability import is_usable
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.load.batch_tiles import BatchTiles
-from serving.stores.snapshot import ROWS_PER_STEP, Chunk, LoadReport, Snapshot
+from serving.stores.snapshot import Chunk, LoadReport, Snapshot
 from serving.stores.store import OnlineLoader
+
+ROWS_AT_ONCE: Final = 1_000_000
+"""Rows that are read at once."""
 
 Progress = Callable[[str], None]
 
@@ -65,6 +68,7 @@ def sync_view(
     Raises:
         NotComputedError: no partition has landed.
         FingerprintError: a partition was computed by another definition of a feature.
+        DamagedError: the rows of a partition are not those that were written; what is served stays.
     """
     table = _table(store, view)
     opened = table.open()
@@ -162,9 +166,9 @@ def _chunks(view: FeatureView, opened: OpenTable, row: pl.DataFrame) -> Iterator
         return
     held = _held(view, partition)
     columns = dict.fromkeys(column for _, column in held)
-    # Piece by piece: a partition may be larger than the memory of this process.
-    rows = opened.scan(row).select(*view.keys, *columns)
-    for frame in rows.collect_batches(chunk_size=ROWS_PER_STEP, maintain_order=False):
+    # Piece by piece: a partition may be larger than the memory of this process. A damaged one raises at the last piece
+    # at the latest, and so is not published.
+    for frame in opened.pieces(row, [*view.keys, *columns], ROWS_AT_ONCE):
         keys = [stored_values(frame[key], dtype) for key, dtype in view.entity.keys.items()]
         yield keys, {feature.name: stored_values(frame[column], feature.dtype) for feature, column in held}
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -108,14 +109,14 @@ def test_of_two_that_merge_the_same_files_one_does(store: OfflineStore) -> None:
     for hour, frame in enumerate(frames):
         values.write(frame, *day_hour(hour), run_id="r")
     one, other = DeltaTable(values.uri), DeltaTable(values.uri)
-    keep_up(one, ["shopper_id"])
-    keep_up(other, ["shopper_id"])
+    keep_up(one, ["shopper_id"], partial(values._read_day, one))
+    keep_up(other, ["shopper_id"], partial(values._read_day, other))
     assert len(DeltaTable(values.uri).file_uris()) == 1
     assert values.scan().collect()["purchases_6h"].sort().to_list() == [0, 1, 2, 3]
     # Nor does merging undo a write that it did not see.
     for hour in (1, 2):
         values.write(frames[hour].with_columns(purchases_6h=pl.lit(9, pl.Int64)), *day_hour(hour), run_id="r")
-        keep_up(one, ["shopper_id"])
+        keep_up(one, ["shopper_id"], partial(values._read_day, one))
     assert values.scan().collect()["purchases_6h"].sort().to_list() == [0, 3, 9, 9]
 
 

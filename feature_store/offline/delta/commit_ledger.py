@@ -27,6 +27,7 @@ from feature_store.offline.delta.commits import (
     retry_commit,
 )
 from feature_store.offline.delta.paths import ledger_uri
+from feature_store.offline.delta.stored_files import checksums_of
 
 _FILES_BEFORE_COMPACTION: Final = 24
 _READ_WITHIN: Final = timedelta(hours=1)
@@ -42,12 +43,14 @@ class Listing:
         commit: what is read of a commit: ``delta_version``, ``timestamp`` (Unix milliseconds) and tags.
         entries: makes entries of commits; at least one of each.
         of_commits: selects the entries that list what a commit did.
+        files: makes entries of the checksums of the files that commits added; None: they are not kept.
     """
 
     schema: pl.Schema
     commit: pl.Schema
     entries: Callable[[pl.DataFrame], pl.DataFrame]
     of_commits: pl.Expr
+    files: Callable[[pl.DataFrame], pl.DataFrame] | None = None
 
 
 class CommitLedger:
@@ -86,6 +89,10 @@ class CommitLedger:
             listed: what is ``listed``, if that was read already. What others list meanwhile is then listed twice.
         """
         unlisted = self._unlisted(table, self.listed() if listed is None else listed)
+        if unlisted.height and self._listing.files is not None:
+            versions = unlisted["delta_version"].unique().to_list()
+            files = self._listing.files(checksums_of(self._table_uri, self._options, versions))
+            unlisted = pl.concat([unlisted, files])
         if unlisted.height:
             self._append(unlisted)
 

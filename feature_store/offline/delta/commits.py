@@ -121,16 +121,31 @@ def read_commits(uri: str, options: StorageOptions, versions: Sequence[int], fie
         versions: of the commits.
         fields: ``delta_version`` and what is read: ``timestamp`` (Unix milliseconds) or tags.
     """
+    written = pl.Schema({name: dtype for name, dtype in fields.items() if name != "delta_version"})
+    commits = read_actions(uri, options, versions, "commitInfo", written)
+    return commits.select(fields.names()).sort("delta_version")
+
+
+def read_actions(
+    uri: str, options: StorageOptions, versions: Sequence[int], action: str, fields: pl.Schema
+) -> pl.DataFrame:
+    """Return the actions of one kind of some commits: ``delta_version`` and the fields.
+
+    Args:
+        uri: where the table lies.
+        options: storage options.
+        versions: of the commits.
+        action: its name in the Delta log, e.g. ``add``.
+        fields: what is read of each.
+    """
     if not versions:
-        return pl.DataFrame(schema=fields)
+        return pl.DataFrame(schema={"delta_version": pl.Int64, **fields})
     files = [f"{uri}/_delta_log/{version:020d}.json" for version in versions]
-    written = {name: dtype for name, dtype in fields.items() if name != "delta_version"}
     lines = pl.scan_ndjson(
-        files, schema={"commitInfo": pl.Struct(written)}, include_file_paths="file", storage_options=dict(options)
+        files, schema={action: pl.Struct(dict(fields))}, include_file_paths="file", storage_options=dict(options)
     )
     version = pl.col("file").str.extract(r"(\d{20})\.json$").cast(pl.Int64).alias("delta_version")
-    commits = lines.filter(pl.col("commitInfo").is_not_null()).select(version, "commitInfo")
-    return commits.unnest("commitInfo").select(fields.names()).collect().sort("delta_version")
+    return lines.filter(pl.col(action).is_not_null()).select(version, action).unnest(action).collect()
 
 
 def append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -11,6 +11,7 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
+from feature_store.errors import DamagedError
 from feature_store.offline.delta.commits import drop_replaced, overwrite_range
 from feature_store.offline.delta.storage_types import stored_shapes
 
@@ -18,8 +19,10 @@ _SMALL: Final = 32 * 2**20
 """Days with more bytes than that have files that are large enough, and would take much memory."""
 
 
-def keep_up(table: DeltaTable, order: Sequence[str]) -> None:
+def keep_up(table: DeltaTable, order: Sequence[str], read_day: Callable[[date], pl.DataFrame]) -> None:
     """Write each day that consists of small files as one, and delete what was replaced ``RETENTION`` ago.
+
+    A damaged day stays as it is: written anew, it would look healthy.
 
     ``DeltaTable.optimize`` would not do: when two processes call it at once, both merge the same files, and every row
     is there twice. Of overwrites that cross one fails.
@@ -27,10 +30,11 @@ def keep_up(table: DeltaTable, order: Sequence[str]) -> None:
     Args:
         table: at its newest version; its ledger lists all its commits.
         order: columns by which the rows of a partition are sorted.
+        read_day: returns the rows of a day, once they are known to be those that were written.
     """
-    with suppress(CommitFailedError):  # another process writes there just now
-        for day in _days_of_small_files(table):
-            rows = pl.scan_delta(table).filter(pl.col("day") == day).collect().sort("partition_start", *order)
+    for day in _days_of_small_files(table):
+        with suppress(CommitFailedError, DamagedError):  # another process writes there just now; or nobody should
+            rows = read_day(day).sort("partition_start", *order).with_columns(day=pl.col("partition_start").dt.date())
             start = datetime.combine(day, time(), UTC)
             overwrite_range(table, rows, stored_shapes(table), start, start + timedelta(days=1), {})
     drop_replaced(table)

@@ -11,10 +11,20 @@ from feature_store.errors import InputError
 from feature_store.offline.delta.commit_ledger import CommitLedger, Listing
 from feature_store.offline.delta.commits import StorageOptions, open_table
 from feature_store.offline.delta.instants import partition_starts
-from feature_store.offline.ledger.ledger_entries import COMMIT, PUBLISHED, SCHEMA, current_state, entries_of
+from feature_store.offline.ledger.ledger_entries import (
+    COMMIT,
+    FILES,
+    PUBLISHED,
+    SCHEMA,
+    current_state,
+    entries_of,
+    file_entries,
+)
 from feature_store.temporal.instants import to_microseconds
 
-_LISTING: Final = Listing(SCHEMA, COMMIT, entries_of, of_commits=pl.col("kind") != PUBLISHED)
+_LISTING: Final = Listing(
+    SCHEMA, COMMIT, entries_of, of_commits=~pl.col("kind").is_in([PUBLISHED, FILES]), files=file_entries
+)
 
 
 class Ledger(CommitLedger):

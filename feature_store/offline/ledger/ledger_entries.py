@@ -1,9 +1,10 @@
 """What the ledger of a table in partitions lists: the partitions, and everything about each that readers must know.
 
-Three kinds of entry:
+Four kinds of entry:
 
 ``landed``     the commit ``delta_version`` left these rows in the partition.
 ``unchanged``  the commit ``delta_version`` changed no partition: it created the table, or laid out its files anew.
+``files``      the commit ``delta_version`` added these files, of these sizes and checksums.
 ``published``  from ``published_at`` on the online store held what ``delta_version`` had left in the partition.
 
 The current state of a partition is its landed entry of the highest ``delta_version``, with the ``available_at`` of its
@@ -28,6 +29,7 @@ from feature_store.temporal.instants import from_microseconds
 LANDED: Final = "landed"
 UNCHANGED: Final = "unchanged"
 PUBLISHED: Final = "published"
+FILES: Final = "files"
 
 SCHEMA: Final = pl.Schema(
     {
@@ -45,6 +47,7 @@ SCHEMA: Final = pl.Schema(
         "column_sums": pl.String,
         "inputs_hash": pl.String,
         "generation": pl.Int64,
+        "files": pl.String,
         "delta_version": pl.Int64,
     }
 )
@@ -121,6 +124,15 @@ def _entries_of(
     )
 
 
+def file_entries(checksums: pl.DataFrame) -> pl.DataFrame:
+    """Return one entry per commit of the files that it added; see ``stored_files.checksums_of``."""
+    entries = [
+        {"kind": FILES, "delta_version": version, "files": group.drop("delta_version").write_json()}
+        for (version,), group in checksums.group_by("delta_version", maintain_order=True)
+    ]
+    return pl.DataFrame(entries, schema=SCHEMA)
+
+
 def _text(fingerprints: Mapping[str, str]) -> str:
     return json.dumps(fingerprints, sort_keys=True)
 
@@ -167,7 +179,7 @@ def publications(entries: pl.DataFrame) -> pl.DataFrame:
 def _landed(entries: pl.DataFrame) -> pl.DataFrame:
     """Return the landed entries, each once, in the order of the commits, with their partition's first available-at."""
     landed = entries.filter(pl.col("kind") == LANDED).unique(["partition_start", "delta_version"])
-    landed = landed.drop("published_at", "generation").sort("partition_start", "delta_version")
+    landed = landed.drop("published_at", "generation", "files").sort("partition_start", "delta_version")
     return landed.with_columns(pl.col("available_at").first().over("partition_start"))
 
 
@@ -184,4 +196,4 @@ def _uncovered(current: pl.DataFrame) -> pl.DataFrame:
     return current[kept]
 
 
-_STATE: Final = [name for name in SCHEMA if name != "kind"]
+_STATE: Final = [name for name in SCHEMA if name not in ("kind", "files")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,6 +15,7 @@ from feature_store.offline.delta.commits import RETENTION, StorageOptions, open_
 from feature_store.offline.delta.storage_types import as_arrays, stored_shapes
 from feature_store.offline.ledger.ledger import Ledger
 from feature_store.offline.ledger.ledger_entries import current_state, publications
+from feature_store.offline.tables.verified_reads import StoredPartitions
 from feature_store.temporal.instants import to_microseconds
 
 
@@ -60,7 +62,7 @@ class OpenTable:
         return self.partitions.filter(after & before)
 
     def scan(self, partitions: pl.DataFrame) -> pl.LazyFrame:
-        """Read some of its partitions, lazily.
+        """Read some rows of some of its partitions, lazily; their files are compared before that.
 
         Args:
             partitions: rows of ``self.partitions``.
@@ -70,10 +72,56 @@ class OpenTable:
 
         Raises:
             NotComputedError: the table was never written.
+            DamagedError: a file is not as it was written.
         """
         if self.table is None:
-            raise NotComputedError(f"{self.uri} was never written: first materialize the asset that writes it")
+            raise self._never_written()
+        self._rows.check_files(partitions)
         return pl.scan_delta(self.table).filter(_is_in(partitions["partition_start"])).drop("day")
+
+    def read(self, partitions: pl.DataFrame, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Read some of its partitions whole, and compare them with the ledger.
+
+        Args:
+            partitions: rows of ``self.partitions``.
+            columns: those that are read; those that the table does not have are left out. None: all but ``day``.
+
+        Returns:
+            The columns, arrays as lists; rows in no particular order.
+
+        Raises:
+            NotComputedError: the table was never written.
+            DamagedError: the rows are not those that were written.
+        """
+        if self.table is None:
+            raise self._never_written()
+        schema = pl.Schema(self.table.schema())
+        names = [name for name in schema if name != "day"] if columns is None else columns
+        none = pl.DataFrame(schema={name: schema[name] for name in names if name in schema})
+        return pl.concat([none, *self.pieces(partitions, names)])
+
+    def pieces(
+        self, partitions: pl.DataFrame, columns: Sequence[str], rows_at_once: int | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """Read some of its partitions whole, piece by piece; what was read may be used once the last piece came.
+
+        Args:
+            partitions: rows of ``self.partitions``.
+            columns: those that are read.
+            rows_at_once: so many at most are in a piece; None: a file.
+
+        Raises:
+            DamagedError: the rows are not those that were written.
+        """
+        return self._rows.pieces(partitions, columns, rows_at_once)
+
+    @cached_property
+    def _rows(self) -> StoredPartitions:
+        assert self.table is not None
+        return StoredPartitions(self.uri, self.options, self.table, self.entries, current_state(self.entries))
+
+    def _never_written(self) -> NotComputedError:
+        return NotComputedError(f"{self.uri} was never written: first materialize the asset that writes it")
 
     def with_arrays(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """Return rows that were scanned with arrays as arrays."""
@@ -123,6 +171,14 @@ class PatchedTable(OpenTable):
         """The partitions that it holds; see ``current_state``."""
         past = self.past.partitions.filter(pl.col("as_of") <= self.until)
         return pl.concat([past, current_state(self.entries).filter(pl.col("as_of") > self.until)])
+
+    def pieces(
+        self, partitions: pl.DataFrame, columns: Sequence[str], rows_at_once: int | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """Read some of its partitions whole, piece by piece; see ``OpenTable.pieces``."""
+        is_past = pl.col("as_of") <= self.until
+        yield from self.past.pieces(partitions.filter(is_past), columns, rows_at_once)
+        yield from super().pieces(partitions.filter(~is_past), columns, rows_at_once)
 
     @property
     def differs(self) -> bool:

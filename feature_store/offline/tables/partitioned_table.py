@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 import polars as pl
@@ -30,7 +30,7 @@ from feature_store.offline.delta.compaction import keep_up
 from feature_store.offline.delta.instants import instants, partition_starts
 from feature_store.offline.delta.storage_types import array_shapes, as_arrays, stored_shapes, to_storage
 from feature_store.offline.ledger.ledger import Ledger
-from feature_store.offline.ledger.ledger_entries import LandedPartition, commit_tags, current_state
+from feature_store.offline.ledger.ledger_entries import LandedPartition, commit_tags
 from feature_store.offline.tables.open_table import OpenTable, open_for_reading
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
@@ -122,6 +122,7 @@ class PartitionedTable:
         Raises:
             InputError: rows outside the range, repeated rows, times without a zone.
             FingerprintError: a column changed its type.
+            DamagedError: a part of a day is written, and another part of it is damaged.
             CommitFailedError: concurrent writers of the same partitions won every time.
         """
         starts = partition_starts(write.start, write.end, write.cadence)
@@ -141,7 +142,9 @@ class PartitionedTable:
                 self.uri, self.options, with_day, keeping(RETENTION), partition_by=["day"], arrays=arrays
             )
             base, listed = table.version(), self.ledger.listed()
-            self._check_overlap(current_state(self.ledger.entries(table, listed)), write)
+            current = OpenTable(self.uri, self.options, table, self.ledger.entries(table, listed))
+            self._check_overlap(current.partitions, write)
+            self._check_rewritten(current, write)
             self._check_types(table, as_arrays(with_day.schema, arrays), write)
             overwrite_range(table, with_day, arrays, write.start, write.end, tags)
             return table, listed, base
@@ -149,7 +152,7 @@ class PartitionedTable:
         table, listed, base = retry_commit(commit)
         self.ledger.update(table, listed)
         if base // COMMITS_BETWEEN_UPKEEPS != table.version() // COMMITS_BETWEEN_UPKEEPS:
-            keep_up(table, write.order)
+            keep_up(table, write.order, lambda day: self._read_day(table, day))
         return stored.height
 
     def _check_range(self, frame: pl.DataFrame, write: Write, starts: Sequence[datetime]) -> None:
@@ -171,6 +174,25 @@ class PartitionedTable:
                 f"{self.uri}: [{write.start}, {write.end}) overlaps partition [{parts['partition_start'][0]}, "
                 f"{parts['as_of'][0]}): write all of it"
             )
+
+    def _check_rewritten(self, current: OpenTable, write: Write) -> None:
+        """Fail if damaged partitions lie in files with some that are replaced: Delta would write them anew, as healthy.
+
+        Raises:
+            DamagedError: they do.
+        """
+        start, day = pl.col("partition_start"), pl.col("partition_start").dt.date()
+        replaced = (start >= write.start) & (start < write.end)
+        landed = current.partitions.filter(pl.col("rows") > 0).with_columns(
+            day.alias("day"), replaced.alias("replaced")
+        )
+        parts = landed.filter(pl.col("replaced").any().over("day") & ~pl.col("replaced"))
+        if parts.height:
+            current.read(parts.drop("day", "replaced"))
+
+    def _read_day(self, table: DeltaTable, day: date) -> pl.DataFrame:
+        current = OpenTable(self.uri, self.options, table, self.ledger.entries(table))
+        return current.read(current.partitions.filter(pl.col("partition_start").dt.date() == day))
 
     def _check_unique(self, frame: pl.DataFrame, write: Write) -> None:
         if not write.unique or frame.height < 2:

@@ -53,6 +53,7 @@ class StoredDays:
         self._require_alike()
         arrow: Any = import_module("pyarrow")  # only who asks for Arrow needs it
         datasets: Any = import_module("pyarrow.dataset")
+        self.opened.scan(self.days)  # compares the files
         table: Any = self.opened.table
         stored = table.to_pyarrow_dataset()
         columns = [*self.manifest.columns, "partition_start", "day"]

@@ -128,6 +128,7 @@ def test_a_partition_is_loaded_piece_by_piece(
         return load(name, snapshot, counted(), *rest)
 
     monkeypatch.setattr(writer, "load", watched)
+    monkeypatch.setattr("serving.load.sync.ROWS_AT_ONCE", ROWS_PER_STEP)
     (report,) = sync_view(store, view, writer, NOW).loads.values()
     assert report.rows == sum(lengths) == count
     assert max(lengths) <= ROWS_PER_STEP
