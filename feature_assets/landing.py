@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
 from feature_store import EventSource, TableSource
-from feature_store.engines.polars.source_rows import read_rows
+from feature_store.engines.polars.frames import has_no_values, read_frame
+from feature_store.engines.polars.source_rows import declared_column
 from feature_store.errors import InputError
 from feature_store.offline.delta.instants import INSTANT, partition_starts
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY
+from feature_store.temporal.instants import FIRST, LAST, to_microseconds
 
 Source = EventSource | TableSource
-
-_EXAMPLES: Final = "a Polars frame (lazy or not), a pandas frame or an Arrow table"
 
 
 @dataclass(frozen=True)
@@ -46,39 +46,15 @@ def time_column(source: Source) -> str:
     return source.event_time if isinstance(source, EventSource) else source.time
 
 
-def read_frame(source: Source, rows: Any) -> pl.DataFrame:
-    """Return rows as a Polars frame, whatever made them.
-
-    Raises:
-        InputError: they are none.
-    """
-    if isinstance(rows, pl.LazyFrame):
-        return rows.collect()
-    if isinstance(rows, pl.DataFrame):
-        return rows
-    if hasattr(rows, "__arrow_c_stream__"):
-        return pl.DataFrame(rows)
-    raise InputError(
-        f"{source.asset}: its function returned {type(rows).__name__}: return the rows as {_EXAMPLES}, "
-        "an empty one if there are none"
-    )
-
-
 def problems_of(source: Source, frame: pl.DataFrame) -> list[str]:
     """Return what keeps rows from being what the source declares, a line per column; empty: nothing."""
-    found: list[str] = []
-    for name in source.columns:
-        try:
-            read_rows(source, frame.lazy(), [name])
-        except InputError as error:
-            found.append(str(error))
-    return found
+    return _declared(source, frame)[1]
 
 
 def land(
     store: OfflineStore,
     source: Source,
-    frame: pl.DataFrame,
+    rows: Any,
     start: datetime,
     end: datetime,
     *,
@@ -90,20 +66,23 @@ def land(
     Args:
         store: the offline store.
         source: declares the columns; others are left out.
-        frame: rows of that span of the source's own time, and rows that have none.
+        rows: of that span of the source's own time, and rows that have none: a Polars frame, or what ``read_frame``
+            takes.
         start: start of the first partition.
         end: end of the last.
         run_id: of the run that lands.
         cadence: span of a partition, microseconds.
 
     Raises:
-        InputError: a column is missing, of another type, or holds timestamps without a zone; or rows lie outside.
+        InputError: a column is missing, of another type, holds timestamps without a zone or a value that its type
+            cannot hold; or rows lie outside.
     """
-    problems = problems_of(source, frame)
+    frame = read_frame(rows, f"the rows of {source.asset}")
+    columns, problems = _declared(source, frame)
     if problems:
         raise InputError(f"{source.asset}: {' '.join(problems)}")
     time = time_column(source)
-    typed = _typed(source, frame)
+    typed = pl.DataFrame(columns)
     timed = typed.drop_nulls(time)
     store.source(source.asset).write(timed, start, end, time_column=time, run_id=run_id, cadence=cadence)
     at = (pl.col(time).to_physical() // cadence * cadence).cast(INSTANT)
@@ -115,8 +94,29 @@ def land(
     )
 
 
-def _typed(source: Source, frame: pl.DataFrame) -> pl.DataFrame:
-    try:
-        return read_rows(source, frame.lazy(), source.columns).collect(engine="in-memory")
-    except pl.exceptions.InvalidOperationError as error:  # a number that its declared type cannot hold
-        raise InputError(f"{source.asset}: {str(error).splitlines()[0]}") from error
+def _declared(source: Source, frame: pl.DataFrame) -> tuple[list[pl.Series], list[str]]:
+    """Return the declared columns in their types, and what is wrong with the others, in a line each."""
+    columns: list[pl.Series] = []
+    problems: list[str] = []
+    for name in source.columns:
+        try:
+            column = declared_column(source, frame, name)
+            if name == time_column(source):
+                _check_calendar(source, column, frame)
+            columns.append(column)
+        except InputError as error:
+            problems.append(str(error))
+    return columns, problems
+
+
+def _check_calendar(source: Source, time: pl.Series, frame: pl.DataFrame) -> None:
+    """Refuse times that belong to no partition; of other columns such times are null."""
+    if not frame.width or has_no_values(frame[time.name]):
+        return
+    inside = time.to_physical().is_between(to_microseconds(FIRST), to_microseconds(LAST))
+    outside = len(time) - frame[time.name].null_count() - int(inside.sum())
+    if outside:
+        raise InputError(
+            f"column {time.name!r} of source {source.name}: {outside} rows have a time outside the years 1 to "
+            "9999. Numbers of another unit were taken for it: correct the unit where the rows are landed."
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,3 +34,15 @@ class Column:
     def has_value(self) -> Mask:
         """Which rows are not null, shape ``(n,)``: an array is null where all its slots are."""
         return self.valid if self.valid.ndim == 1 else np.logical_or.reduce(self.valid, axis=1)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value handed in stands for none: None, NaN, or the ``NA`` and ``NaT`` of pandas.
+
+    >>> is_missing(None), is_missing(float("nan")), is_missing(0), is_missing("")
+    (True, True, False, False)
+    """
+    if value is None or isinstance(value, float):
+        return value is None or value != value
+    pandas: Any = sys.modules.get("pandas")  # who has one of its values has imported it
+    return pandas is not None and (value is pandas.NA or value is pandas.NaT)

@@ -8,8 +8,9 @@ from typing import Any, Final
 import dagster as dg
 
 from feature_assets.generator.partitions import stable_api, time_partitions
-from feature_assets.landing import Landed, Source, land, problems_of, read_frame, time_column
+from feature_assets.landing import Landed, Source, land, problems_of, time_column
 from feature_store import DefinitionError, EventSource, TableSource
+from feature_store.engines.polars.frames import read_frame
 from feature_store.model.service_levels import check_span
 from feature_store.model.sources import check_start_of_partition
 from feature_store.temporal.durations import DAY, HOUR, WEEK, format_duration
@@ -30,7 +31,8 @@ def source_asset(
 
     The function is an asset function like any other: it may take ``context`` and resources, and reads
     ``context.partition_time_window``, which of a backfill spans several partitions. It returns the rows of just that
-    span of the source's own time: a Polars frame (lazy or not), a pandas frame or an Arrow table. Rows that are not
+    span of the source's own time: a Polars frame (lazy or not), a pandas frame, an Arrow table, a dictionary of
+    columns or a list of rows; times with another zone or offset are the same instants in UTC. Rows that are not
     what the source declares fail a check, and nothing is written. Otherwise they replace what lay in the partitions.
     The code location gives the resource ``offline_store``, as for ``build_feature_assets``.
 
@@ -90,7 +92,7 @@ def _landing(function: Callable[..., Any], source: Source, cadence: int) -> Call
         context = dg.AssetExecutionContext.get()
         if "offline_store" in signature.parameters:
             others["offline_store"] = offline_store
-        frame = read_frame(source, function(*args, **others))
+        frame = read_frame(function(*args, **others), f"what the function of {source.asset} returned")
         problems = problems_of(source, frame)
         yield dg.AssetCheckResult(check_name=CHECK, asset_key=key, passed=not problems, metadata={"problems": problems})
         if problems:

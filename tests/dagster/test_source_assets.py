@@ -119,16 +119,30 @@ def test_rows_of_another_day_are_an_error(instance, tmp_path):
     assert "1 rows are in no partition of" in failure_of(everything, instance, tmp_path)
 
 
-def test_a_number_that_its_type_cannot_hold_is_an_error(instance, tmp_path):
-    @source_asset(scores)
-    def too_large() -> pl.DataFrame:
-        row = {"rider_id": 2**63, "scored_at": at(0), "affinity": 1.0, "segment": "x"}
-        return pl.DataFrame([row], schema_overrides={"scored_at": INSTANT, "rider_id": pl.UInt64})
+@pytest.mark.parametrize(
+    ("column", "values", "dtype", "message"),
+    [
+        ("rider_id", [2**63], pl.UInt64, "'rider_id' of source scores is declared as Int64, which cannot hold all"),
+        ("affinity", [["0.5"]], pl.List(pl.String), "'affinity' of source scores is declared as Float64 but its rows"),
+        ("scored_at", [1_709_251_200 * 10**9], pl.Datetime("ms", "UTC"), "have a time outside the years 1 to 9999"),
+    ],
+)
+def test_a_value_that_its_type_cannot_hold_fails_the_check_and_nothing_is_written(
+    instance, tmp_path, column, values, dtype, message
+):
+    """A number that is too large, or one of another unit."""
+    row = pl.DataFrame({"rider_id": [1], "scored_at": [at(0)], "affinity": [1.0], "segment": ["x"]})
+    rows = row.with_columns(pl.col("scored_at").cast(INSTANT)).with_columns(pl.Series(column, values).cast(dtype))
 
-    message = failure_of(too_large, instance, tmp_path)
-    assert message.startswith(
-        "feature_store.errors.InputError: dbt/rider_scores: conversion from `u64` to `i64` failed"
-    )
+    @source_asset(scores)
+    def wrong() -> pl.DataFrame:
+        return rows
+
+    result = materialized(wrong, instance, tmp_path)
+    (check,) = result.get_asset_check_evaluations()
+    (problem,) = check.metadata["problems"].value
+    assert message in problem
+    assert OfflineStore(str(tmp_path)).source(SCORES).delta_version() is None
 
 
 def test_a_function_that_returns_nothing_is_told_what_to_return(instance, tmp_path):
@@ -136,19 +150,23 @@ def test_a_function_that_returns_nothing_is_told_what_to_return(instance, tmp_pa
     def nothing() -> None:
         return None
 
-    assert "dbt/rider_scores: its function returned NoneType: return the rows as" in failure_of(
-        nothing, instance, tmp_path
+    assert (
+        "what the function of dbt/rider_scores returned cannot be of type NoneType: give a Polars frame"
+        in failure_of(nothing, instance, tmp_path)
+    )
+
+
+def materialized(asset: dg.AssetsDefinition, instance: dg.DagsterInstance, folder) -> dg.ExecuteInProcessResult:
+    from resources.offline import OfflineStoreResource
+
+    resources = {"offline_store": OfflineStoreResource(root=str(folder))}
+    return dg.materialize(
+        [asset], instance=instance, partition_key="2024-03-01", resources=resources, raise_on_error=False
     )
 
 
 def failure_of(asset: dg.AssetsDefinition, instance: dg.DagsterInstance, folder) -> str:
-    from resources.offline import OfflineStoreResource
-
-    resources = {"offline_store": OfflineStoreResource(root=str(folder))}
-    result = dg.materialize(
-        [asset], instance=instance, partition_key="2024-03-01", resources=resources, raise_on_error=False
-    )
-    (failed,) = result.get_step_failure_events()
+    (failed,) = materialized(asset, instance, folder).get_step_failure_events()
     error = failed.step_failure_data.error
     return str(error.cause or error)
 

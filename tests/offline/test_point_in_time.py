@@ -12,9 +12,9 @@ from polars.testing import assert_frame_equal
 
 from feature_store import FeatureService, col, feature_view, sum_
 from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.polars.frames import read_frame
 from feature_store.errors import FingerprintError, InputError, NotComputedError, VersionExpiredError
 from feature_store.offline.join.point_in_time import point_in_time_join
-from feature_store.offline.join.spines import read_frame
 from feature_store.offline.tables import open_table as reading
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.compile_service import compile_plan
@@ -274,7 +274,7 @@ def test_a_spine_can_come_in_any_form(form: str) -> None:
     spine = pl.concat([spine_of((1, day(5))), spine_of((2, day(4)))], rechunk=False)
     arrow = spine.to_arrow()
     forms = {"eager": spine, "lazy": spine.lazy(), "arrow": arrow, "reader": arrow.to_reader()}
-    assert_frame_equal(read_frame(forms[form]), spine)
+    assert_frame_equal(read_frame(forms[form], "the spine"), spine)
 
 
 def test_vectors_are_filled_with_zeros_where_empty(store: OfflineStore) -> None:

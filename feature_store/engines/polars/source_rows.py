@@ -6,7 +6,10 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from feature_store.dtypes import Timestamp
 from feature_store.engines.polars.dtypes import polars_dtype
+from feature_store.engines.polars.frames import has_no_values, translated
+from feature_store.engines.polars.typed import to_timestamp
 from feature_store.errors import InputError
 from feature_store.model.sources import Source
 
@@ -21,7 +24,39 @@ def read_rows(source: Source, rows: pl.LazyFrame, names: Iterable[str]) -> pl.La
     names = list(dict.fromkeys(names))
     for name in names:
         _check_column(source, schema, name)
-    return rows.select(pl.col(name).cast(polars_dtype(source.columns[name])) for name in names)
+    return rows.select(_declared(source, schema, name) for name in names)
+
+
+def declared_column(source: Source, frame: pl.DataFrame, name: str) -> pl.Series:
+    """Return a column of rows that are to be landed in its declared type; one without values fits any type.
+
+    Raises:
+        InputError: it is missing, of another type, holds timestamps without a time zone, or a value that its type
+            cannot hold.
+    """
+    wanted = polars_dtype(source.columns[name])
+    if not frame.width or (name in frame.columns and has_no_values(frame[name])):
+        return pl.Series(name, [None] * frame.height, wanted)
+    _check_column(source, frame.schema, name)
+    where = f"column {name!r} of source {source.name} is declared as {source.columns[name]}"
+    column = frame[name]
+    if isinstance(column.dtype, pl.List) and isinstance(wanted, pl.Array):
+        lengths = column.list.len().drop_nulls()
+        others = lengths.filter(lengths != wanted.size)
+        if len(others):
+            raise InputError(
+                f"{where}, but {len(others)} of its rows hold another number of elements, e.g. {others[0]}. "
+                "Correct the declaration, or leave these rows out."
+            )
+    with translated(f"{where}, which cannot hold all its values", "correct the declaration, or cast it before"):
+        return frame.select(_declared(source, frame.schema, name)).to_series()
+
+
+def _declared(source: Source, schema: pl.Schema, name: str) -> pl.Expr:
+    actual = schema[name]
+    if source.columns[name] == Timestamp and isinstance(actual, pl.Datetime):
+        return to_timestamp(pl.col(name), actual)
+    return pl.col(name).cast(polars_dtype(source.columns[name]))
 
 
 def _check_column(source: Source, schema: pl.Schema, name: str) -> None:
@@ -45,8 +80,20 @@ def _fits(actual: pl.DataType, wanted: pl.DataType) -> bool:
     """Whether every value of one type is one of the other, but for range and precision."""
     if actual in (wanted, pl.Null):
         return True
+    if isinstance(wanted, pl.Array):
+        return _fits_vector(actual, wanted)
     if wanted.is_numeric():
         return actual.is_integer() or (wanted.is_float() and (actual.is_float() or actual.is_decimal()))
-    # Delta knows lists but no arrays.
-    alike = ((pl.Array, (pl.Array, pl.List)), (pl.Datetime, pl.Datetime), (pl.String, (pl.Categorical, pl.Enum)))
+    alike = ((pl.Datetime, pl.Datetime), (pl.String, (pl.Categorical, pl.Enum)))
     return any(isinstance(wanted, one) and isinstance(actual, other) for one, other in alike)
+
+
+def _fits_vector(actual: pl.DataType, wanted: pl.Array) -> bool:
+    """Whether vectors are of numbers, and of that length where the type tells: Delta knows lists but no arrays."""
+    if isinstance(actual, pl.Array) and actual.shape != wanted.shape:
+        return False
+    return isinstance(actual, pl.Array | pl.List) and _fits(_inner(actual), _inner(wanted))
+
+
+def _inner(dtype: pl.Array | pl.List) -> pl.DataType:
+    return pl.Series(dtype=dtype.inner).dtype

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
 from feature_store.dtypes import DType, Timestamp
-from feature_store.engines.polars.dtypes import working_dtype
+from feature_store.engines.polars.dtypes import TIMESTAMP, working_dtype
 from feature_store.temporal.instants import FIRST, LAST
 
 
@@ -27,6 +28,18 @@ def finite(expr: pl.Expr) -> pl.Expr:
     """Return floats with NaN and infinities as null and -0.0 as 0.0."""
     # Adding 0.0 would turn -0.0 into 0.0 too, but the optimiser drops such an addition.
     return pl.when(expr == 0.0).then(0.0).when(expr.is_finite()).then(expr)
+
+
+_MOST_MILLISECONDS: Final = (2**63 - 1) // 1000
+
+
+def to_timestamp(expr: pl.Expr, dtype: pl.Datetime) -> pl.Expr:
+    """Return times of any unit and zone as timestamps; null where microseconds of Int64 cannot hold them."""
+    if dtype.time_unit != "ms":
+        return expr.cast(TIMESTAMP)
+    milliseconds = expr.to_physical()
+    held = milliseconds.is_between(-_MOST_MILLISECONDS, _MOST_MILLISECONDS)
+    return pl.when(held).then(milliseconds * 1000).cast(TIMESTAMP)
 
 
 def in_calendar(expr: pl.Expr) -> pl.Expr:

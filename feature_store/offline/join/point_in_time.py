@@ -7,6 +7,7 @@ cadence or table view that is one partition, joined on typed keys; of a stream v
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from feature_store.columns import Column, Mask
 from feature_store.dtypes import Timestamp, dtype_from_name
 from feature_store.engines.numpy.on_read import compute_on_read
 from feature_store.engines.polars.dtypes import polars_dtype
+from feature_store.engines.polars.frames import read_frame
 from feature_store.errors import NotComputedError
 from feature_store.offline.join.opened_views import Opened, open_views
 from feature_store.offline.join.partition_choice import Availability
@@ -29,7 +31,7 @@ from feature_store.temporal.instants import from_microseconds
 def point_in_time_join(
     store: OfflineStore,
     plan: ServicePlan,
-    spine: pl.DataFrame,
+    spine: Any,
     time_column: str,
     *,
     allow_missing: bool = False,
@@ -41,7 +43,8 @@ def point_in_time_join(
     Args:
         store: the offline store.
         plan: of the service.
-        spine: key columns as the service names them, the time, and any others.
+        spine: key columns as the service names them, the time, and any others: a Polars frame, lazy or not, or what
+            ``read_frame`` takes.
         time_column: T of each row: timestamps with a zone. Values available strictly before T are seen.
         allow_missing: give null where nothing was computed, instead of failing.
         with_status: also add ``<output>__status`` (Int8, see ``Status``) and ``<prefix>__as_of`` per view.
@@ -59,7 +62,7 @@ def point_in_time_join(
     return join_opened(
         open_views(store, plan),
         plan,
-        spine,
+        read_frame(spine, "the spine"),
         time_column,
         allow_missing=allow_missing,
         with_status=with_status,

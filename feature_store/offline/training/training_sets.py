@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.polars.frames import read_frame
 from feature_store.errors import InputError
 from feature_store.model.services import FeatureService
 from feature_store.offline.delta.instants import INSTANT, partition_starts
@@ -17,7 +18,7 @@ from feature_store.offline.delta.paths import training_uri
 from feature_store.offline.join.opened_views import Versions, open_views, opened_versions, table_names
 from feature_store.offline.join.partition_choice import Availability
 from feature_store.offline.join.point_in_time import join_opened
-from feature_store.offline.join.spines import read_frame
+from feature_store.offline.join.spines import spine_instants
 from feature_store.offline.materialize.reach import floor_to
 from feature_store.offline.tables.partitioned_table import PartitionedTable, Write
 from feature_store.offline.tables.store import OfflineStore
@@ -59,7 +60,8 @@ def build_training_set(
     Args:
         store: the offline store.
         service: whose features are joined; or its plan, as a manifest keeps it.
-        spine: a Polars frame, lazy or not, or any Arrow table; see ``point_in_time_join``.
+        spine: a Polars frame, lazy or not, a pandas frame, an Arrow table, a dictionary of columns or a list of rows;
+            see ``point_in_time_join``. Times with another zone or offset are the same instants in UTC.
         time_column: column of T.
         allow_missing: give null where nothing was computed, instead of failing.
         with_status: also add status and as-of columns.
@@ -75,7 +77,7 @@ def build_training_set(
     """
     plan = service if isinstance(service, ServicePlan) else compile_plan(service, empty_values)
     tables = open_views(store, plan, None if pinned is None else _pinned_versions(pinned, plan))
-    rows = read_frame(spine)
+    rows = read_frame(spine, "the spine")
     frame = join_opened(
         tables,
         plan,
@@ -85,7 +87,7 @@ def build_training_set(
         with_status=with_status,
         availability=availability,
     )
-    time = rows[time_column].cast(INSTANT).to_physical().to_numpy()
+    time = spine_instants(rows[time_column]).to_physical().to_numpy()
     days = [from_microseconds(day) for day in np.unique(time // DAY * DAY).tolist()]
     manifest = Manifest(
         plan=plan,
@@ -129,7 +131,7 @@ def write_training_set(
         raise InputError(f"{name}: 'partition_start' is a column of every stored training set: rename yours")
     start = _day(manifest.start, 0) if start is None else start
     end = _day(manifest.end, DAY) if end is None else end
-    day = (pl.col(manifest.time_column).cast(INSTANT).cast(pl.Int64) // DAY * DAY).cast(INSTANT)
+    day = (spine_instants(training_set.frame[manifest.time_column]).to_physical() // DAY * DAY).cast(INSTANT)
     uri = training_uri(store.root, name)
     append_manifest(uri, store.storage_options, manifest)
     # A day is known by all its columns: those of the spine by their types.
