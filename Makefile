@@ -8,6 +8,7 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 WORKERS ?= 2
 BIN := .venv/bin
 ENGINES := .cache/venvs/engines/bin/python
+FETCH = $(MAKE) --no-print-directory --jobs=4 --file=tests/engines_env/Makefile
 READY := .venv/.ready
 HOME_READY := .state/dagster/dagster.yaml
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --custom-compile-command 'make pins' --python-version 3.11 pyproject.toml
@@ -49,13 +50,13 @@ test: lint definitions ## Lint, check the definitions, run the tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 engines: setup ## Install what test-engines needs: a JVM, Spark, Flink, Kafka, PostgreSQL and more
-	@mkdir -p .cache
-	$(MAKE) --no-print-directory --jobs=4 --file=tests/engines_env/Makefile
+	$(FETCH)
 
 test-engines: engines ## Run the tests that need a JVM or a server from outside
 	$(ENGINES) -m pytest -n $(WORKERS) --dist loadgroup -m "engines and not full"
 
-test-full: lint definitions engines ## Run all tests, those that take minutes too, and more examples
+test-full: lint definitions ## Run all tests, those that take minutes too, and more examples
+	$(FETCH) full
 	HYPOTHESIS_PROFILE=more $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not engines"
 	HYPOTHESIS_PROFILE=more $(ENGINES) -m pytest -n $(WORKERS) --dist loadgroup -m engines
 

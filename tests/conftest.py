@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 pytest_plugins = [
     "tests.fixtures.servers.engines_marker",
     "tests.fixtures.servers.aws",
+    "tests.fixtures.servers.bigtable",
     "tests.fixtures.servers.chromium",
     "tests.fixtures.servers.flink",
     "tests.fixtures.servers.kafka",
@@ -19,6 +20,7 @@ pytest_plugins = [
     "tests.fixtures.servers.redis_tls",
     "tests.fixtures.servers.spark",
     "tests.fixtures.servers.valkey_cluster",
+    "tests.fixtures.servers.versitygw",
 ]
 
 settings.register_profile("fast", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -72,7 +72,7 @@ def test_a_serving_host_needs_no_orchestrator_and_no_database() -> None:
 def test_the_files_for_machines_name_no_index() -> None:
     named = (*REQUIREMENTS, "pyproject.toml", "Makefile", ".ci/run", "workspace.yaml", "resources/dagster.yaml")
     environment = [path for path in (project_root() / "tests" / "engines_env").rglob("*") if path.is_file()]
-    assert {path.name for path in environment} == {"Makefile", "debian", "pom.xml"}
+    assert {path.name for path in environment} == {"Makefile", "debian", "go-programs", "pom.xml"}
     for path in (*(project_root() / name for name in named), *environment):
         assert not re.search(r"https?://|--index|--find-links|<repositor|GOPROXY", path.read_text()), path
 
