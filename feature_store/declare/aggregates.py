@@ -52,7 +52,11 @@ def histogram(value: Expression, categories: Sequence[Scalar], **options: Unpack
 
 @declares
 def sum_(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
-    """Sum: Int64 of integers (overflow is an error), Float64 of floats; 0 when empty."""
+    """Sum: Int64 of integers (overflow is an error), Float64 of floats; 0 when empty.
+
+    A float beyond 2^960 (9.7e288) makes a sum or mean null, one beyond 2^480 (3.1e144) a deviation or variance, and one
+    beyond 2^320 (2.1e96) a skewness: such sums could leave Float64.
+    """
     return _draft("sum", value, options, can_be_by=True)
 
 
@@ -88,7 +92,7 @@ def variance(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
 
 @declares
 def skew(value: Expression, **options: Unpack[AggregateOptions]) -> AggregateDraft:
-    """Skewness ``sqrt(n) * M3 / M2^1.5`` (biased), Float64; null for fewer than three values or equal ones.
+    """Skewness ``sqrt(n) * M3 / M2^1.5`` (biased), Float64; null for fewer than three or ones within 2^-320.
 
     It is as exact as the deviation is: ``1e-14 * (1 + largest input / deviation) * (1 + |skewness|) * sqrt(n)``. For a
     variance that means the square of a deviation that is exact to ``1e-14 * (deviation + largest input)``.

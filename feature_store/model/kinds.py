@@ -33,6 +33,7 @@ class Part:
         is_counted: whether the number of its values is read instead of them.
         parameter: the option of the aggregation that it depends on.
         streams: whether stream views can keep and merge it.
+        power: of sums of floats, which power of the inputs they add up; see ``largest_input``.
     """
 
     value: DType | None = None
@@ -42,18 +43,31 @@ class Part:
     is_counted: bool = False
     parameter: Option | None = None
     streams: bool = False
+    power: int | None = None
 
+    @property
+    def largest_input(self) -> float | None:
+        """The largest magnitude of a float that can be added up; of inputs beyond it there is no value.
+
+        Its power is 2^960, so that no sum of fewer than 2^63 of them leaves Float64: whatever tiles they are added up
+        in, and in whatever order, all engines agree where there is a value.
+        """
+        return None if self.power is None else 2.0 ** (960 / self.power)
+
+
+SMALLEST_SPREAD: Final = 2.0**-320
+"""Of values whose largest and smallest are less apart there is no skewness: cubes of their distances have no digits."""
 
 PARTS: Final[Mapping[str, Part]] = {
     # Non-null inputs, or rows that pass the filter where there is no input; never null.
     "n": Part(Int64, streams=True),
     # Of integers Int64; 0 of nothing.
-    "sum": Part(streams=True),
+    "sum": Part(streams=True, power=1),
     # Null of nothing.
-    "mean": Part(Float64, streams=True),
+    "mean": Part(Float64, streams=True, power=1),
     # Sums of squared and cubed distances from the mean; 0 of nothing.
-    "m2": Part(Float64, streams=True),
-    "m3": Part(Float64, streams=True),
+    "m2": Part(Float64, streams=True, power=2),
+    "m3": Part(Float64, streams=True, power=3),
     # All that follow are null of nothing.
     "min": Part(streams=True),
     "max": Part(streams=True),
@@ -71,7 +85,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "last_k": Part(is_list=True, has_time=True, has_sequence=True, parameter="k"),
     "top_k": Part(is_list=True, parameter="k"),
     # A sum as it is at the newest event; it is read as it is at the as-of.
-    "decayed": Part(Float64, has_time=True, parameter="half_life", streams=True),
+    "decayed": Part(Float64, has_time=True, parameter="half_life", streams=True, power=1),
 }
 """Every part of states by name."""
 

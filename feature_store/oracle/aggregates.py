@@ -19,10 +19,18 @@ class Event(NamedTuple):
     value: Any
 
 
+def is_beyond(values: Sequence[Any], power: int) -> bool:
+    """Whether an input is too large to be added up: a float whose power is more than 2^960.
+
+    A sum of many of them would leave Float64; so there is no sum or mean (power 1), variance (2) or skewness (3).
+    """
+    return any(abs(float(value)) > 2.0 ** (960 / power) for value in values)
+
+
 def exact_sum(values: Sequence[Any]) -> Any:
-    """Sum of integers: exact, an error beyond Int64. Of floats: the float nearest to the exact sum; null beyond all."""
+    """Sum of integers: exact, an error beyond Int64. Of floats: the float nearest to the exact sum."""
     if isinstance(values[0], float):
-        return to_float(sum(map(Fraction, values)))
+        return None if is_beyond(values, 1) else to_float(sum(map(Fraction, values)))
     total = sum(values)
     if not -(2**63) <= total < 2**63:
         raise OverflowError("a sum of integers does not fit Int64")
@@ -31,12 +39,14 @@ def exact_sum(values: Sequence[Any]) -> Any:
 
 def mean(values: Sequence[Any]) -> float | None:
     """Arithmetic mean."""
-    return to_float(exact_mean(values))
+    return None if is_beyond(values, 1) else to_float(exact_mean(values))
 
 
 def variance(values: Sequence[Any]) -> float | None:
     """Sample variance (ddof=1); null for one value."""
-    return to_float(moment(values, 2) / (len(values) - 1)) if len(values) > 1 else None
+    if len(values) < 2 or is_beyond(values, 2):
+        return None
+    return to_float(moment(values, 2) / (len(values) - 1))
 
 
 def std(values: Sequence[Any]) -> float | None:
@@ -46,10 +56,10 @@ def std(values: Sequence[Any]) -> float | None:
 
 
 def skew(values: Sequence[Any]) -> float | None:
-    """Biased skewness, sqrt(n) * M3 / M2^1.5; null for fewer than three values, and for equal ones."""
-    squares, cubes = moment(values, 2), moment(values, 3)
-    if len(values) < 3 or squares == 0:
+    """Biased skewness, sqrt(n) * M3 / M2^1.5; null for fewer than three values, and for ones less than 2^-320 apart."""
+    if len(values) < 3 or is_beyond(values, 3) or float(max(values)) - float(min(values)) < 2.0**-320:
         return None
+    squares, cubes = moment(values, 2), moment(values, 3)
     unsigned = math.sqrt(len(values) * cubes**2 / squares**3)
     return math.copysign(unsigned, cubes)
 
@@ -78,8 +88,10 @@ def percentile(values: Sequence[Any], q: float) -> float:
     return float(sorted(values)[math.floor(q * (len(values) - 1))])
 
 
-def decayed_sum(events: Sequence[Event], half_life: int, as_of: datetime) -> float:
+def decayed_sum(events: Sequence[Event], half_life: int, as_of: datetime) -> float | None:
     """Every value counts half of what it counted one half-life before."""
+    if is_beyond([event.value for event in events], 1):
+        return None
     ages = [(as_of - event.time) / timedelta(microseconds=half_life) for event in events]
     return math.fsum(event.value * 2.0**-age for event, age in zip(events, ages, strict=True))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from feature_store.model.aggregations import Aggregation
 from feature_store.model.features import Feature
@@ -178,9 +179,22 @@ def float_scale(view: FeatureView, feature: Feature, rows: Sequence[Row], as_of:
         return 0.0 if distinct <= 4096 else 4 * distinct / 64 * 1e9
     numbers = [abs(float(value)) for value in values if isinstance(value, int | float)]
     if aggregation.kind == "variance":
-        return math.fsum(number**2 for number in numbers)
+        return total([number * number for number in numbers]) + LAST_DIGITS
     if aggregation.kind == "skew" and values and (found := skew(values)) is not None:
-        return (1 + abs(found)) * math.fsum(numbers) * math.sqrt(len(values) / moment(values, 2))
+        return (1 + abs(found)) * total(numbers) * math.sqrt(len(values) / moment(values, 2))
     if aggregation.kind == "approx_percentile" and values:
-        return 0.01 * abs(percentile(values, aggregation.q or 0.0)) * 1e9
-    return math.fsum(numbers)
+        return 0.01 * abs(percentile(values, aggregation.q or 0.0)) * 1e9 + LAST_DIGITS
+    return total(numbers) + (LAST_DIGITS_OF_ROOTS if aggregation.kind == "std" else LAST_DIGITS)
+
+
+LAST_DIGITS: Final = sys.float_info.min * 1e9
+LAST_DIGITS_OF_ROOTS: Final = math.sqrt(sys.float_info.min) * 1e9
+"""Floats below the smallest normal one have fewer digits; so have the squares behind a deviation below its root."""
+
+
+def total(numbers: Sequence[float]) -> float:
+    """The sum of some magnitudes; infinite beyond the largest float."""
+    try:
+        return math.fsum(numbers)
+    except OverflowError:
+        return math.inf

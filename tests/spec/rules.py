@@ -82,8 +82,9 @@ RULES: Final = [
     Rule(
         "value.sum",
         "Sums of integers are exact; one that does not fit Int64, in a window or in a tile of it, is an error; one "
-        "that does not fit when the tiles of a stream are merged is NOT_COMPUTED.",
-        [aggregates.exact_sum],
+        "that does not fit when the tiles of a stream are merged is NOT_COMPUTED. Of floats that are so large that "
+        "sums of their powers could leave Float64, sums, means and deviations are null.",
+        [aggregates.exact_sum, aggregates.is_beyond],
     ),
     Rule(
         "value.rounding",
@@ -108,7 +109,11 @@ RULES: Final = [
         "Variance and standard deviation are those of a sample: of one value they are null.",
         [aggregates.variance, aggregates.std],
     ),
-    Rule("value.skew", "Skewness is biased; of equal values, and of fewer than three, it is null.", [aggregates.skew]),
+    Rule(
+        "value.skew",
+        "Skewness is biased; of values that are (all but) equal, and of fewer than three, it is null.",
+        [aggregates.skew],
+    ),
     Rule(
         "value.approximate",
         "Approximate percentiles are within 1% of the exact one, distinct counts exact up to 4,096.",

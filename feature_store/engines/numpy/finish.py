@@ -12,7 +12,7 @@ from feature_store.columns import Column, Mask
 from feature_store.dtypes import DType, dtype_from_name
 from feature_store.engines.numpy.expressions import evaluate
 from feature_store.expressions.text import from_canonical
-from feature_store.model.kinds import KINDS, Finish
+from feature_store.model.kinds import KINDS, SMALLEST_SPREAD, Finish
 from feature_store.plans.stream_plan import StreamAggregate, StreamDerived
 
 Slot = Callable[[Sequence[Column]], tuple[Column, Mask]]
@@ -96,8 +96,9 @@ def _std(parts: Sequence[Column]) -> tuple[Column, Mask]:
 
 def _skew(parts: Sequence[Column]) -> tuple[Column, Mask]:
     n, _mean, m2, m3, smallest, largest, _rows = parts
-    spread = (n.values > 2) & (smallest.values != largest.values)
     with np.errstate(all="ignore"):
+        apart = largest.values.astype(np.float64) - smallest.values.astype(np.float64)
+        spread = (n.values > 2) & (apart >= SMALLEST_SPREAD)
         skew = np.sqrt(n.values.astype(np.float64)) * m3.values / (m2.values * np.sqrt(m2.values))
     return Column(np.where(spread, skew, 0.0), spread), n.values > 0
 

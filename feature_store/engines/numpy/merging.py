@@ -158,7 +158,9 @@ def _decayed(tiles: WindowTiles, state: State) -> Column:
     present = value.valid
     age = tiles.as_of[tiles.row[present]] - tiles.field(f"{state.column}.time").values[present]
     segments = tiles.segments(present)
-    return _by_row(segments, segments.reduce(np.add, value.values[present] * np.exp2(-(age / state.parameter))))
+    with np.errstate(invalid="ignore"):  # a sum that is infinite for ever
+        weighed = value.values[present] * np.exp2(-(age / state.parameter))
+    return _by_row(segments, segments.reduce(np.add, weighed))
 
 
 def _theta(tiles: WindowTiles, state: State) -> Column:

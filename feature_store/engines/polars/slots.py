@@ -10,7 +10,7 @@ import polars as pl
 
 from feature_store.engines.polars.sketches import percentile
 from feature_store.model.aggregations import Aggregation
-from feature_store.model.kinds import KINDS, Finish
+from feature_store.model.kinds import KINDS, SMALLEST_SPREAD, Finish
 from feature_store.temporal.windows import Window
 
 Value = tuple[pl.Expr, pl.Expr]
@@ -75,7 +75,8 @@ def _std(slot: _Slot) -> Value:
 
 def _skew(slot: _Slot) -> Value:
     n, _mean, m2, m3, smallest, largest = slot.parts()
-    spread = (n > 2) & (smallest != largest)
+    apart = largest.cast(pl.Float64) - smallest.cast(pl.Float64)
+    spread = (n > 2) & (apart >= SMALLEST_SPREAD)
     return pl.when(spread).then(n.cast(pl.Float64).sqrt() * m3 / (m2 * m2.sqrt())), n > 0
 
 

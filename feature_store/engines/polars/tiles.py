@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -169,12 +170,8 @@ def _count_by_partition(view: FeatureView, rows: pl.DataFrame) -> dict[datetime,
 
 
 def _aggregate(view: FeatureView, events: pl.DataFrame, states: tuple[State, ...]) -> pl.DataFrame:
-    reduced = {state: PARTS[state.part].reduce for state in states}
-    simple = [
-        reduce(pl.col(_input(state.digest)), state).alias(state.column)
-        for state, reduce in reduced.items()
-        if reduce is not None
-    ]
+    reduced = [_reduced(events, state) for state in states]
+    simple = [each for each in reduced if each is not None]
     frame = heads(events).select(*view.keys, "__tile").hstack(by_group(events, simple))
     frame = check_sums(view, frame, states)
     for state in states:
@@ -188,9 +185,34 @@ def _aggregate(view: FeatureView, events: pl.DataFrame, states: tuple[State, ...
 def _present(view: FeatureView, events: pl.DataFrame, state: State) -> pl.DataFrame:
     """Return group, ``time``, ``sequence`` if there is one, and ``value``, where that is not null."""
     sequence = {"sequence": "__sequence"} if _ties(view) else {}
-    columns = {"time": "__time", **sequence, "value": _input(state.digest)}
-    present = events.select(GROUP, **{field: pl.col(column) for field, column in columns.items()})
+    columns = {"time": "__time", **sequence}
+    fields = {field: pl.col(column) for field, column in columns.items()}
+    value = pl.col(_input(state.digest))
+    if _exceeds(events, state):
+        value = pl.when(value.abs() > kinds.PARTS[state.part].largest_input).then(pl.lit(math.inf)).otherwise(value)
+    present = events.select(GROUP, **fields, value=value)
     return present.filter(pl.col("value").is_not_null())
+
+
+def _reduced(events: pl.DataFrame, state: State) -> pl.Expr | None:
+    reduce = PARTS[state.part].reduce
+    if reduce is None:
+        return None
+    column = pl.col(_input(state.digest))
+    value = reduce(column, state)
+    if _exceeds(events, state):
+        too_large = (column.abs() > kinds.PARTS[state.part].largest_input).any()
+        value = pl.when(too_large).then(pl.lit(math.inf)).otherwise(value)
+    return value.alias(state.column)
+
+
+def _exceeds(events: pl.DataFrame, state: State) -> bool:
+    """Whether some input is too large to be added up: an infinite state, which merging keeps, then says so."""
+    largest, values = kinds.PARTS[state.part].largest_input, events.get_column(_input(state.digest))
+    if largest is None or values.dtype != pl.Float64:
+        return False
+    # A look at the whole column is faster than one per group.
+    return any(isinstance(each, float) and abs(each) > largest for each in (values.min(), values.max()))
 
 
 def _summed(events: pl.DataFrame, states: tuple[State, ...]) -> list[str]:
