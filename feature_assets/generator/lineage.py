@@ -24,7 +24,8 @@ def column_schema(view: FeatureView, features: Iterable[Feature]) -> dg.TableSch
 def column_lineage(view: FeatureView, features: Iterable[Feature]) -> dg.TableColumnLineage:
     """Return, for every key and feature, the columns of the source's asset that determine it."""
     upstream = source_key(view)
-    columns = {key: [key] for key in view.keys} | {f.name: source_columns(view, f) for f in features}
+    keys = {key: [column] for key, column in zip(view.keys, view.key_columns, strict=True)}
+    columns = keys | {f.name: source_columns(view, f) for f in features}
     return dg.TableColumnLineage(
         {name: [dg.TableColumnDep(upstream, column) for column in read] for name, read in columns.items()}
     )

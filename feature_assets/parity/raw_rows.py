@@ -62,5 +62,6 @@ def time_column(view: FeatureView) -> str:
 
 def _scan(store: OfflineStore, view: FeatureView, start: datetime, end: datetime) -> pl.LazyFrame:
     opened = store.source(view.source.asset).open()
+    names = [*view.source.columns, *view.keys]
     begin = inputs_of(view.source.asset, opened.partitions).begin(to_microseconds(start))
-    return read_rows(view.source, opened.scan(opened.between(from_microseconds(begin), end)), view.source.columns)
+    return read_rows(view.source, opened.scan(opened.between(from_microseconds(begin), end)), names)

@@ -85,8 +85,8 @@ class _Cells:
         self._dice = dice
         self._values = values = MadeUpValues(view, dice)
         count = TABLE_ENTITIES if view.is_table else ENTITIES
-        keys = view.entity.keys.items()
-        self._entities = [{key: values.key(dtype) for key, dtype in keys} for _ in range(count)]
+        keys = list(zip(view.key_columns, view.entity.keys.values(), strict=True))
+        self._entities = [{column: values.key(dtype) for column, dtype in keys} for _ in range(count)]
         self._edges = [_edges(view, as_of) for as_of in as_ofs]
         self._times = _times(view)
         self._deleted = getattr(view.source, "deleted", None)
@@ -104,7 +104,7 @@ class _Cells:
         dtype = self._view.source.columns[name]
         if name in self._times:
             return self._time()
-        if name in self._view.entity.keys:
+        if name in self._view.key_columns:
             return self._values.key(dtype)
         if name == self._deleted:
             return self._dice.choice([True, False, False, False, None])

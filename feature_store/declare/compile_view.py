@@ -19,7 +19,14 @@ from feature_store.errors import DefinitionError
 from feature_store.model.entities import Entity
 from feature_store.model.features import Feature
 from feature_store.model.service_levels import Cycle, check_delay, check_freshness, check_span, check_ttl
-from feature_store.model.sources import EventSource, Source, TableSource, check_start, check_start_of_partition
+from feature_store.model.sources import (
+    EventSource,
+    Source,
+    TableSource,
+    check_start,
+    check_start_of_partition,
+    key_column,
+)
 from feature_store.model.teams import check_access
 from feature_store.model.views import FeatureView
 from feature_store.temporal.durations import DAY, HOUR, SECOND, WEEK, format_duration
@@ -147,7 +154,7 @@ def _features(view: FeatureView, cycle: Cycle, body: type) -> tuple[Feature, ...
 
 
 def _identity(view: FeatureView) -> object:
-    identity: list[object] = [view.source.canonical(), view.entity.canonical(), view.cadence]
+    identity = [*view.identity, view.cadence]
     if isinstance(view.source, TableSource):
         # Where rows have a landing time, what had landed by the available-at is in the values.
         landed_within = None if view.source.landed_at is None else view.available_after
@@ -186,20 +193,21 @@ def _check_identity(place: str, name: object, given: Mapping[str, Any]) -> None:
 def _check_keys(place: str, entity: Entity, source: Source) -> None:
     columns = source.columns
     event_id = getattr(source, "event_id", None)
-    if event_id in entity.keys:
+    if event_id is not None and event_id in {key_column(source, key) for key in entity.keys}:
         problem = f"event_id={event_id!r} of source {source.name} is a key of {entity.name}"
         raise DefinitionError(place, problem, "name the column that tells its events apart")
     for key, dtype in entity.keys.items():
-        if key not in columns:
+        column = key_column(source, key)
+        if column not in columns:
             raise DefinitionError(
                 place,
                 f"key {key!r} of {entity.name} is not a column of source {source.name}",
-                f"rename the column upstream; {one_of(key, columns)}",
+                f"name the column that holds it in the source, keys={{{key!r}: '...'}}; {one_of(key, columns)}",
             )
-        if columns[key] != dtype:
+        if columns[column] != dtype:
             raise DefinitionError(
                 place,
-                f"key {key!r} is {dtype} in entity {entity.name} but {columns[key]} in source {source.name}",
+                f"key {key!r} is {dtype} in entity {entity.name} but {columns[column]} in source {source.name}",
                 "cast the column upstream",
             )
 

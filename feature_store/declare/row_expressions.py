@@ -8,7 +8,7 @@ from feature_store.declare.scope import ViewScope, check_depth, check_no_other_v
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import ColumnRef, Expression, column_names, replace_columns, walk
-from feature_store.model.sources import TableSource
+from feature_store.model.sources import TableSource, key_column
 
 
 def over_rows(scope: ViewScope, name: str, what: str, expression: object) -> tuple[Expression, DType]:
@@ -51,7 +51,8 @@ def row_order(scope: ViewScope, expression: Expression) -> object:
     """
     source = scope.source
     assert isinstance(source, TableSource)
-    order = [name for name in source.columns if name not in (*scope.entity.keys, source.time, source.sequence)]
+    keys = [key_column(source, key) for key in scope.entity.keys]
+    order = [name for name in source.columns if name not in (*keys, source.time, source.sequence)]
     read = {*column_names(expression), source.deleted, source.valid_to}
     last = max((place for place, name in enumerate(order) if name in read), default=-1)
     return [[name, source.columns[name].name] for name in order[: last + 1]]

@@ -11,7 +11,7 @@ from typing import Final
 from feature_store.calls import declared_by_call
 from feature_store.checks import check_description, check_name, check_type, one_of, shown
 from feature_store.constants import instant_problem
-from feature_store.dtypes import SCALARS, Boolean, DType, Int64, String, Timestamp, is_value_dtype
+from feature_store.dtypes import KEY_DTYPES, SCALARS, Boolean, DType, Int64, String, Timestamp, is_value_dtype
 from feature_store.errors import DefinitionError
 from feature_store.frozen import FrozenMapping
 from feature_store.model.service_levels import check_delay
@@ -61,6 +61,8 @@ class EventSource:
             entity's rows with one id in one partition of a view the first counts, by time, sequence, then the other
             columns as declared. A stream, which cannot take an event back, counts the first delivered until batch tiles
             own its time. A row without an id always counts.
+        keys: by key of an entity, the column that holds it, where that is called otherwise:
+            ``{"airport_id": "origin"}``.
         lateness: ``allowed_lateness`` in microseconds (computed).
 
     Raises:
@@ -78,6 +80,7 @@ class EventSource:
     truncated: bool = False
     stream: KafkaTopic | None = None
     event_id: str | None = None
+    keys: Mapping[str, str] = field(default_factory=dict[str, str])
     lateness: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -112,6 +115,7 @@ class TableSource:
         landed_at: a Timestamp column: when the row arrived; what arrived after a snapshot's available-at is not in it.
         deleted: a Boolean column: true ends the key's row.
         valid_to: a Timestamp column: the row holds up to and including this instant.
+        keys: by key of an entity, the column that holds it, where that is called otherwise.
 
     Raises:
         DefinitionError: a role is given to a column that is not there or of another type, or another option is wrong.
@@ -127,6 +131,7 @@ class TableSource:
     landed_at: str | None = None
     deleted: str | None = None
     valid_to: str | None = None
+    keys: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         where = _check_common(self)
@@ -153,6 +158,11 @@ class TableSource:
 
 
 Source = EventSource | TableSource
+
+
+def key_column(source: Source, key: str) -> str:
+    """Return the column of a source that holds a key of an entity."""
+    return source.keys.get(key, key)
 
 
 def _typed(source: Source, column: str | None) -> object:
@@ -223,9 +233,21 @@ def _check_common(source: Source) -> str:
     object.__setattr__(source, "columns", FrozenMapping(source.columns))
     if source.sequence is not None:
         check_role(where, source.columns, source.sequence, "sequence", _ORDERED)
+    _check_keys(where, source)
     check_start(where, source.start)
     check_description(where, source.description)
     return where
+
+
+def _check_keys(where: str, source: Source) -> None:
+    check_type(where, "keys", source.keys, Mapping, 'give keys={"airport_id": "origin"}')
+    for key, column in source.keys.items():
+        check_name(where, key)
+        if key in source.columns:
+            problem = f"keys= names {column!r} as key {key!r}, but there is a column {key!r} too"
+            raise DefinitionError(where, problem, "leave the key out of keys=, or call that column otherwise")
+        check_role(where, source.columns, column, f"keys[{key!r}]", KEY_DTYPES)
+    object.__setattr__(source, "keys", FrozenMapping(source.keys))
 
 
 def _check_column(where: str, column: object, dtype: object) -> None:

@@ -84,8 +84,7 @@ def row_counts(view: FeatureView, window: Window | None) -> tuple[str, ...]:
 
 def _state(view: FeatureView, part: str, state: StateInput) -> State:
     column = state.column(part)
-    identity: list[object] = [view.source.canonical(), view.entity.canonical()]
-    identity = ["stream tiles", *identity, view.cadence] if view.is_stream else ["tiles", *identity]
+    identity = ["stream tiles", *view.identity, view.cadence] if view.is_stream else ["tiles", *view.identity]
     return State(column, part, tuple(_fields(view, part, state)), fingerprint([*identity, column]), state.parameter)
 
 

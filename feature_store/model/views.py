@@ -14,7 +14,7 @@ from feature_store.fingerprints import fingerprint
 from feature_store.model.aggregations import Aggregation
 from feature_store.model.entities import Entity
 from feature_store.model.features import Feature
-from feature_store.model.sources import Source, TableSource
+from feature_store.model.sources import Source, TableSource, key_column
 from feature_store.temporal.tile_levels import levels_of
 from feature_store.temporal.tile_span import tile_span
 from feature_store.temporal.windows import Window
@@ -98,6 +98,17 @@ class FeatureView:
         return tuple(self.entity.keys)
 
     @property
+    def key_columns(self) -> tuple[str, ...]:
+        """The columns of its source that hold the keys, in their order."""
+        return tuple(key_column(self.source, key) for key in self.keys)
+
+    @property
+    def identity(self) -> list[object]:
+        """What determines which rows of the source belong to which entity, as JSON."""
+        named = {key: column for key, column in self.source.keys.items() if key in self.entity.keys}
+        return [self.source.canonical(), self.entity.canonical(), *([named] if named else [])]
+
+    @property
     def stored_features(self) -> tuple[Feature, ...]:
         """Features whose values are written to the stores, in declared order."""
         return tuple(feature for feature in self.features if feature.is_stored)
@@ -137,7 +148,7 @@ class FeatureView:
         """Hash of what determines the contents of its tiles."""
         states = sorted({column for aggregation in self.aggregations for column in aggregation.tile_columns()})
         span = ["stream", self.cadence, *self.levels] if self.is_stream else self.tile
-        return fingerprint(["tiles", self.source.canonical(), self.entity.canonical(), span, states])
+        return fingerprint(["tiles", *self.identity, span, states])
 
     def feature(self, name: str) -> Feature:
         """Return one feature; ``KeyError`` if the view has none of that name."""

@@ -13,7 +13,7 @@ Keys = tuple[Any, ...]
 
 def keys_of(view: FeatureView, row: Row) -> Keys:
     """Return the entity of a row: its keys as typed values, never joined as text."""
-    return tuple(row[key] for key in view.keys)
+    return tuple(row[column] for column in view.key_columns)
 
 
 def rank(source: Source, row: Row) -> list[tuple[bool, Any]]:

@@ -11,20 +11,20 @@ from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.frames import has_no_values, translated
 from feature_store.engines.polars.typed import to_timestamp
 from feature_store.errors import InputError
-from feature_store.model.sources import Source
+from feature_store.model.sources import Source, key_column
 
 
 def read_rows(source: Source, rows: pl.LazyFrame, names: Iterable[str]) -> pl.LazyFrame:
-    """Return columns of a source's rows in their declared types.
+    """Return columns of a source's rows in their declared types; a key may be called by its name in the entity.
 
     Raises:
         InputError: a column is missing, is of another type, or holds timestamps without a time zone.
     """
     schema = rows.collect_schema()
-    names = list(dict.fromkeys(names))
-    for name in names:
-        _check_column(source, schema, name)
-    return rows.select(_declared(source, schema, name) for name in names)
+    columns = {name: name if name in source.columns else key_column(source, name) for name in names}
+    for column in columns.values():
+        _check_column(source, schema, column)
+    return rows.select(_declared(source, schema, column).alias(name) for name, column in columns.items())
 
 
 def declared_column(source: Source, frame: pl.DataFrame, name: str) -> pl.Series:

@@ -50,7 +50,7 @@ def _latest(
     view: FeatureView, source: TableSource, rows: pl.LazyFrame, as_of: datetime, available_at: datetime
 ) -> pl.DataFrame:
     keys, time = list(view.keys), pl.col(source.time)
-    known = read_rows(source, rows, source.columns).filter(time < constant(as_of, Timestamp))
+    known = read_rows(source, rows, [*source.columns, *keys]).filter(time < constant(as_of, Timestamp))
     if source.landed_at is not None:
         known = known.filter(pl.col(source.landed_at) <= constant(available_at, Timestamp))
     known = known.filter(pl.all_horizontal(pl.col(key).is_not_null() for key in keys)).with_columns(

@@ -92,7 +92,7 @@ def _prepare(
     parts = [part for each in inputs.values() for part in (each.value, each.where) if part is not None]
     used = [name for part in parts for name in column_names(part)]
     if source.event_id is not None:
-        used = _deciding(source, [*view.keys, source.event_id, *used])
+        used = _deciding(source, [*view.key_columns, source.event_id, *used])
     time = pl.col(source.event_time)
     inside = time.is_null() | ((time >= within[0]) & (time < within[1]))
     names = [*view.keys, source.event_time, *([] if source.sequence is None else [source.sequence]), *used]
@@ -119,10 +119,10 @@ def _once(view: FeatureView, rows: pl.LazyFrame) -> pl.LazyFrame:
     told_apart = pl.all_horizontal(pl.col(name).is_not_null() for name in identity)
     # Few rows repeat an id: only those are sorted.
     repeats = held.select(told_apart & pl.struct(identity).is_duplicated()).to_series()
-    order = [source.event_time, *([] if source.sequence is None else [source.sequence]), *held.columns[:-1]]
+    order = [source.event_time, *([] if source.sequence is None else [source.sequence]), *source.columns]
     first = (
         held.filter(repeats)
-        .sort([_column(source, name) for name in dict.fromkeys(order)], nulls_last=False)
+        .sort([_column(source, name) for name in dict.fromkeys(order) if name in held.columns], nulls_last=False)
         .unique(identity, keep="first", maintain_order=True)
     )
     return pl.concat([held.filter(~repeats), first]).lazy()
