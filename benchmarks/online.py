@@ -26,8 +26,7 @@ from feature_store import (
 )
 from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.columns import Column
-from feature_store.engines.polars.finish import empty_values
-from feature_store.plans.compile_service import compile_plan
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.stores.open_store import open_loader
 from serving.stores.redis.embedded import free_port
@@ -71,7 +70,7 @@ def apply_plan(features: int, folder: Path) -> str:
     """Write the plan of a service with all features of a wide view; return the service's name."""
     view = wide_view(features)
     service = FeatureService(f"bench_{features}", 1, "benchmarks", "All of a wide view", [view.all()])
-    write_plan(folder, compile_plan(service, empty_values))
+    write_plan(folder, compile_plan(service))
     return service.name
 
 

@@ -33,10 +33,9 @@ from feature_store import (
 from feature_store.codec.byte_strings import Ragged
 from feature_store.codec.key_codec import encode_keys
 from feature_store.columns import Column
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
@@ -140,7 +139,7 @@ def _load(url: str, folder: Path, entities: int) -> tuple[FeatureView, np.ndarra
         writer.append(piece)
     writer.close()
     service = FeatureService("bench_live", 1, "benchmarks", "All of it", [view.all()])
-    write_plan(folder / "plans", compile_plan(service, empty_values))
+    write_plan(folder / "plans", compile_plan(service))
     time.sleep(1)  # the newest second has to be over
     tail = (datetime.now(UTC) - timedelta(days=7)).replace(minute=0, second=0, microsecond=0)
     events = pl.concat([_events(entities, _PER_DAY * _DAYS, start, today), live]).filter(pl.col("at") >= tail)

@@ -9,9 +9,8 @@ from pathlib import Path
 from feature_assets.project import Declarations
 from feature_assets.project.broken import BrokenTeam
 from feature_store import FeatureService
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import FingerprintError, InputError
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import PlanView, ServicePlan, plan_path, read_plans, write_plan
 
 
@@ -56,7 +55,7 @@ def apply_plans(declarations: Declarations, folder: Path, *, allow_redefined: bo
 
 def compile_service(service: FeatureService) -> ServicePlan:
     """Return the plan of a service, with the empty values as the engine computes them."""
-    return compile_plan(service, empty_values)
+    return compile_plan(service)
 
 
 def find_plan(folder: Path, name: str) -> ServicePlan | None:

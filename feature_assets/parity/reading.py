@@ -14,12 +14,11 @@ import polars as pl
 from feature_assets.parity.raw_rows import Keys
 from feature_assets.parity.report import Value, Values
 from feature_store import FeatureService, FeatureView, Status
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.engines.polars.dtypes import polars_dtype
-from feature_store.engines.polars.finish import empty_values
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.temporal.instants import from_microseconds
 from serving.client import FeatureClient
@@ -44,7 +43,7 @@ class Served:
 def view_plan(view: FeatureView) -> ServicePlan:
     """Return the plan of a service that reads a whole view; its outputs are in the order of the features."""
     service = FeatureService(view.name, view.version, view.owner, view.description, [view.all()])
-    return compile_plan(service, empty_values)
+    return compile_plan(service)
 
 
 def offline_values(

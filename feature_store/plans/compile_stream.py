@@ -38,6 +38,11 @@ def compile_stream_plan(view: FeatureView, names: Collection[str]) -> StreamPlan
     )
 
 
+def derived_features(view: FeatureView) -> tuple[StreamDerived, ...]:
+    """Return the derived features of a view of any kind, each after those it reads."""
+    return tuple(_derived(feature) for feature in _in_order(view, view.fingerprints) if feature.kind == "derived")
+
+
 def _row_counts(view: FeatureView) -> tuple[RowCount, ...]:
     counts: dict[RowCount, None] = {}
     for aggregation in view.aggregations:

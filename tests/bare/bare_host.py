@@ -33,11 +33,10 @@ from feature_store import (
     n_unique,
     sum_,
 )
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set, load_training_set, write_training_set
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.load.sync import sync_view
 from serving.stores.open_store import open_loader
@@ -82,7 +81,7 @@ service = FeatureService(
 
 def main(folder: Path) -> None:
     store = fill(OfflineStore(str(folder / "offline")))
-    plan = compile_plan(service, empty_values)
+    plan = compile_plan(service)
     write_plan(folder / "plans", plan)
     url = ensure_embedded(folder / "online")
     try:

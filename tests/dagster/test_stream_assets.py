@@ -10,9 +10,8 @@ import pytest
 from feature_assets import build_feature_assets
 from feature_assets.generator.freshness import freshness_of
 from feature_store import FeatureService
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.offline.join.point_in_time import point_in_time_join
-from feature_store.plans.compile_service import compile_plan
 from feature_store.temporal.durations import DAY, HOUR, MINUTE, SECOND
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from serving.stores.open_store import open_loader
@@ -70,7 +69,7 @@ def test_features_report_their_values_at_the_end_of_each_partition(live):
 
 
 def test_training_rows_of_any_time_are_counted_from_tiles(live):
-    plan = compile_plan(FeatureService("now", 1, "growth", "Now", [HouseholdActivity.all()]), empty_values)
+    plan = compile_plan(FeatureService("now", 1, "growth", "Now", [HouseholdActivity.all()]))
     time = from_microseconds(at_days(4.3) + 7)
     spine = pl.DataFrame({"household_id": range(project.HOUSEHOLDS), "time": time})
     joined = point_in_time_join(live.store, plan, spine.cast({"household_id": pl.Int64}), "time", with_status=True)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from feature_store import FeatureView
+from feature_store.engines.numpy.empty_values import empty_values
 from feature_store.engines.polars.dtypes import polars_dtype
-from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.snapshots import merge_state, snapshot
 from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.states import state_schema, tile_schema

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from feature_store import feature_view, field
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.empty_values import empty_values
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.oracle.snapshots import empty_values as oracle_empty_values
 from feature_store.oracle.tables import table_snapshot as oracle_table_snapshot

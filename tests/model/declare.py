@@ -27,7 +27,6 @@ from feature_store import (
     last,
     sum_,
 )
-from feature_store.plans.service_plan import Value
 
 Cases = dict[str, tuple[Callable[[], object], str]]
 """By a name: a wrong declaration and the exact message it must raise."""
@@ -123,11 +122,6 @@ def demographics(**options: Any) -> FeatureView:
 def service(*features: Any, **options: Any) -> FeatureService:
     given = {"name": "churn", "version": 1, "owner": "growth", "description": "Will it churn?", "features": features}
     return FeatureService(**{**given, **options})
-
-
-def empty_values(view: FeatureView) -> dict[str, Value]:
-    """Stand for the engine's values of an entity without events."""
-    return dict.fromkeys((feature.name for feature in view.stored_features), None)
 
 
 def check(cases: Cases, name: str) -> None:

@@ -15,10 +15,9 @@ import pytest
 from feature_assets.project import load_declarations
 from feature_store import EmbeddingTable, Int64, Vector, bucketise, col, embed, lit, one_hot, sum_, when
 from feature_store.declare.scope import DEEPEST
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.expressions.text import to_canonical, to_text
 from feature_store.model.views import FeatureView
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.compile_stream import compile_stream_plan
 from tests.engine import views as engine_views
 from tests.model.declare import HOUSEHOLD, START, event_source, table_source
@@ -102,7 +101,7 @@ def test_a_feature_that_is_not_yet_named_is_the_same_afterwards(way):
 
 @of_every_way
 def test_plans_are_the_same_afterwards(way):
-    plans = [compile_plan(each, empty_values) for each in SERVICES]
+    plans = [compile_plan(each) for each in SERVICES]
     plans += [compile_stream_plan(view, ()) for view in VIEWS if view.is_stream]
     assert plans
     for plan in plans:

@@ -19,9 +19,9 @@ from feature_store import (
     last,
     ratio,
 )
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import FeatureStoreError
 from feature_store.model.views import FeatureView
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import (
     PlanFeature,
     PlanKey,
@@ -32,7 +32,7 @@ from feature_store.plans.service_plan import (
     read_plans,
     write_plan,
 )
-from tests.model.declare import EVENT_COLUMNS, demographics, empty_values, event_source, purchases, service, view_of
+from tests.model.declare import EVENT_COLUMNS, demographics, event_source, purchases, service, view_of
 
 AIRPORT = Entity("airport", keys={"airport_id": String}, description="An airport")
 
@@ -57,7 +57,7 @@ def test_outputs_are_named_by_view_role_or_alias_in_the_services_order() -> None
         view["flights"].as_role("origin", airport_id="origin_id"),
         view["days", "hour"].as_role("destination", airport_id="destination_id").alias(hour="hour_of_request"),
     )
-    plan = compile_plan(chosen, empty_values)
+    plan = compile_plan(chosen)
     assert [output.name for output in plan.outputs] == [
         "spend__last_purchase",
         "spend",
@@ -74,9 +74,7 @@ def test_outputs_are_named_by_view_role_or_alias_in_the_services_order() -> None
 
 def test_a_plan_holds_the_stored_features_it_needs_in_declared_order() -> None:
     view = airports()
-    plan = compile_plan(
-        service(view["days", "share", "hour", "flights"]), lambda _: {"flights": 0, "share": None, "at": None}
-    )
+    plan = compile_plan(service(view["days", "share", "hour", "flights"]))
     (only,) = plan.views
     assert [feature.name for feature in only.features] == ["flights", "share", "at"]
     assert [feature.empty for feature in only.features] == [0, None, None]
@@ -91,8 +89,7 @@ def test_a_plan_holds_the_stored_features_it_needs_in_declared_order() -> None:
 
 def test_a_plan_carries_ttl_freshness_and_readers() -> None:
     plan = compile_plan(
-        service(purchases(ttl="3d", freshness="2d", readers=["everyone"]).all(), readers=["pricing", "everyone"]),
-        empty_values,
+        service(purchases(ttl="3d", freshness="2d", readers=["everyone"]).all(), readers=["pricing", "everyone"])
     )
     assert (plan.views[0].ttl, plan.views[0].freshness) == (3 * 86_400_000_000, 2 * 86_400_000_000)
     assert plan.readers == ("pricing", "everyone")
@@ -213,8 +210,8 @@ def test_a_plan_of_another_format_is_refused(text: str) -> None:
 
 
 def test_plans_are_written_to_and_read_from_a_folder(tmp_path: Path) -> None:
-    first = compile_plan(service(purchases().all()), empty_values)
-    second = compile_plan(service(purchases()["spend"], version=2), empty_values)
+    first = compile_plan(service(purchases().all()))
+    second = compile_plan(service(purchases()["spend"], version=2))
     folder = tmp_path / "plans"
     assert write_plan(folder, first) == plan_path(folder, "churn", 1)
     write_plan(folder, second)

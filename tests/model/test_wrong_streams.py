@@ -23,10 +23,10 @@ from feature_store import (
     sum_,
     top_k,
 )
-from feature_store.plans.compile_service import compile_plan
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import DAY, HOUR, MINUTE, SECOND
-from tests.model.declare import HOUSEHOLD, Cases, check, empty_values, event_source, service, table_source, view_of
+from tests.model.declare import HOUSEHOLD, Cases, check, event_source, service, table_source, view_of
 
 LIVE = event_source(stream=KafkaTopic("purchases"))
 OPTIONS = {
@@ -190,12 +190,12 @@ def test_fingerprints_tell_the_kind_and_the_lag_but_not_the_delay_of_the_batch()
 
 def test_a_plan_holds_what_is_read_and_the_layout_of_whole_tiles() -> None:
     view = rich()
-    plan = compile_plan(service(view["quarter", "days"]), empty_values)
+    plan = compile_plan(service(view["quarter", "days"]))
     stream = plan.views[0].stream
     assert stream is not None
     assert [each.name for each in stream.aggregates] == ["spend", "seen"]
     assert [each.name for each in stream.derived] == ["half", "quarter"]
-    whole = compile_plan(service(view.all()), empty_values).views[0].stream
+    whole = compile_plan(service(view.all())).views[0].stream
     assert whole is not None
     assert stream.states == whole.states
     assert stream.row_counts == whole.row_counts  # an event of any feature makes an entity one that is not EMPTY
@@ -205,7 +205,7 @@ def test_a_plan_holds_what_is_read_and_the_layout_of_whole_tiles() -> None:
 
 def test_plans_of_other_views_have_no_stream() -> None:
     view = view_of({"spend": sum_(col("sales_value"), over="7d", description="d")})
-    plan = compile_plan(service(view.all()), empty_values)
+    plan = compile_plan(service(view.all()))
     assert plan.views[0].stream is None
     assert ServicePlan.from_json(plan.to_json()) == plan
     record = json.loads(plan.to_json())

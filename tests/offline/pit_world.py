@@ -22,9 +22,8 @@ from feature_store import (
     last,
     sum_,
 )
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan
 from tests.offline.definitions import INSTANT, START, day
 
@@ -92,7 +91,7 @@ class World:
 def build_world(root: str, seed: int) -> World:
     """Write random partitions with holes, in random order; before and after a feature came, published, corrected."""
     rng = random.Random(seed)
-    world = World(OfflineStore(root), compile_plan(service, empty_values))
+    world = World(OfflineStore(root), compile_plan(service))
     _write_pairs(world, rng)
     _write_walkers(world, rng)
     return world

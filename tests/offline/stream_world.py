@@ -10,12 +10,11 @@ from pathlib import Path
 import polars as pl
 
 from feature_store import FeatureService
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.snapshots import keys_of
 from feature_store.oracle.streams import stream_as_of
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.instants import to_microseconds
@@ -71,7 +70,7 @@ def build_world(root: Path, seed: int) -> World:
     times = [START + timedelta(seconds=second) for second in seconds]
     times += [at(days=rng.randrange(DAYS), hours=rng.choice([0, 1, 23])) for _ in range(30)]
     times += [time - timedelta(microseconds=rng.choice([0, 1])) for time in times[:40]]
-    world = World(OfflineStore(str(root)), compile_plan(SERVICE, empty_values), [random_row(rng, t) for t in times])
+    world = World(OfflineStore(str(root)), compile_plan(SERVICE), [random_row(rng, t) for t in times])
     for day in rng.sample(range(DAYS - 3), DAYS - 3):
         if day != 7:
             land(world, day)

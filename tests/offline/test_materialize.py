@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from feature_store import EventSource, FeatureService, Int64, Status, Timestamp, col, derive, feature_view, ratio, sum_
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import MissingTilesError
 from feature_store.model.views import FeatureView
 from feature_store.offline.join.point_in_time import point_in_time_join
@@ -24,7 +24,6 @@ from feature_store.offline.materialize.materialize import (
 )
 from feature_store.offline.materialize.reach import tiles_start
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.plans.compile_service import compile_plan
 from tests.engine.frames import at, frame
 from tests.engine.views import COLUMNS
 from tests.offline.definitions import (
@@ -331,7 +330,7 @@ def test_a_feature_added_in_place_waits_for_its_tiles_and_no_other_feature_for_i
     write_values(store, view, computed, day(8), day(9), "values")
     assert held(store, view)[7:] == [["pieces_3d"], sorted({"pieces_3d", "later", "share"} - lacks)]
     spine = pl.DataFrame({"shopper_id": [1], "time": [day(9, 5)]}).cast({"time": INSTANT})
-    plan = compile_plan(FeatureService("growing", 1, "storekeepers", "All", [view.all()]), empty_values)
+    plan = compile_plan(FeatureService("growing", 1, "storekeepers", "All", [view.all()]))
     row = point_in_time_join(store, plan, spine, "time", allow_missing=True, with_status=True).row(0, named=True)
     statuses = [row[f"shopper_spend__{name}__status"] for name in ("pieces_3d", "later")]
     assert statuses == [Status.PRESENT, Status.NOT_COMPUTED if lacks else Status.PRESENT]

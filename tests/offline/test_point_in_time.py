@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from feature_store import FeatureService, col, feature_view, sum_
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
+from feature_store.engines.numpy.empty_values import empty_values
 from feature_store.engines.polars.frames import read_frame
 from feature_store.errors import FingerprintError, InputError, NotComputedError, VersionExpiredError
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables import open_table as reading
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.plans.compile_service import compile_plan
 from tests.offline.definitions import INSTANT, ShopperSpend, ShopperTown, day, purchases, service, shopper, spend_values
 from tests.offline.pit_world import World, build_world, naive_join
 
@@ -108,7 +108,7 @@ def test_an_empty_spine_gives_no_rows(world: World) -> None:
 
 
 SPEND = compile_plan(
-    FeatureService("spend_model", 1, "storekeepers", "Spend", [ShopperSpend["pieces_3d", "last_basket"]]), empty_values
+    FeatureService("spend_model", 1, "storekeepers", "Spend", [ShopperSpend["pieces_3d", "last_basket"]])
 )
 
 
@@ -191,7 +191,7 @@ def changed_spend(**features):
 
 
 def plan_of(view):
-    return compile_plan(FeatureService("changed", 1, "storekeepers", "Changed", [view.all()]), empty_values)
+    return compile_plan(FeatureService("changed", 1, "storekeepers", "Changed", [view.all()]))
 
 
 def test_a_feature_computed_by_another_definition_is_an_error(store: OfflineStore) -> None:
@@ -289,7 +289,7 @@ def test_vectors_are_filled_with_zeros_where_empty(store: OfflineStore) -> None:
     )
     store.values(ShopperTown).write(values, day(0), day(1), run_id="r")
     written(store, 0)
-    plan = compile_plan(service, empty_values)
+    plan = compile_plan(service)
     spine = spine_of((1, day(2)), (2, day(2)), (1, day(0)))
     result = point_in_time_join(store, plan, spine, "time", allow_missing=True)
     empty = empty_values(ShopperTown)["is_north"]

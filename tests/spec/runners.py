@@ -13,7 +13,8 @@ import polars as pl
 import redis
 
 from feature_store import FeatureService, FeatureView
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
+from feature_store.engines.numpy.empty_values import empty_values
 from feature_store.engines.polars.snapshots import merge_state, snapshot
 from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.tables import table_snapshot
@@ -23,7 +24,6 @@ from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import EPOCH
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
@@ -143,7 +143,7 @@ def requests(count: int) -> list[dict]:
 def joined(store: OfflineStore, view: FeatureView, count: int, time: datetime) -> Answers:
     """Ask the point-in-time join."""
     spine = pl.DataFrame(requests(count)).with_columns(pl.lit(time, INSTANT).alias("time"))
-    plan = compile_plan(service_over(view), empty_values)
+    plan = compile_plan(service_over(view))
     return by_world(view, point_in_time_join(store, plan, spine, "time", allow_missing=True, with_status=True))
 
 
@@ -178,7 +178,7 @@ def served(url: str, span: Range, rows: list[dict], count: int) -> Answers:
 
 def _ask(url: str, root: Any, view: FeatureView, count: int, times: list[datetime]) -> Mapping[datetime, Answers]:
     service = service_over(view)
-    write_plan(root / "plans", compile_plan(service, empty_values))
+    write_plan(root / "plans", compile_plan(service))
     with FeatureClient(root / "plans", url) as client:
         return {time: by_world(view, online.read(client, service.name, requests(count), time)) for time in times}
 

@@ -33,13 +33,12 @@ from feature_store import (
     last,
     mean,
 )
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
@@ -120,7 +119,7 @@ def served(
     with patch("serving.stores.redis.write.publication.store_time", lambda _: microseconds(time)):
         sync_view(store, view, writer, time)
     writer.close()
-    write_plan(plans, compile_plan(service(view), empty_values))
+    write_plan(plans, compile_plan(service(view)))
     with FeatureClient(plans, url) as client:
         return client.get_features(view.name, {"driver": list(drivers)}, time=time).to_dict()[f"{view.name}__value"]
 
@@ -130,7 +129,7 @@ def trained(
 ) -> list:
     """Return the values for drivers at times."""
     spine = pl.DataFrame(asked, schema={"driver": pl.Int64, "time": INSTANT}, orient="row")
-    plan = compile_plan(service(view), empty_values)
+    plan = compile_plan(service(view))
     joined = point_in_time_join(store, plan, spine, "time", allow_missing=True)
     assert joined.select(spine.columns).equals(spine)
     return joined[f"{view.name}__{name}"].to_list()
@@ -180,7 +179,7 @@ def test_p6_rows_that_landed_in_the_future_or_never_leave_a_row_without_a_value(
 def test_p7_one_view_in_two_roles_gives_two_columns(tmp_path: Path) -> None:
     store = computed(tmp_path, PLAIN, [(1, at(1), 10.0), (2, at(1), 20.0)])
     roles = [PLAIN.all().as_role(role, driver=f"{role}_driver") for role in ("first", "second")]
-    plan = compile_plan(FeatureService("shift", 1, "spec", "Two drivers", roles), empty_values)
+    plan = compile_plan(FeatureService("shift", 1, "spec", "Two drivers", roles))
     spine = pl.DataFrame({"first_driver": [1, 2, 1], "second_driver": [2, 1, 1]})
     joined = point_in_time_join(store, plan, spine.with_columns(pl.lit(at(4), INSTANT).alias("time")), "time")
     assert joined["first__plain__value"].to_list() == [10.0, 20.0, 10.0]
@@ -221,7 +220,7 @@ def test_o3_dropping_a_view_leaves_those_of_the_same_entity(tmp_path: Path, valk
     writer = open_loader(valkey)
     for view in views:
         sync_view(computed(tmp_path / view.name, view, [(1, at(11), 5.0)]), view, writer, END + MICROSECOND)
-        write_plan(tmp_path / "plans", compile_plan(service(view), empty_values))
+        write_plan(tmp_path / "plans", compile_plan(service(view)))
     writer.drop_view(PLAIN.full_name)
     writer.close()
     with FeatureClient(tmp_path / "plans", valkey) as client:

@@ -11,13 +11,12 @@ import polars as pl
 import pytest
 
 from feature_store import FeatureService, col, count, feature_view, sum_
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
@@ -76,7 +75,7 @@ def store() -> Iterator[OfflineStore]:
 
 
 def plan() -> ServicePlan:
-    return compile_plan(SERVICE, empty_values)
+    return compile_plan(SERVICE)
 
 
 @pytest.mark.spec("point-in-time join", "read.partition", "status.not_computed", "status.expired")

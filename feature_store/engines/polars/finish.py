@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
 import polars as pl
 
 from feature_store.dtypes import DType
-from feature_store.engines.polars.dtypes import constant, polars_dtype, working_dtype
+from feature_store.engines.polars.dtypes import constant, polars_dtype
 from feature_store.engines.polars.expressions import compile_expression
-from feature_store.engines.polars.slots import merged_column, slot_values
-from feature_store.engines.polars.states import read_dtype
+from feature_store.engines.polars.slots import slot_values
 from feature_store.engines.polars.typed import finite
 from feature_store.model.features import Feature
 from feature_store.model.kinds import KINDS
-from feature_store.model.states import window_states
 from feature_store.model.views import FeatureView
-from feature_store.plans.service_plan import Value
-from feature_store.temporal.instants import to_microseconds
 
 
 def finish(view: FeatureView, merged: pl.DataFrame) -> pl.DataFrame:
@@ -69,20 +62,6 @@ def default_expr(feature: Feature) -> pl.Expr | None:
     return to_dtype(constant(feature.default, feature.dtype.element), feature.dtype.element)
 
 
-def empty_values(view: FeatureView) -> dict[str, Value]:
-    """Return the stored features of an entity without events or rows, as JSON; timestamps are integer microseconds."""
-    keys = {key: working_dtype(dtype) for key, dtype in view.entity.keys.items()}
-    if view.is_table:
-        nothing = pl.DataFrame({key: [None] for key in keys}, schema=keys)
-        fields = [feature for feature in view.stored_features if feature.kind == "field"]
-        defaults = {f.name: _or_null(default_expr(f), f.dtype) for f in fields}
-        row = add_derived(view, nothing.with_columns(**defaults))
-    else:
-        schema = {**keys, **_merged_schema(view)}
-        row = finish(view, pl.DataFrame({name: [None] for name in schema}, schema=schema))
-    return {f.name: _json(row.get_column(f.name).to_list()[0], f.dtype) for f in view.stored_features}
-
-
 def _aggregate(merged: pl.DataFrame, feature: Feature) -> pl.Expr:
     aggregation = feature.aggregation
     assert aggregation is not None
@@ -103,28 +82,3 @@ def _slot(feature: Feature, value: pl.Expr, counted: pl.Expr) -> pl.Expr:
 def _array(slots: list[pl.Expr]) -> pl.Expr:
     """Return slots as an array, which is null where all of them are."""
     return pl.when(pl.any_horizontal(slot.is_not_null() for slot in slots)).then(pl.concat_arr(slots))
-
-
-def _merged_schema(view: FeatureView) -> dict[str, pl.DataType]:
-    windows = dict.fromkeys(aggregation.window for aggregation in view.aggregations)
-    return {
-        merged_column(state.column, window): read_dtype(state)
-        for window in windows
-        for state in window_states(view, window)
-    }
-
-
-def _or_null(expr: pl.Expr | None, dtype: DType) -> pl.Expr:
-    return pl.lit(None).cast(polars_dtype(dtype)) if expr is None else expr
-
-
-def _json(value: Any, dtype: DType) -> Value:
-    if value is None:
-        return None
-    if dtype.is_array:
-        return [_scalar_json(slot) for slot in value]
-    return [float(element) for element in value] if dtype.is_vector else _scalar_json(value)
-
-
-def _scalar_json(value: Any) -> Any:
-    return to_microseconds(value) if isinstance(value, datetime) else value

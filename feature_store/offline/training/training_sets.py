@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.engines.polars.frames import read_frame
 from feature_store.errors import InputError
 from feature_store.model.services import FeatureService
@@ -25,7 +25,6 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.day_inputs import day_inputs
 from feature_store.offline.training.manifests import Manifest, append_manifest, read_manifests
 from feature_store.offline.training.stored_days import stored_days
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import from_microseconds, to_microseconds
@@ -75,7 +74,7 @@ def build_training_set(
         FingerprintError: a partition was computed by another definition of a feature.
         VersionExpiredError: a pinned version, or one that was served, is no longer kept.
     """
-    plan = service if isinstance(service, ServicePlan) else compile_plan(service, empty_values)
+    plan = service if isinstance(service, ServicePlan) else compile_plan(service)
     tables = open_views(store, plan, None if pinned is None else _pinned_versions(pinned, plan))
     rows = read_frame(spine, "the spine")
     frame = join_opened(

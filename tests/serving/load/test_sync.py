@@ -9,12 +9,11 @@ import polars as pl
 import pytest
 
 from feature_store import FeatureService, FeatureView, count, feature_view, fingerprints, sum_
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import FingerprintError
 from feature_store.expressions.functions import col
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.load.sync import is_synced, sync_view
@@ -63,7 +62,7 @@ def written(store: OfflineStore, view: FeatureView, start: datetime) -> None:
 
 def plan_of(view: FeatureView) -> ServicePlan:
     service = FeatureService("counts", 1, "storekeepers", "Counts of a shopper", [view.all()])
-    return compile_plan(service, empty_values)
+    return compile_plan(service)
 
 
 def served_and_trained(store: OfflineStore, plan: ServicePlan, url: str, folder: Path) -> tuple[pl.DataFrame, ...]:

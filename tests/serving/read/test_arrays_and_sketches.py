@@ -13,13 +13,12 @@ import polars as pl
 import pytest
 
 from feature_store import FeatureService, FeatureView
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set, load_training_set, write_training_set
 from feature_store.oracle import snapshots as oracle
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
@@ -79,7 +78,7 @@ def test_stored_trained_and_served_values_equal_the_oracle(
     materialize(store, view, happened)
     sync_view(store, view, writer, NOW)
     service = FeatureService("arrays", 1, "engine", "Arrays and sketches", [view.all()])
-    plan = compile_plan(service, empty_values)
+    plan = compile_plan(service)
     write_plan(tmp_path / "plans", plan)
     asked = keys_of(view)
     with FeatureClient(tmp_path / "plans", valkey) as client:

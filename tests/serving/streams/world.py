@@ -12,15 +12,14 @@ from typing import Any
 import polars as pl
 
 from feature_store import FeatureService, FeatureView
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.engines.polars.dtypes import polars_dtype
-from feature_store.engines.polars.finish import empty_values
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.snapshots import derived_value, float_scale, is_present, keys_of
 from feature_store.oracle.streams import stream_as_of, stream_values
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from feature_store.status import Status
 from feature_store.temporal.instants import to_microseconds
@@ -88,7 +87,7 @@ class OnlineWorld:
     def __post_init__(self) -> None:
         self.offline = OfflineStore(str(self.folder / "offline"))
         service = FeatureService("live_model", 1, "engine", "Everything live", [self.view.all()])
-        self.plan = compile_plan(service, empty_values)
+        self.plan = compile_plan(service)
         write_plan(self.folder / "plans", self.plan)
 
     def land(self, first: float, last: float, rows: Sequence[dict[str, Any]] | None = None) -> None:

@@ -11,14 +11,13 @@ import polars as pl
 import redis
 from polars.testing import assert_frame_equal
 
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.engines.polars.dtypes import polars_dtype
-from feature_store.engines.polars.finish import empty_values
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
 from feature_store.oracle.point_in_time import service_row
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
@@ -51,7 +50,7 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
     with redis.Redis.from_url(url) as server:
         server.flushdb()
     service = service_of(span.view)
-    plan = compile_plan(service, empty_values)
+    plan = compile_plan(service)
     with folder() as root:
         store = OfflineStore(str(root / "offline"))
         written = write_with_holes(store, span, worlds, rng)

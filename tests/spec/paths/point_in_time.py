@@ -10,14 +10,13 @@ from random import Random
 import polars as pl
 from polars.testing import assert_frame_equal
 
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.engines.polars.dtypes import polars_dtype
-from feature_store.engines.polars.finish import empty_values
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.partition_choice import Availability
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.point_in_time import History, service_row
-from feature_store.plans.compile_service import compile_plan
 from tests.spec.services import assert_service_row, instants, service_of, some_keys, world_known_to, write_with_holes
 from tests.spec.stores import folder
 from tests.spec.worlds import Range, World, in_some_zone
@@ -92,7 +91,7 @@ def join(
     spine = _spine(span, requests, rng)
     joined = point_in_time_join(
         store,
-        compile_plan(service_of(span.view), empty_values),
+        compile_plan(service_of(span.view)),
         spine,
         "time",
         allow_missing=True,

@@ -12,14 +12,13 @@ from unittest.mock import patch
 import redis
 from polars.testing import assert_frame_equal
 
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
 from feature_store.oracle.point_in_time import service_row
 from feature_store.oracle.rows import rank
 from feature_store.oracle.streams import StreamHistory
-from feature_store.plans.compile_service import compile_plan
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
@@ -49,7 +48,7 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
         available_at = owned + timedelta(microseconds=view.batch_after or 0)
         load(url, store, span, available_at)
         stream(url, store, span, worlds, rng, owned)
-        write_plan(root / "plans", compile_plan(service, empty_values))
+        write_plan(root / "plans", compile_plan(service))
         near = sorted({T for world in worlds for T in instants(span, world) if available_at < T})
         with FeatureClient(root / "plans", url) as client:
             for time in rng.sample(near, min(INSTANTS, len(near))):
@@ -60,7 +59,7 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
                     history = StreamHistory(world.rows, landed, [(span.start, span.end + timedelta(days=1))])
                     wanted = service_row(service, {view.full_name: history}, request, time)
                     assert_service_row(service, world, request, row, wanted)
-                trained = train(store, compile_plan(service, empty_values), requests, time)
+                trained = train(store, compile_plan(service), requests, time)
                 assert_frame_equal(answer.select(trained.columns), trained, check_exact=True)
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from feature_store.engines.numpy.empty_values import empty_values
 from feature_store.model.services import FeatureService
 from feature_store.model.views import FeatureView, ViewSelection
 from feature_store.plans.compile_stream import compile_stream_plan
 from feature_store.plans.service_plan import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan, Value
 
-EmptyValues = Callable[[FeatureView], Mapping[str, Value]]
-"""Gives, for a view, the values of an entity without events by stored feature; timestamps as integer microseconds."""
 
-
-def compile_plan(service: FeatureService, empty_values: EmptyValues) -> ServicePlan:
+def compile_plan(service: FeatureService) -> ServicePlan:
     """Return the plan from which servers and training sets answer for a service."""
     views = tuple(_plan_view(selection, empty_values(selection.view)) for selection in service.features)
     outputs = tuple(
