@@ -59,7 +59,7 @@ pairs_at_first = feature_view(**_OPTIONS, entity=pair, cadence="1d", available_a
 pairs = feature_view(**_OPTIONS, entity=pair, cadence="1d", available_after="5h")(_pair_features(with_later=True))
 
 
-@feature_view(**_OPTIONS, entity=walker, cadence="1h", ttl="8h")
+@feature_view(**{**_OPTIONS, "freshness": "8h"}, entity=walker, cadence="1h", ttl="8h")
 class Walkers:
     """Walkers, soon out of date."""
 

@@ -7,7 +7,7 @@ import pytest
 from feature_store.codec.byte_strings import from_list
 from feature_store.codec.tile_codec import TileLayout
 from feature_store.dtypes import String
-from feature_store.plans.stream_plan import StateField, StreamState
+from feature_store.model.states import State, StateField
 from serving.stores.errors import StoreUnavailableError, StreamTakenOverError
 from serving.stores.open_store import open_loader, open_reader, open_stream_rows
 from serving.stores.rows import RowsRead, RowsWanted
@@ -16,8 +16,8 @@ from tests.stores.sample import DAY, HOUR, VIEW, load, now, snapshot
 from tests.stores.under_test import StoreUnderTest
 
 SECOND = 1_000_000
-TILES = TileLayout((SECOND,), (StreamState("id", "id", (StateField("id", String.name),), "fp"),))
-OTHER = TileLayout((SECOND,), (StreamState("id", "id", (StateField("id", String.name),), "changed"),))
+TILES = TileLayout((SECOND,), (State("id", "id", (StateField("id", String.name),), "fp"),))
+OTHER = TileLayout((SECOND,), (State("id", "id", (StateField("id", String.name),), "changed"),))
 NAMES = [b"a", b"bb", b"ccc"]
 
 
