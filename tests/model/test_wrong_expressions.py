@@ -173,7 +173,8 @@ WRONG: Cases = {
         lambda: x(QUANTITY % 2),
         (
             "an expression over quantity: % is not defined. Instead: use + - * / == != < <= > >= & | ~ "
-            ".is_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) .year(...) "
+            ".is_null(...) .is_not_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) "
+            ".year(...) "
             ".month(...) .day(...) .hour(...) .weekday(...)."
         ),
     ),
@@ -181,7 +182,8 @@ WRONG: Cases = {
         lambda: x(2**QUANTITY),
         (
             "an expression over quantity: ** is not defined. Instead: use + - * / == != < <= > >= & | ~ "
-            ".is_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) .year(...) "
+            ".is_null(...) .is_not_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) "
+            ".year(...) "
             ".month(...) .day(...) .hour(...) .weekday(...)."
         ),
     ),
@@ -189,7 +191,8 @@ WRONG: Cases = {
         lambda: x(abs(QUANTITY)),
         (
             "an expression over quantity: abs(...) is not defined. Instead: use + - * / == != < <= > >= & | ~ "
-            ".is_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) .year(...) "
+            ".is_null(...) .is_not_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) "
+            ".year(...) "
             ".month(...) .day(...) .hour(...) .weekday(...)."
         ),
     ),
@@ -197,7 +200,8 @@ WRONG: Cases = {
         lambda: x(round(SALES)),
         (
             "an expression over sales_value: round(...) is not defined. Instead: use + - * / == != < <= > >= & | ~ "
-            ".is_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) .year(...) "
+            ".is_null(...) .is_not_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) "
+            ".year(...) "
             ".month(...) .day(...) .hour(...) .weekday(...)."
         ),
     ),
@@ -205,7 +209,8 @@ WRONG: Cases = {
         lambda: x(DEPARTMENT[0]),
         (
             "an expression over department: [...] is not defined. Instead: use + - * / == != < <= > >= & | ~ "
-            ".is_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) .year(...) "
+            ".is_null(...) .is_not_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) "
+            ".year(...) "
             ".month(...) .day(...) .hour(...) .weekday(...)."
         ),
     ),
@@ -213,7 +218,8 @@ WRONG: Cases = {
         lambda: x(DEPARTMENT.upper()),
         (
             "an expression over department: .upper is not defined. Instead: use + - * / == != < <= > >= & | ~ "
-            ".is_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) .year(...) "
+            ".is_null(...) .is_not_null(...) .fill_null(...) .lower(...) .contains(...) .is_in(...) .cast(...) "
+            ".year(...) "
             ".month(...) .day(...) .hour(...) .weekday(...)."
         ),
     ),

@@ -167,8 +167,9 @@ WRONG: Cases = {
     "key missing": (
         lambda: purchases(entity=CAMPAIGN),
         (
-            "retail/spend/v1: key 'campaign_id' of campaign is not a column of source purchases. Instead: rename "
-            "the column upstream; use one of household_id, basket_id, sales_value, quantity, department, "
+            "retail/spend/v1: key 'campaign_id' of campaign is not a column of source purchases. Instead: name the "
+            "column that holds it in the source, keys={'campaign_id': '...'}; use one of household_id, basket_id, "
+            "sales_value, quantity, department, "
             "is_private, purchased_at."
         ),
     ),

@@ -12,14 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import DamagedError
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set, load_training_set, write_training_set
-from feature_store.plans.compile_service import compile_plan
 from tests.offline.damage import DAMAGES, damage_day, files_of, flip, forget_checksums
 from tests.offline.definitions import (
     INSTANT,
@@ -178,7 +177,7 @@ def test_a_training_set_is_not_built_from_a_damaged_file(store: OfflineStore) ->
     table = values_of(store)
     damage_day(table, 2, flip)
     spine = pl.DataFrame({"shopper_id": [1, 2]}).with_columns(pl.lit(day(3, 3), INSTANT).alias("time"))
-    plan = compile_plan(service, empty_values)
+    plan = compile_plan(service)
     with pytest.raises(DamagedError, match="shopper_spend"):
         point_in_time_join(store, plan, spine, "time", allow_missing=True)
     # It did not fall back to an older partition; rows that read those are answered.

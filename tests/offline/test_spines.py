@@ -15,17 +15,16 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from feature_store.dtypes import Int64, String
-from feature_store.engines.polars.finish import empty_values
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.engines.polars.frames import read_frame
 from feature_store.errors import InputError
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.join.spines import check_spine, spine_instants
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.plans.compile_service import compile_plan
 from feature_store.temporal.instants import EPOCH, FIRST, LAST, to_microseconds
 from tests.offline.definitions import ShopperSpend, day, service, spend_values
 
-PLAN = compile_plan(service, empty_values)
+PLAN = compile_plan(service)
 NOTHING: dict[str, Any] = {
     "null": pl.Series([None, None]),
     "text": pl.Series([None, None], dtype=pl.String),
@@ -52,7 +51,7 @@ def test_a_time_column_without_rows_fits_any_type():
 
 def test_whole_numbers_that_missing_ones_made_floats_are_keys(store: OfflineStore) -> None:
     store.values(ShopperSpend).write(spend_values([(day(3), 1, 7)]), day(3), day(4), run_id="r")
-    spend = compile_plan(type(service)("s", 1, "storekeepers", "Spend", [ShopperSpend["pieces_3d"]]), empty_values)
+    spend = compile_plan(type(service)("s", 1, "storekeepers", "Spend", [ShopperSpend["pieces_3d"]]))
     times = pd.Series([day(5)] * 2)
     whole = pd.DataFrame({"shopper_id": [1, None], "time": times})
     assert whole["shopper_id"].dtype == np.float64
