@@ -91,9 +91,18 @@ class DamagedError(FeatureStoreError):
         )
         self.table = table
         self.problem = problem
+        self.told = problem if file is None else f"{file}: {problem}"
         self.day = day
         self.partition_start = partition_start
         self.file = file
+
+
+class NotReproducibleError(FeatureStoreError):
+    """A training set cannot be made again as its manifest says, since rows that it was made from are damaged."""
+
+
+class UnknownTableError(FeatureStoreError):
+    """A table uses features of the Delta protocol that this project never sets: something else writes it, too."""
 
 
 class VersionExpiredError(FeatureStoreError):

@@ -180,6 +180,23 @@ def replay_command(
     return replay_log(service, ReplayOptions(log, "promised" if promised else "actual"), as_json=json)
 
 
+@app.command("verify")
+def verify_command(
+    name: Annotated[str | None, typer.Argument(metavar="[VIEW]", help="The view; all if not given.")] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Compute damaged days of tiles and values again. Sources are never landed.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Compare everything that is stored with what was written.
+
+    Exit code 1 if something is damaged, and still is after a repair.
+    """
+    from feature_assets.cli.verifying import verify  # noqa: PLC0415
+
+    return verify(name, repair=repair, as_json=json)
+
+
 @app.command("apply")
 def apply_command(
     allow_redefined: Annotated[

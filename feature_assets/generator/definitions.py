@@ -12,6 +12,7 @@ from feature_assets.generator.freshness_checks import freshness_sensor
 from feature_assets.generator.keys import online_key, table_key, tiles_key, training_key
 from feature_assets.generator.online_assets import online_asset
 from feature_assets.generator.parity_checks import parity_checks, parity_sensor
+from feature_assets.generator.repairs import repair_sensor
 from feature_assets.generator.training_assets import Model, TrainingSet, model_spec, training_asset
 from feature_assets.generator.view_assets import table_assets, tiles_asset
 from feature_store import FeatureService, FeatureView
@@ -73,6 +74,7 @@ def _watching(views: Sequence[FeatureView], training_sets: Sequence[TrainingSet]
             _automation(f"{prefix}_automation", views, training_sets),
             freshness_sensor(f"{prefix}_freshness", views),
             parity_sensor(f"{prefix}_parity", views),
+            repair_sensor(f"{prefix}_repairs", views),
         ],
     )
 

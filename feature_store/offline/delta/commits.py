@@ -18,6 +18,7 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from feature_store.errors import UnknownTableError
 from feature_store.offline.delta.storage_types import Shapes, with_shapes
 from feature_store.temporal.instants import to_microseconds
 
@@ -46,16 +47,35 @@ def keeping(replaced: timedelta) -> dict[str, str]:
     }
 
 
+_READER_VERSION: Final = 1
+"""Of the Delta protocol, as delta-rs creates our tables; from 2 on, files may call columns otherwise."""
+
+_FEATURES: Final = frozenset({"appendOnly", "invariants"})
+"""Features of the Delta protocol that change nothing for who reads and overwrites, as we do."""
+
 StorageOptions = Mapping[str, str]
 Result = TypeVar("Result")
 
 
 def open_table(uri: str, options: StorageOptions, version: int | None = None) -> DeltaTable | None:
-    """Return a table at its newest or a given version; None if it was never written."""
+    """Return a table at its newest or a given version; None if it was never written.
+
+    Raises:
+        UnknownTableError: it uses features of the Delta protocol that we do not set, and do not know how to read.
+    """
     try:
-        return DeltaTable(uri, version=version, storage_options=dict(options))
+        table = DeltaTable(uri, version=version, storage_options=dict(options))
     except TableNotFoundError:
         return None
+    protocol = table.protocol()
+    unknown = {*(protocol.reader_features or ()), *(protocol.writer_features or ())} - _FEATURES
+    if unknown or protocol.min_reader_version > _READER_VERSION:
+        named = ", ".join(sorted(unknown)) or f"reader version {protocol.min_reader_version}"
+        raise UnknownTableError(
+            f"{uri}: the table has {named} of the Delta protocol, which this feature store never sets: something else "
+            "wrote to it. Restore it from before that, or write it again from its inputs"
+        )
+    return table
 
 
 def open_or_create(
@@ -163,7 +183,14 @@ def append(
 
 
 def overwrite_range(
-    table: DeltaTable, frame: pl.DataFrame, arrays: Shapes, start: datetime, end: datetime, tags: Mapping[str, str]
+    table: DeltaTable,
+    frame: pl.DataFrame,
+    arrays: Shapes,
+    start: datetime,
+    end: datetime,
+    tags: Mapping[str, str],
+    *,
+    whole_days: bool = False,
 ) -> int:
     """Replace the rows with ``partition_start`` in ``[start, end)`` in one commit, and return its version.
 
@@ -176,6 +203,7 @@ def overwrite_range(
         start: inclusive.
         end: exclusive.
         tags: kept in the Delta log with the commit.
+        whole_days: whether there is nothing else on the days of the range: then no file is read.
 
     Raises:
         CommitFailedError: a concurrent commit touched the range since the table was opened.
@@ -187,7 +215,7 @@ def overwrite_range(
         table,
         with_shapes(frame.with_columns(absent), arrays),
         mode="overwrite",
-        predicate=_range_predicate(start, end),
+        predicate=_range_predicate(start, end, whole_days=whole_days),
         schema_mode=None if known.issuperset(frame.columns) else "merge",
         commit_properties=CommitProperties(custom_metadata=dict(tags)),
     )
@@ -215,10 +243,10 @@ def drop_replaced(table: DeltaTable) -> None:
     table.cleanup_metadata()
 
 
-def _range_predicate(start: datetime, end: datetime) -> str:
+def _range_predicate(start: datetime, end: datetime, *, whole_days: bool) -> str:
     """Select a range by day alone where that is exact: then files are dropped whole, and none is read."""
     days = f"day >= '{start.date()}' AND day <= '{(end - timedelta(microseconds=1)).date()}'"
-    if to_microseconds(start) % _DAY == 0 and to_microseconds(end) % _DAY == 0:
+    if whole_days or (to_microseconds(start) % _DAY == 0 and to_microseconds(end) % _DAY == 0):
         return days
     return f"{days} AND partition_start >= {_literal(start)} AND partition_start < {_literal(end)}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import polars as pl
@@ -13,17 +13,19 @@ from feature_store.offline.delta.commits import StorageOptions, open_table
 from feature_store.offline.delta.instants import partition_starts
 from feature_store.offline.ledger.ledger_entries import (
     COMMIT,
+    DAMAGED,
     FILES,
     PUBLISHED,
     SCHEMA,
     current_state,
+    damaged_days,
     entries_of,
     file_entries,
 )
 from feature_store.temporal.instants import to_microseconds
 
 _LISTING: Final = Listing(
-    SCHEMA, COMMIT, entries_of, of_commits=~pl.col("kind").is_in([PUBLISHED, FILES]), files=file_entries
+    SCHEMA, COMMIT, entries_of, of_commits=~pl.col("kind").is_in([PUBLISHED, FILES, DAMAGED]), files=file_entries
 )
 
 
@@ -61,6 +63,22 @@ class Ledger(CommitLedger):
         """
         landed = set(self.partitions()["partition_start"].to_list())
         return [at for at in partition_starts(start, end, cadence) if at not in landed]
+
+    def damaged(self) -> pl.DataFrame:
+        """Return the days that are damaged; see ``damaged_days``."""
+        return damaged_days(self.entries(open_table(self._table_uri, self._options)))
+
+    def note_damage(self, partition_start: datetime, delta_version: int, problem: str | None) -> None:
+        """Record that a day is damaged, or sound again.
+
+        Args:
+            partition_start: of a partition of the day.
+            delta_version: version at which the table was looked at.
+            problem: what is wrong; None: nothing any more.
+        """
+        found = {"kind": DAMAGED, "partition_start": partition_start, "landed_at": datetime.now(UTC)}
+        entry = {**found, "delta_version": delta_version, "problem": problem}
+        self._append(pl.DataFrame([entry], schema=SCHEMA))
 
     def mark_published(self, as_of: datetime, at: datetime, generation: int, delta_version: int) -> None:
         """Record that the online store holds the partition of an as-of.

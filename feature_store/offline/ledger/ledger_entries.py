@@ -1,10 +1,12 @@
 """What the ledger of a table in partitions lists: the partitions, and everything about each that readers must know.
 
-Four kinds of entry:
+Five kinds of entry:
 
 ``landed``     the commit ``delta_version`` left these rows in the partition.
 ``unchanged``  the commit ``delta_version`` changed no partition: it created the table, or laid out its files anew.
 ``files``      the commit ``delta_version`` added these files, of these sizes and checksums.
+``damaged``    at ``landed_at`` somebody found that the day of ``partition_start`` is not as ``delta_version`` left it
+               (``problem`` says how), or that it is so again (``problem`` is null).
 ``published``  from ``published_at`` on the online store held what ``delta_version`` had left in the partition.
 
 The current state of a partition is its landed entry of the highest ``delta_version``, with the ``available_at`` of its
@@ -30,6 +32,7 @@ LANDED: Final = "landed"
 UNCHANGED: Final = "unchanged"
 PUBLISHED: Final = "published"
 FILES: Final = "files"
+DAMAGED: Final = "damaged"
 
 SCHEMA: Final = pl.Schema(
     {
@@ -48,6 +51,7 @@ SCHEMA: Final = pl.Schema(
         "inputs_hash": pl.String,
         "generation": pl.Int64,
         "files": pl.String,
+        "problem": pl.String,
         "delta_version": pl.Int64,
     }
 )
@@ -156,6 +160,28 @@ def current_state(entries: pl.DataFrame) -> pl.DataFrame:
     return current.join(published, on="partition_start", how="left").select(_STATE).sort("partition_start")
 
 
+def damaged_days(entries: pl.DataFrame) -> pl.DataFrame:
+    """Return the days that were found to be damaged, and were neither written again since nor found to be sound.
+
+    Returns:
+        One row per physical day: ``day, partition_start`` (of a damaged partition), ``problem, found_at``.
+    """
+    day = pl.col("partition_start").dt.date().alias("day")
+    written = current_state(entries).group_by(day).agg(pl.col("delta_version").min().alias("written"))
+    found = (
+        entries.filter(pl.col("kind") == DAMAGED)
+        .sort("delta_version", "landed_at")
+        .group_by(day, maintain_order=True)
+        .last()
+        .join(written, on="day", how="left")
+        .filter(
+            pl.col("problem").is_not_null(),
+            pl.col("written").is_null() | (pl.col("written") <= pl.col("delta_version")),
+        )
+    )
+    return found.select("day", "partition_start", "problem", pl.col("landed_at").alias("found_at")).sort("day")
+
+
 def publications(entries: pl.DataFrame) -> pl.DataFrame:
     """Return what the online store held: per publication, what the published version holds of the partition.
 
@@ -179,7 +205,7 @@ def publications(entries: pl.DataFrame) -> pl.DataFrame:
 def _landed(entries: pl.DataFrame) -> pl.DataFrame:
     """Return the landed entries, each once, in the order of the commits, with their partition's first available-at."""
     landed = entries.filter(pl.col("kind") == LANDED).unique(["partition_start", "delta_version"])
-    landed = landed.drop("published_at", "generation", "files").sort("partition_start", "delta_version")
+    landed = landed.drop("published_at", "generation", "files", "problem").sort("partition_start", "delta_version")
     return landed.with_columns(pl.col("available_at").first().over("partition_start"))
 
 
@@ -196,4 +222,4 @@ def _uncovered(current: pl.DataFrame) -> pl.DataFrame:
     return current[kept]
 
 
-_STATE: Final = [name for name in SCHEMA if name not in ("kind", "files")]
+_STATE: Final = [name for name in SCHEMA if name not in ("kind", "files", "problem")]

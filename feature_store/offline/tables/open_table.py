@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from functools import cached_property
 
 import polars as pl
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
-from feature_store.errors import InputError, NotComputedError, VersionExpiredError
+from feature_store.errors import DamagedError, InputError, NotComputedError, VersionExpiredError
 from feature_store.offline.delta.commits import RETENTION, StorageOptions, open_table
 from feature_store.offline.delta.storage_types import as_arrays, stored_shapes
 from feature_store.offline.ledger.ledger import Ledger
-from feature_store.offline.ledger.ledger_entries import current_state, publications
+from feature_store.offline.ledger.ledger_entries import current_state, damaged_days, publications
 from feature_store.offline.tables.verified_reads import StoredPartitions
 from feature_store.temporal.instants import to_microseconds
 
@@ -76,7 +78,8 @@ class OpenTable:
         """
         if self.table is None:
             raise self._never_written()
-        self._rows.check_files(partitions)
+        with self._noting_damage():
+            self._rows.check_files(partitions)
         return pl.scan_delta(self.table).filter(_is_in(partitions["partition_start"])).drop("day")
 
     def read(self, partitions: pl.DataFrame, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -113,7 +116,26 @@ class OpenTable:
         Raises:
             DamagedError: the rows are not those that were written.
         """
-        return self._rows.pieces(partitions, columns, rows_at_once)
+        with self._noting_damage():
+            yield from self._rows.pieces(partitions, columns, rows_at_once)
+
+    @cached_property
+    def damaged(self) -> pl.DataFrame:
+        """The days of which it is known that they are damaged; see ``damaged_days``."""
+        return damaged_days(self.entries)
+
+    @contextmanager
+    def _noting_damage(self) -> Generator[None]:
+        """List damage that is met in the ledger, so that it is told and repaired; who may not write there, cannot."""
+        try:
+            yield
+        except DamagedError as damage:
+            start = damage.partition_start or datetime.combine(damage.day, time(), UTC)
+            assert self.table is not None
+            if damage.told not in self.damaged["problem"]:
+                with suppress(DeltaError, OSError, pl.exceptions.PolarsError):
+                    Ledger(self.uri, self.options).note_damage(start, self.table.version(), damage.told)
+            raise
 
     @cached_property
     def _rows(self) -> StoredPartitions:

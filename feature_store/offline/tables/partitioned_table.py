@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import polars as pl
@@ -144,9 +144,13 @@ class PartitionedTable:
             base, listed = table.version(), self.ledger.listed()
             current = OpenTable(self.uri, self.options, table, self.ledger.entries(table, listed))
             self._check_overlap(current.partitions, write)
-            self._check_rewritten(current, write)
             self._check_types(table, as_arrays(with_day.schema, arrays), write)
-            overwrite_range(table, with_day, arrays, write.start, write.end, tags)
+            beside = self._beside(current.partitions, write)
+            if current.between(write.start, write.end)["rows"].sum():
+                # Delta writes anew whatever lies in files with replaced rows: what is damaged must not look healthy.
+                current.read(beside)
+            span = write.start, write.end
+            overwrite_range(table, with_day, arrays, *span, tags, whole_days=beside.is_empty())
             return table, listed, base
 
         table, listed, base = retry_commit(commit)
@@ -175,20 +179,11 @@ class PartitionedTable:
                 f"{parts['as_of'][0]}): write all of it"
             )
 
-    def _check_rewritten(self, current: OpenTable, write: Write) -> None:
-        """Fail if damaged partitions lie in files with some that are replaced: Delta would write them anew, as healthy.
-
-        Raises:
-            DamagedError: they do.
-        """
-        start, day = pl.col("partition_start"), pl.col("partition_start").dt.date()
-        replaced = (start >= write.start) & (start < write.end)
-        landed = current.partitions.filter(pl.col("rows") > 0).with_columns(
-            day.alias("day"), replaced.alias("replaced")
-        )
-        parts = landed.filter(pl.col("replaced").any().over("day") & ~pl.col("replaced"))
-        if parts.height:
-            current.read(parts.drop("day", "replaced"))
+    def _beside(self, partitions: pl.DataFrame, write: Write) -> pl.DataFrame:
+        """Return the partitions with rows that lie on days of a write, and are not replaced by it."""
+        start = pl.col("partition_start")
+        days = start.dt.date().is_between(write.start.date(), (write.end - timedelta(microseconds=1)).date())
+        return partitions.filter(pl.col("rows") > 0, days, (start < write.start) | (start >= write.end))
 
     def _read_day(self, table: DeltaTable, day: date) -> pl.DataFrame:
         current = OpenTable(self.uri, self.options, table, self.ledger.entries(table))

@@ -11,7 +11,7 @@ import polars as pl
 
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.engines.polars.frames import read_frame
-from feature_store.errors import InputError
+from feature_store.errors import DamagedError, InputError, NotReproducibleError
 from feature_store.model.services import FeatureService
 from feature_store.offline.delta.instants import INSTANT, partition_starts
 from feature_store.offline.delta.paths import training_uri
@@ -73,19 +73,30 @@ def build_training_set(
         NotComputedError: rows for which no partition holds a feature.
         FingerprintError: a partition was computed by another definition of a feature.
         VersionExpiredError: a pinned version, or one that was served, is no longer kept.
+        DamagedError: rows that are read are not those that were written.
+        NotReproducibleError: likewise, of a pinned version.
     """
     plan = service if isinstance(service, ServicePlan) else compile_plan(service)
     tables = open_views(store, plan, None if pinned is None else _pinned_versions(pinned, plan))
     rows = read_frame(spine, "the spine")
-    frame = join_opened(
-        tables,
-        plan,
-        rows,
-        time_column,
-        allow_missing=allow_missing,
-        with_status=with_status,
-        availability=availability,
-    )
+    try:
+        frame = join_opened(
+            tables,
+            plan,
+            rows,
+            time_column,
+            allow_missing=allow_missing,
+            with_status=with_status,
+            availability=availability,
+        )
+    except DamagedError as damage:
+        if pinned is None:
+            raise
+        raise NotReproducibleError(
+            f"manifest {pinned.id} of {pinned.service} is not reproducible: it pins version "
+            f"{_pinned_version(pinned, damage)} of rows that are damaged. {damage}; what was written later is another "
+            "version"
+        ) from damage
     time = spine_instants(rows[time_column]).to_physical().to_numpy()
     days = [from_microseconds(day) for day in np.unique(time // DAY * DAY).tolist()]
     manifest = Manifest(
@@ -226,6 +237,10 @@ def _pinned_versions(pinned: Manifest, plan: ServicePlan) -> Versions:
             f"{', '.join(pinned.delta_versions)}, or its own plan (manifest.plan)"
         )
     return pinned.delta_versions
+
+
+def _pinned_version(pinned: Manifest, damage: DamagedError) -> int | None:
+    return next((version for name, version in pinned.delta_versions.items() if name in damage.table), None)
 
 
 def _day(instant: datetime | None, after: int) -> datetime:

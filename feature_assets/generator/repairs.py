@@ -1,0 +1,74 @@
+"""Runs that repair what is damaged: the physical day of a view's tiles or table, as the ledgers list it.
+
+Rows of a source are never landed again by themselves: an interface may return nothing any more. Of these the owner is
+told, and decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+from feature_assets.generator.keys import table_key, tiles_key
+from feature_store import FeatureView
+from feature_store.offline.repair import DamagedDay, damaged_days_of
+from feature_store.offline.tables.store import OfflineStore
+from feature_store.temporal.durations import DAY
+from resources.offline import OfflineStoreResource
+
+_INTERVAL = 60
+
+
+def repair_sensor(name: str, views: Sequence[FeatureView]) -> dg.SensorDefinition:
+    """Return the sensor that requests runs which write damaged days of views again.
+
+    A day is asked for once an hour until it is whole; a day of values once the tiles of its view are.
+
+    Args:
+        name: of the sensor.
+        views: all of one team.
+    """
+    keys = {key(view) for view in views for key in (tiles_key, table_key)}
+    without_tiles = {tiles_key(view) for view in views if view.is_table}
+
+    @dg.sensor(
+        name=name,
+        target=dg.AssetSelection.assets(*sorted(keys - without_tiles)),
+        minimum_interval_seconds=_INTERVAL,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Requests runs that write damaged days of tiles and tables again. Sources are left alone.",
+    )
+    def repair(offline_store: OfflineStoreResource) -> dg.SensorResult:
+        now = datetime.now(UTC)
+        requests = [request for view in views for request in _requests(offline_store.store, view, now)]
+        return dg.SensorResult(requests, skip_reason=None if requests else "nothing is damaged")
+
+    return repair
+
+
+def _requests(store: OfflineStore, view: FeatureView, now: datetime) -> Iterator[dg.RunRequest]:
+    damaged = list(damaged_days_of(store, view))
+    parts = {each.part for each in damaged}
+    for each in damaged:
+        if each.part == "values" and "tiles" in parts:
+            continue
+        key = tiles_key(view) if each.part == "tiles" else table_key(view)
+        first, last = each.start, each.end - timedelta(microseconds=view.cadence)
+        tags = {
+            ASSET_PARTITION_RANGE_START_TAG: _partition_key(first, view),
+            ASSET_PARTITION_RANGE_END_TAG: _partition_key(last, view),
+            "feature_store/repairs": _told(each),
+        }
+        run_key = f"{key.to_user_string()} {each.day} {each.found_at.isoformat()} {now:%Y-%m-%dT%H}"
+        yield dg.RunRequest(run_key, asset_selection=[key], tags=tags)
+
+
+def _partition_key(start: datetime, view: FeatureView) -> str:
+    return start.strftime("%Y-%m-%d" if view.cadence >= DAY else "%Y-%m-%d-%H:%M")
+
+
+def _told(damaged: DamagedDay) -> str:
+    return f"{damaged.part} of {damaged.day}, found at {damaged.found_at:%Y-%m-%d %H:%M:%S} UTC"
