@@ -245,6 +245,7 @@ def test_a_feature_can_be_added_and_removed(store: OfflineStore) -> None:
     b = sum_(col("amount"), over="2d", description="b")
     store.values(view(a=a)).write(rows(0, a=1), day(0), day(1), run_id="1")
     store.values(view(a=a, b=b)).write(rows(1, a=2, b=0.5), day(1), day(2), run_id="2")
+    store.values(view(b=b)).drop_feature("a")
     store.values(view(b=b)).write(rows(2, b=1.5), day(2), day(3), run_id="3")
     table = store.values(view(a=a, b=b))
     assert contents(table).select("a", "b").rows() == [(1, None), (2, 0.5), (None, 1.5)]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
 import polars as pl
 
+from feature_store import fingerprints
 from feature_store.engines.polars.dtypes import polars_dtype
-from feature_store.errors import InputError
+from feature_store.errors import FingerprintError, InputError
 from feature_store.model.states import view_states
 from feature_store.model.views import FeatureView
-from feature_store.offline.delta.commits import StorageOptions
+from feature_store.offline.delta.commits import StorageOptions, retry_commit
 from feature_store.offline.delta.instants import INSTANT
+from feature_store.offline.tables.definitions import Definition, agree, drop
+from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.partitioned_table import PartitionedTable, Write
 from feature_store.plans.stream_plan import level_name
 from feature_store.temporal.durations import DAY
@@ -172,6 +176,28 @@ class ValueTable(PartitionedTable):
             ),
         )
 
+    def drop_feature(self, name: str) -> None:
+        """Let newer declarations leave a stored feature out; what is stored of it stays.
+
+        Raises:
+            InputError: nothing of that name is stored.
+            FingerprintError: it is declared still.
+        """
+        if name in self._view.fingerprints:
+            raise FingerprintError(f"{self._view.full_name}.{name} is declared: remove it from the view, then drop it")
+
+        def commit() -> None:
+            current = self.open()
+            if current.table is None:
+                raise InputError(f"{self._view.full_name} stores nothing yet: there is nothing to drop")
+            drop(current.table, self._view.full_name, name, _newest_fingerprints(current))
+
+        retry_commit(commit)
+
+    def _agree(self, current: OpenTable) -> None:
+        assert current.table is not None
+        agree(current.table, self._view.full_name, definitions_of(self._view), _newest_fingerprints(current))
+
     def _check_columns(self, frame: pl.DataFrame) -> None:
         view = self._view
         features = {feature.name: feature.dtype for feature in view.stored_features}
@@ -220,6 +246,16 @@ class StateTable(PartitionedTable):
                 inputs_hash=inputs_hash,
             ),
         )
+
+
+def definitions_of(view: FeatureView) -> dict[str, Definition]:
+    """Return what the stored features of a view mean."""
+    marks, revision = view.fingerprints, fingerprints.SEMANTICS_REVISION
+    return {f.name: Definition(marks[f.name], f.logic, revision, f.renamed_from) for f in view.stored_features}
+
+
+def _newest_fingerprints(current: OpenTable) -> dict[str, str]:
+    return json.loads(current.partitions["fingerprints"][-1]) if current.partitions.height else {}
 
 
 def tile_fingerprints(view: FeatureView) -> dict[str, str]:

@@ -145,6 +145,7 @@ class PartitionedTable:
             current = OpenTable(self.uri, self.options, table, self.ledger.entries(table, listed))
             self._check_overlap(current.partitions, write)
             self._check_types(table, as_arrays(with_day.schema, arrays), write)
+            self._agree(current)
             beside = self._beside(current.partitions, write)
             if current.between(write.start, write.end)["rows"].sum():
                 # Delta writes anew whatever lies in files with replaced rows: what is damaged must not look healthy.
@@ -178,6 +179,9 @@ class PartitionedTable:
                 f"{self.uri}: [{write.start}, {write.end}) overlaps partition [{parts['partition_start'][0]}, "
                 f"{parts['as_of'][0]}): write all of it"
             )
+
+    def _agree(self, current: OpenTable) -> None:
+        """Make sure, within a commit, that what is written means what is stored; see ``ValueTable``."""
 
     def _beside(self, partitions: pl.DataFrame, write: Write) -> pl.DataFrame:
         """Return the partitions with rows that lie on days of a write, and are not replaced by it."""
