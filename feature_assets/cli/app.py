@@ -214,6 +214,19 @@ def apply_command(
     return apply(allow_redefined=allow_redefined, as_json=json)
 
 
+@app.command("drop")
+def drop_command(
+    name: Annotated[str, typer.Argument(metavar="VIEW.FEATURE", help="A feature that is declared no more.")],
+) -> None:
+    """Let a view be written without a feature that it stores.
+
+    Until then a code location without it is taken for one that is out of date, and refused.
+    """
+    from feature_assets.cli.applying import drop  # noqa: PLC0415
+
+    drop(name)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit: 0, or 2 with one line on stderr if what was asked for cannot be done.
 

@@ -24,13 +24,13 @@ def ledger_state(settings: Settings, view: FeatureView, feature: Feature | None 
         ``partitions``, ``out_of_date`` (partitions computed by another definition), ``newest_as_of``,
         ``newest_available_at``, ``newest_rows``, ``published_at``; None if there is no store or no partition.
     """
-    root = settings.offline_root
-    if "://" not in root and not Path(ledger_uri(view_uri(root, view.full_name, "values"))).exists():
+    if not is_stored(settings, view):
         return None
     # Here and not above: with an empty store, a command needs neither Delta nor Polars, and starts at once.
     from feature_store.offline.tables.store import OfflineStore  # noqa: PLC0415
 
-    partitions = OfflineStore(root, settings.storage_options).values(view).ledger.partitions().to_dicts()
+    store = OfflineStore(settings.offline_root, settings.storage_options)
+    partitions = store.values(view).ledger.partitions().to_dicts()
     if not partitions:
         return None
     wanted = view.fingerprints if feature is None else _fingerprint(view, feature)
@@ -44,6 +44,12 @@ def ledger_state(settings: Settings, view: FeatureView, feature: Feature | None 
         "newest_rows": newest["rows"],
         "published_at": _iso(newest["published_at"]),
     }
+
+
+def is_stored(settings: Settings, view: FeatureView) -> bool:
+    """Return whether anything of a view may be stored: in an object store it may, on a disk one can see."""
+    root = settings.offline_root
+    return "://" in root or Path(ledger_uri(view_uri(root, view.full_name, "values"))).exists()
 
 
 def _fingerprint(view: FeatureView, feature: Feature) -> dict[str, str]:

@@ -42,12 +42,14 @@ def apply_plans(declarations: Declarations, folder: Path, *, allow_redefined: bo
 
     Raises:
         PlanError: a file in the folder is no plan.
-        FingerprintError: a feature was changed without a new version of its view: what is stored is of the former one.
+        FingerprintError: a feature was changed without a new version of its view: what is stored is of the former one;
+            or outputs of a service were removed, changed or moved without a new version of it.
     """
     former = read_plans(folder)
     plans = {name: compile_service(service) for name, service in declarations.services.items()}
     if not allow_redefined:
         _refuse_redefined(former, plans.values())
+        _refuse_reshaped(former, plans.values())
     changes = [_apply(folder, former.get(name), plan) for name, plan in plans.items()]
     left = [plan for name, plan in former.items() if name not in plans]
     return changes + [_left(folder, plan, declarations.broken) for plan in left]
@@ -143,6 +145,25 @@ def _refuse_redefined(former: Mapping[str, ServicePlan], plans: Iterable[Service
             f"{', '.join(sorted(redefined))} changed, but the view kept its version: what is stored is of the old "
             "definition. Give the view a new version, or apply with --allow-redefined and materialize the view again"
         )
+
+
+def _refuse_reshaped(former: Mapping[str, ServicePlan], plans: Iterable[ServicePlan]) -> None:
+    """Refuse a service whose readers would lose an output, or find another in its place; more at the end are fine."""
+    for plan in plans:
+        before = _outputs(former[plan.full_name]) if plan.full_name in former else []
+        after = _outputs(plan)
+        moved = [was[0] for place, was in enumerate(before) if after[place : place + 1] != [was]]
+        if moved:
+            raise FingerprintError(
+                f"service {plan.full_name}: output {moved[0]} was removed, changed or moved, but the service kept "
+                "its version: readers would lose it. Give the service a new version, add outputs at the end only, or "
+                "apply with --allow-redefined"
+            )
+
+
+def _outputs(plan: ServicePlan) -> list[tuple[str, ...]]:
+    """Return what the outputs of a service are, in its order; not what they read, which is compared by itself."""
+    return [(output.name, output.dtype) for output in plan.outputs]
 
 
 def _fingerprints(views: Iterable[PlanView]) -> dict[str, str]:

@@ -6,7 +6,7 @@ told, and decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -14,9 +14,10 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 
 from feature_assets.generator.keys import table_key, tiles_key
 from feature_store import FeatureView
+from feature_store.offline.materialize.reach import tiles_start
 from feature_store.offline.repair import DamagedDay, damaged_days_of
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.temporal.durations import DAY
+from feature_store.temporal.durations import DAY, format_duration
 from resources.offline import OfflineStoreResource
 
 _INTERVAL = 60
@@ -31,25 +32,37 @@ def repair_sensor(name: str, views: Sequence[FeatureView]) -> dg.SensorDefinitio
         name: of the sensor.
         views: all of one team.
     """
-    keys = {key(view) for view in views for key in (tiles_key, table_key)}
-    without_tiles = {tiles_key(view) for view in views if view.is_table}
+    jobs = _jobs(name, views)
 
     @dg.sensor(
         name=name,
-        target=dg.AssetSelection.assets(*sorted(keys - without_tiles)),
+        jobs=[dg.define_asset_job(job, dg.AssetSelection.assets(*keys)) for job, keys in jobs.items()],
         minimum_interval_seconds=_INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Requests runs that write damaged days of tiles and tables again. Sources are left alone.",
     )
     def repair(offline_store: OfflineStoreResource) -> dg.SensorResult:
         now = datetime.now(UTC)
-        requests = [request for view in views for request in _requests(offline_store.store, view, now)]
+        requests = [request for view in views for request in _requests(offline_store.store, view, now, jobs)]
         return dg.SensorResult(requests, skip_reason=None if requests else "nothing is damaged")
 
     return repair
 
 
-def _requests(store: OfflineStore, view: FeatureView, now: datetime) -> Iterator[dg.RunRequest]:
+def _jobs(name: str, views: Sequence[FeatureView]) -> dict[str, list[dg.AssetKey]]:
+    """Return the assets that are repaired, by job: all of a job have the same partitions, as Dagster demands."""
+    jobs: dict[str, list[dg.AssetKey]] = {}
+    for view in views:
+        made = [] if view.is_table else [(tiles_key(view), tiles_start(view))]
+        for key, start in [*made, (table_key(view), view.start)]:
+            span = format_duration(view.cadence)
+            jobs.setdefault(f"{name}_{span}_from_{start:%Y%m%d_%H%M}", []).append(key)
+    return jobs
+
+
+def _requests(
+    store: OfflineStore, view: FeatureView, now: datetime, jobs: Mapping[str, Sequence[dg.AssetKey]]
+) -> Iterator[dg.RunRequest]:
     damaged = list(damaged_days_of(store, view))
     parts = {each.part for each in damaged}
     for each in damaged:
@@ -63,7 +76,8 @@ def _requests(store: OfflineStore, view: FeatureView, now: datetime) -> Iterator
             "feature_store/repairs": _told(each),
         }
         run_key = f"{key.to_user_string()} {each.day} {each.found_at.isoformat()} {now:%Y-%m-%dT%H}"
-        yield dg.RunRequest(run_key, asset_selection=[key], tags=tags)
+        job = next(job for job, keys in jobs.items() if key in keys)
+        yield dg.RunRequest(run_key, job_name=job, asset_selection=[key], tags=tags)
 
 
 def _partition_key(start: datetime, view: FeatureView) -> str:

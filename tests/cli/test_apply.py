@@ -3,11 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from feature_assets.cli.applying import refuse_redefined
 from feature_assets.cli.plan_folder import apply_plans, compile_service
 from feature_assets.project import Declarations, load_declarations
 from feature_store import FeatureService
 from feature_store.errors import FingerprintError, InputError
 from feature_store.plans.service_plan import PlanFeature, ServicePlan, read_plans, write_plan
+from resources.settings import Settings
 
 DECLARED = load_declarations()
 CHURN = DECLARED.services["churn/v1"]
@@ -42,15 +44,44 @@ def test_every_service_gets_a_plan_and_applying_again_changes_nothing(features, 
 
 def test_what_changed_is_said(tmp_path):
     assert actions(tmp_path, only(probe("spend_7d", "spend_30d"))) == {"probe/v1": ("new", ("2 features",))}
-    assert actions(tmp_path, only(probe("spend_90d", "spend_7d"))) == {
+    assert actions(tmp_path, only(probe("spend_90d", "spend_7d")), allow_redefined=True) == {
         "probe/v1": ("changed", ("added household_spend__spend_90d", "removed household_spend__spend_30d"))
     }
-    assert actions(tmp_path, only(probe("spend_7d", "spend_90d"))) == {
+    assert actions(tmp_path, only(probe("spend_7d", "spend_90d")), allow_redefined=True) == {
         "probe/v1": ("changed", ("other order of features",))
     }
     assert actions(tmp_path, only(probe("spend_7d", "spend_90d", readers=("stores",)))) == {
         "probe/v1": ("changed", ("owner or readers",))
     }
+
+
+@pytest.mark.parametrize("changed", [("spend_7d",), ("spend_90d", "spend_7d", "spend_30d"), ("spend_30d", "spend_7d")])
+def test_an_output_that_a_service_loses_or_moves_without_a_new_version_is_refused(tmp_path, changed):
+    """W6."""
+    apply_plans(only(probe("spend_7d", "spend_30d")), tmp_path)
+    kept = read_plans(tmp_path)
+    with pytest.raises(FingerprintError, match=r"service probe/v1: output household_spend__spend_\d+d was removed"):
+        apply_plans(only(CHURN, probe(*changed)), tmp_path)
+    assert read_plans(tmp_path) == kept
+    assert actions(tmp_path, only(probe("spend_7d", "spend_30d", "spend_90d"))) == {
+        "probe/v1": ("changed", ("added household_spend__spend_90d",))
+    }
+
+
+def test_a_feature_changed_without_a_new_version_is_refused_though_no_service_reads_it(filled, small_store):
+    """W5."""
+    view = next(view for view in DECLARED.views.values() if view.full_name == "retail/household_campaign/v1")
+    changed = replace(view.stored_features[0], fingerprint="0" * 16)
+    other = replace(view, features=(changed, *(f for f in view.features if f.name != changed.name)))
+    refuse_redefined(Settings.from_environment(), [view])
+    with pytest.raises(FingerprintError, match=rf"household_campaign/v1\.{changed.name} is stored as"):
+        refuse_redefined(Settings.from_environment(), [other])
+
+
+def test_dropping_a_feature_that_is_declared_or_not_stored_says_so(filled):
+    assert "is declared: remove it from the view, then drop it" in filled.refused("drop", "household_spend.spend_7d")
+    assert "stores no feature 'spent'" in filled.refused("drop", "household_spend.spent")
+    assert "names no feature" in filled.refused("drop", "spent")
 
 
 def test_an_undeclared_service_is_named_and_kept(tmp_path):

@@ -61,7 +61,7 @@ def test_a_location_may_build_for_several_teams_and_twice_for_one():
         dg.Definitions(resources=project.resources("nowhere")),
     )
     dg.Definitions.validate_loadable(merged)
-    parts = ("automation", "freshness", "parity")
+    parts = ("automation", "freshness", "parity", "repairs")
     names = {f"{name}_{part}" for name in ("growth", "pricing", "growth_more") for part in parts}
     assert {sensor.name for sensor in merged.sensors} == names
     assert all(sensor.description for sensor in merged.sensors)

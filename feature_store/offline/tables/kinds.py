@@ -16,7 +16,7 @@ from feature_store.model.states import view_states
 from feature_store.model.views import FeatureView
 from feature_store.offline.delta.commits import StorageOptions, retry_commit
 from feature_store.offline.delta.instants import INSTANT
-from feature_store.offline.tables.definitions import Definition, agree, drop
+from feature_store.offline.tables.definitions import Definition, agree, drop, read_definitions, require_same
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.partitioned_table import PartitionedTable, Write
 from feature_store.plans.stream_plan import level_name
@@ -175,6 +175,17 @@ class ValueTable(PartitionedTable):
                 lacking=lacking,
             ),
         )
+
+    def require_same_definitions(self) -> None:
+        """Fail unless the view could be written as it is declared now; compares, and writes nothing.
+
+        Raises:
+            FingerprintError: a stored feature changed, or is left out, though it was not dropped.
+        """
+        current = self.open()
+        if current.table is not None:
+            stored = read_definitions(current.table, _newest_fingerprints(current))
+            require_same(self._view.full_name, stored, definitions_of(self._view))
 
     def drop_feature(self, name: str) -> None:
         """Let newer declarations leave a stored feature out; what is stored of it stays.
