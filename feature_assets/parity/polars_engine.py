@@ -15,6 +15,7 @@ from feature_store.engines.numpy.stream_merge import merge
 from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.snapshots import merge_state, snapshot
 from feature_store.engines.polars.sorted_tiles import sort_tiles
+from feature_store.engines.polars.source_rows import known_time
 from feature_store.engines.polars.stream_tiles import build_stream_tiles, tile_states
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.engines.polars.tiles import build_tiles
@@ -44,7 +45,7 @@ def polars_engine(view: FeatureView, rows: pl.DataFrame, at: datetime) -> Snapsh
     if view.is_stream:
         return _stream_values(view, rows, at)
     tiles = build_tiles(view, rows.lazy(), *_bounds(view, rows, at)).frame
-    before = tiles.filter(pl.col("tile_start") < at)
+    before = tiles.filter(pl.col("partition_start") < at)
     state = merge_state(view, None, before) if view.has_all_history else None
     return _by_keys(view, snapshot(view, sort_tiles(view, tiles), at, state))
 
@@ -70,7 +71,7 @@ def _stream_values(view: FeatureView, rows: pl.DataFrame, time: datetime) -> Sna
 def _bounds(view: FeatureView, rows: pl.DataFrame, as_of: datetime) -> tuple[datetime, datetime]:
     """Return partitions that hold all rows and the as-of."""
     assert isinstance(view.source, EventSource)
-    times = rows[view.source.event_time].drop_nulls().to_physical().to_list()
+    times = rows.select(known_time(view.source)).to_series().drop_nulls().to_physical().to_list()
     ends = [*times, to_microseconds(as_of)]
     start, end = floor_to(min(ends), view.cadence), floor_to(max(ends), view.cadence) + view.cadence
     return from_microseconds(start), from_microseconds(end)

@@ -19,7 +19,8 @@ def by_name(views: Iterable[FeatureView]) -> dict[str, FeatureView]:
     """Return views by full name.
 
     Raises:
-        DefinitionError: two have one full name, or two of their entities or sources have one name and differ.
+        DefinitionError: two have one full name, two of their entities or sources have one name and differ, or two
+            sources of one asset disagree on ``known_at``.
     """
     named: dict[str, FeatureView] = {}
     for view in views:
@@ -29,6 +30,7 @@ def by_name(views: Iterable[FeatureView]) -> dict[str, FeatureView]:
     _refuse_differences("entity", [(view, view.entity) for view in named.values()])
     _refuse_differences("source", [(view, view.source) for view in named.values()])
     check_columns_of_assets(view.source for view in named.values())
+    _refuse_other_layouts(named.values())
     return named
 
 
@@ -87,6 +89,23 @@ def _refuse_differences(kind: str, used: Iterable[tuple[FeatureView, _Named]]) -
         if other != thing:
             problem = f"{other_view.full_name} and {view.full_name} mean different things: {_difference(other, thing)}"
             raise DefinitionError(f"{kind} {thing.name}", problem, "declare it once, or give one another name")
+
+
+def _refuse_other_layouts(views: Iterable[FeatureView]) -> None:
+    """Refuse sources of one asset, whose rows lie in one table, that say otherwise in which partition a row lies."""
+    first: dict[str, FeatureView] = {}
+    for view in views:
+        other = first.setdefault(view.source.asset, view)
+        if _known_at(other) != _known_at(view):
+            problem = (
+                f"is read with known_at={_known_at(other)!r} by {other.full_name} (source {other.source.name}) and "
+                f"with known_at={_known_at(view)!r} by {view.full_name} (source {view.source.name})"
+            )
+            raise DefinitionError(f"asset {view.source.asset}", problem, "declare the same known_at= in both sources")
+
+
+def _known_at(view: FeatureView) -> str | None:
+    return view.source.known_at if isinstance(view.source, EventSource) else None
 
 
 def _difference(one: _Named, other: _Named) -> str:

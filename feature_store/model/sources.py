@@ -53,7 +53,8 @@ class EventSource:
         columns: every column and its type.
         start: start of the first partition that is landed, with a zone.
         description: one line for the catalog.
-        allowed_lateness: rows later than this are left out until somebody backfills, e.g. ``2d``.
+        allowed_lateness: rows later than this are left out until somebody backfills, e.g. ``2d``. With ``known_at`` it
+            counts from when a row was known: a flight that lands a day after its departure is not late.
         sequence: a column that orders rows of one instant: Int64, String or Timestamp.
         truncated: whether there were rows before ``start`` that are not kept; windows must not reach there.
         stream: the same events, live.
@@ -63,6 +64,10 @@ class EventSource:
             own its time. A row without an id always counts.
         keys: by key of an entity, the column that holds it, where that is called otherwise:
             ``{"airport_id": "origin"}``.
+        known_at: a Timestamp column that says when a row's values became knowable, where that is later than
+            ``event_time``: the arrival of a flight, the settlement of a payment. A row counts once it is known, at the
+            later of the two times: it lies in that time's partition, and changes no snapshot of before. A row without
+            it is left out. Never the time at which a batch was loaded: that delay is a view's ``available_after``.
         lateness: ``allowed_lateness`` in microseconds (computed).
 
     Raises:
@@ -81,22 +86,29 @@ class EventSource:
     stream: KafkaTopic | None = None
     event_id: str | None = None
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
+    known_at: str | None = None
     lateness: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         where = _check_common(self)
         check_role(where, self.columns, self.event_time, "event_time", (Timestamp,))
-        _check_apart(where, self.event_time, {"sequence": self.sequence})
+        if self.known_at is not None:
+            check_role(where, self.columns, self.known_at, "known_at", (Timestamp,))
+        _check_apart(where, self.event_time, {"sequence": self.sequence, "known_at": self.known_at})
         if self.event_id is not None:
             check_role(where, self.columns, self.event_id, "event_id", (Int64, String))
         check_type(where, "truncated", self.truncated, bool, "give True or False")
         check_type(where, "stream", self.stream, (KafkaTopic, type(None)), "write KafkaTopic('purchases')")
+        if self.known_at is not None and self.stream is not None:
+            problem = f"known_at={self.known_at!r} of a source whose events come live is not available"
+            raise DefinitionError(where, problem, "leave out stream=, or declare a second source for the live events")
         object.__setattr__(self, "lateness", check_delay(where, "allowed_lateness", self.allowed_lateness))
 
     def canonical(self) -> object:
         """Return what determines the values read from it, as JSON."""
         told_apart = _typed(self, self.event_id)
-        return ["event", self.asset, self.event_time, _typed(self, self.sequence), told_apart]
+        known = [] if self.known_at is None else [["known_at", self.known_at]]
+        return ["event", self.asset, self.event_time, _typed(self, self.sequence), told_apart, *known]
 
 
 @declared_by_call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from feature_store.model.sources import EventSource, Source
@@ -14,6 +15,15 @@ Keys = tuple[Any, ...]
 def keys_of(view: FeatureView, row: Row) -> Keys:
     """Return the entity of a row: its keys as typed values, never joined as text."""
     return tuple(row[column] for column in view.key_columns)
+
+
+def known_time(source: EventSource, row: Row) -> datetime | None:
+    """Return when an event was known: once it had happened and its ``known_at`` had come; None if either is not said.
+
+    An event of a source that declares no ``known_at`` is known when it happens.
+    """
+    times = [row[source.event_time], *([] if source.known_at is None else [row[source.known_at]])]
+    return None if None in times else max(times)
 
 
 def rank(source: Source, row: Row) -> list[tuple[bool, Any]]:

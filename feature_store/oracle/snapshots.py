@@ -14,7 +14,7 @@ from feature_store.model.sources import EventSource
 from feature_store.model.views import FeatureView
 from feature_store.oracle.aggregates import Event, aggregate, moment, percentile, skew
 from feature_store.oracle.expressions import EPOCH, Row, as_type, evaluate, microseconds
-from feature_store.oracle.rows import Keys, keys_of, rank
+from feature_store.oracle.rows import Keys, keys_of, known_time, rank
 from feature_store.oracle.windows import in_window
 
 Values = dict[str, Any]
@@ -57,17 +57,24 @@ def empty_values(view: FeatureView) -> Values:
 def events_of(view: FeatureView, rows: Sequence[Row]) -> list[Row]:
     """Return the events of an entity: rows with a time, of those of one ``event_id`` in one partition the first.
 
-    The first in ``rank``; a partition of the view, since its tiles are made of its own rows alone.
+    The first in ``rank``; a partition of the view, in which the events are known: its tiles are made of those alone.
     """
     source = event_source(view)
-    timed = [row for row in rows if row[source.event_time] is not None]
+    timed = [row for row in rows if known_time(source, row) is not None]
     if source.event_id is None:
         return timed
     found: dict[Any, Row] = {}
     for place, row in enumerate(sorted(timed, key=lambda row: rank(source, row))):
-        event, partition = row[source.event_id], microseconds(row[source.event_time]) // view.cadence
+        event, partition = row[source.event_id], known_partition(view, row)
         found.setdefault(place if event is None else (event, partition), row)
     return list(found.values())
+
+
+def known_partition(view: FeatureView, row: Row) -> int:
+    """Return the number, since the Unix epoch, of the partition of the view in which an event is known."""
+    known = known_time(event_source(view), row)
+    assert known is not None
+    return microseconds(known) // view.cadence
 
 
 def aggregate_value(view: FeatureView, feature: Feature, events: Sequence[Row], as_of: datetime) -> Any:
@@ -96,8 +103,8 @@ def slot_value(view: FeatureView, feature: Feature, rows: Sequence[Row], as_of: 
 
 def counted(view: FeatureView, aggregation: Aggregation, events: Sequence[Row], as_of: datetime) -> list[Row]:
     """Return the events in the window that pass the filter and, with ``by=``, are in one of its buckets."""
-    time = event_source(view).event_time
-    inside = [row for row in events if in_window(aggregation.window, row[time], as_of)]
+    source, window = event_source(view), aggregation.window
+    inside = [row for row in events if in_window(window, row[source.event_time], known_time(source, row), as_of)]
     passing = [row for row in inside if passes(view, aggregation, row)]
     if aggregation.by is None:
         return passing

@@ -13,8 +13,11 @@ def tail(window: Window, as_of: datetime) -> datetime:
     return EPOCH + timedelta(microseconds=(microseconds(as_of) - window.over) // window.hop * window.hop)
 
 
-def in_window(window: Window | None, time: datetime | None, as_of: datetime) -> bool:
-    """Whether an event counts: at its tail or later, and strictly before the as-of; without a window, all history."""
-    if time is None or time >= as_of:
+def in_window(window: Window | None, time: datetime | None, known: datetime | None, as_of: datetime) -> bool:
+    """Whether an event counts: it happened at the tail or later, and was known strictly before the as-of.
+
+    Without a window, all history. An event is known when it happens, if its source declares no ``known_at``.
+    """
+    if time is None or known is None or known >= as_of:
         return False
     return window is None or tail(window, as_of) <= time

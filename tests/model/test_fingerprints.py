@@ -67,6 +67,11 @@ def events_with(**types: DType) -> EventSource:
     return event_source(columns={**EVENT_COLUMNS, **types})
 
 
+def known_at(column: str) -> EventSource:
+    """Return the event source with a column that says when its rows are known."""
+    return event_source(known_at=column, columns={**EVENT_COLUMNS, "paid_at": Timestamp, "settled_at": Timestamp})
+
+
 def size(*columns: str, **options: Any) -> str:
     """Return the fingerprint of the field ``size`` of a table whose columns are these, in that order."""
     types = {"household_id": Int64, "updated_at": Timestamp, **TABLE_COLUMNS, "score": Float64}
@@ -141,6 +146,14 @@ DIFFERENT: dict[str, tuple[Callable[[], str], Callable[[], str]]] = {
                 event_time="paid_at", columns={**EVENT_COLUMNS, "paid_at": EVENT_COLUMNS["purchased_at"]}
             ),
         ),
+    ),
+    "known at": (
+        lambda: of(spend(), source=events_with(paid_at=Timestamp, settled_at=Timestamp)),
+        lambda: of(spend(), source=known_at("paid_at")),
+    ),
+    "known at another time": (
+        lambda: of(spend(), source=known_at("paid_at")),
+        lambda: of(spend(), source=known_at("settled_at")),
     ),
     "event id": (lambda: of(spend()), lambda: of(spend(), source=event_source(event_id="basket_id"))),
     "sequence": (lambda: of(spend()), lambda: of(spend(), source=event_source(sequence="basket_id"))),
@@ -376,3 +389,8 @@ def test_states_are_of_another_definition_when_the_types_of_their_columns_change
     assert {column for column in columns & others if not column.startswith("n_")} == set()
     assert len(columns & others) == 2
     assert states(source=events_with(quantity=Float64)) == (before, columns)
+
+
+def test_a_source_without_known_at_is_told_apart_as_before_there_was_such_a_thing() -> None:
+    assert event_source().canonical() == ["event", "raw/transactions", "purchased_at", None, None]
+    assert known_at("paid_at").canonical() == [*event_source().canonical(), ["known_at", "paid_at"]]

@@ -134,6 +134,33 @@ WRONG: Cases = {
         lambda: event_source(event_id="sales_value"),
         ("source purchases: event_id='sales_value' is of type Float64. Instead: use a column of type Int64 or String."),
     ),
+    "known_at unknown": (
+        lambda: event_source(known_at="paid_at"),
+        (
+            "source purchases: known_at='paid_at' is not among its columns. Instead: use one of household_id, "
+            "basket_id, sales_value, quantity, department, is_private, purchased_at."
+        ),
+    ),
+    "known_at of integers": (
+        lambda: event_source(known_at="basket_id"),
+        "source purchases: known_at='basket_id' is of type Int64. Instead: use a column of type Timestamp.",
+    ),
+    "known_at by the event time": (
+        lambda: event_source(known_at="purchased_at"),
+        (
+            "source purchases: known_at='purchased_at' is its time too. Instead: leave out known_at=, or name "
+            "another column."
+        ),
+    ),
+    "known_at of a stream": (
+        lambda: event_source(
+            known_at="paid_at", columns={**EVENT_COLUMNS, "paid_at": Timestamp}, stream=KafkaTopic("purchases")
+        ),
+        (
+            "source purchases: known_at='paid_at' of a source whose events come live is not available. Instead: leave "
+            "out stream=, or declare a second source for the live events."
+        ),
+    ),
     "sequence unknown": (
         lambda: event_source(sequence="line"),
         (

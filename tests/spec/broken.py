@@ -69,23 +69,46 @@ def _always(_real: Function) -> Function:
 
 
 def _not_at_the_tail(real: Function) -> Function:
-    return lambda window, time, as_of: (
-        real(window, time, as_of) and (window is None or time != windows.tail(window, as_of))
+    return lambda window, time, known, as_of: (
+        real(window, time, known, as_of) and (window is None or time != windows.tail(window, as_of))
     )
 
 
 def _at_the_as_of(real: Function) -> Function:
-    return lambda window, time, as_of: real(window, time, as_of) or time == as_of
+    return lambda window, time, known, as_of: (
+        real(window, time, known, as_of)
+        or (time is not None and known == as_of and (window is None or time >= windows.tail(window, as_of)))
+    )
 
 
 def _since_yesterday(real: Function) -> Function:
-    return lambda window, time, as_of: (
-        real(window, time, as_of) and (window is not None or time >= as_of - timedelta(days=1))
+    return lambda window, time, known, as_of: (
+        real(window, time, known, as_of) and (window is not None or time >= as_of - timedelta(days=1))
     )
 
 
 def _without_a_tail(_real: Function) -> Function:
-    return lambda _window, time, as_of: time is not None and time < as_of
+    return lambda _window, _time, known, as_of: known is not None and known < as_of
+
+
+def _known_at_once(_real: Function) -> Function:
+    return lambda source, row: row[source.event_time]
+
+
+def _known_without_saying_so(real: Function) -> Function:
+    return lambda source, row: row[source.event_time] if (found := real(source, row)) is None else found
+
+
+def _known_inside(real: Function) -> Function:
+    return lambda window, _time, known, as_of: real(window, known, known, as_of)
+
+
+def _in_no_partition(_real: Function) -> Function:
+    return lambda _view, _row: 0
+
+
+def _where_it_happened(_real: Function) -> Function:
+    return lambda view, row: expressions.microseconds(row[view.source.event_time]) // view.cadence
 
 
 def _not_floored(_real: Function) -> Function:
@@ -271,6 +294,12 @@ BREAKS: Final = (
     Break("input.null_time", tables.is_before, _timeless_rows_count),
     Break("input.duplicates", snapshots.events_of, _each_once),
     Break("input.event_id", snapshots.events_of, _all_delivered),
+    Break("known.later", rows.known_time, _known_at_once),
+    Break("known.later", windows.in_window, _at_the_as_of),
+    Break("known.tail", windows.in_window, _known_inside),
+    Break("known.null", rows.known_time, _known_without_saying_so),
+    Break("known.event_id", snapshots.known_partition, _in_no_partition),
+    Break("known.event_id", snapshots.known_partition, _where_it_happened),
     Break("keys.typed", rows.keys_of, _joined_as_text),
     Break("expression.logic", (expressions.SEES_NULLS, "and"), lambda _real: lambda left, right: left and right),
     Break("expression.logic", (expressions.SEES_NULLS, "or"), lambda _real: lambda left, _right: left),

@@ -99,6 +99,28 @@ DELIVERED = EventSource(
     start=START,
     description="Events that are told apart by their ids alone",
 )
+KNOWN_COLUMNS = {**COLUMNS, "known": Timestamp}
+"""With the time at which events are known, which decides last of equal ones."""
+KNOWN_LATER = EventSource(
+    "spec_known_later",
+    asset="raw/spec_known_later",
+    event_time="time",
+    sequence="sequence",
+    event_id="event",
+    known_at="known",
+    columns={"known": Timestamp, **COLUMNS},
+    start=START,
+    description="Events that are known later than they happen, and told apart",
+)
+KNOWN_REPEATED = EventSource(
+    "spec_known_repeated",
+    asset="raw/spec_known_later",
+    event_time="time",
+    known_at="known",
+    columns=KNOWN_COLUMNS,
+    start=START,
+    description="Events that are known later than they happen, some of them twice",
+)
 OPTIONS: Final[dict[str, Any]] = {"entity": SUBJECT, "namespace": "spec", "version": 1, "owner": "spec"}
 
 POSITIVE = col("value") > 0
@@ -250,6 +272,43 @@ class Weekly:
     letters = histogram(col("text"), ["a", "b"], description="d")
     rows_7d = count(over="7d", hop="1d", where=col("flag"), description="d")
     last_7d = last(col("number"), over="7d", hop="1d", description="d")
+
+
+@feature_view(source=KNOWN_LATER, cadence="1d", available_after="2h", freshness="3d", ttl="3d", **OPTIONS)
+class Settled:
+    """Daily, of events that are known later than they happen."""
+
+    rows_7d = count(over="7d", hop="1d", description="d")
+    rows_36h = count(over="36h", hop="12h", where=POSITIVE, description="d")
+    sum_36h = sum_(col("value"), over="36h", hop="12h", default=-1, dtype=Float32, description="d")
+    number_7d = sum_(col("number"), over="7d", hop="1d", description="d")
+    std_7d = std(col("value"), over="7d", hop="1d", description="d")
+    first_value = first(col("value"), over="7d", hop="1d", description="d")
+    last_text = last(col("text"), over="36h", hop="12h", where=POSITIVE, description="d")
+    last_time = last(col("time"), over="7d", hop="1d", description="d")
+    last_known = last(col("known"), over="7d", hop="1d", description="d")
+    last_2 = last_k(col("value"), 2, over="7d", hop="1d", description="d")
+    decayed = decayed_sum(col("value"), half_life="1d", over="36h", hop="12h", description="d")
+    unique_text = n_unique(col("text"), over="36h", hop="12h", description="d")
+    trend = ratio(sum_36h, rows_7d, description="d")
+    days = days_since(last_time, description="d")
+
+
+@feature_view(source=KNOWN_REPEATED, cadence="7d", freshness="14d", **OPTIONS)
+class SettledEver:
+    """Weekly: all history beside windows, of events that are known later than they happen."""
+
+    rows = count(where=POSITIVE, description="d")
+    sum_number = sum_(col("number"), description="d")
+    mean_value = mean(col("value"), description="d")
+    std_value = std(col("value"), where=col("text") != "a", description="d")
+    first_value = first(col("value"), description="d")
+    last_text = last(col("text"), where=POSITIVE, description="d")
+    last_2 = last_k(col("text"), 2, where=POSITIVE, description="d")
+    unique_text = n_unique(col("text"), description="d")
+    decayed = decayed_sum(col("value"), half_life="7d", description="d")
+    rows_7d = count(over="7d", hop="1d", where=col("flag"), description="d")
+    last_10d = last(col("number"), over="10d", hop="1d", description="d")
 
 
 TABLE_COLUMNS = {

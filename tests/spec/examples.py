@@ -16,6 +16,7 @@ import pytest
 
 from feature_store import (
     EmbeddingTable,
+    EventSource,
     FeatureView,
     Float32,
     Int64,
@@ -474,6 +475,50 @@ EVENT_EXAMPLES: Final = [
     ),
 ]
 
+
+def known_row(time: datetime, known: datetime | None, **values: Any) -> Row:
+    """Return a row of events of the subject that was known at a time."""
+    return {**row(time, **values), "known": known}
+
+
+KNOWN_EXAMPLES: Final = [
+    Example(
+        "known.later",
+        [
+            known_row(at(8), AS_OF - MICROSECOND, number=1),
+            known_row(at(8), AS_OF, number=2),
+            known_row(at(8), at(7), number=4),
+            known_row(AS_OF, at(7), number=8),
+        ],
+        lambda: {"known_7d": sum_(col("number"), **WEEK), "known_ever": sum_(col("number"), description="d")},
+        {"known_7d": 5, "known_ever": 5},
+    ),
+    Example(
+        "known.tail",
+        [known_row(at(2) - MICROSECOND, at(5), number=1), known_row(at(2), at(5), number=2)],
+        lambda: {"happened_7d": sum_(col("number"), **WEEK), "happened_ever": sum_(col("number"), description="d")},
+        {"happened_7d": 2, "happened_ever": 3},
+    ),
+    Example(
+        "known.null",
+        [known_row(at(8), None, number=1), known_row(at(8), at(8), number=2)],
+        lambda: {"said_to_be_known": sum_(col("number"), **WEEK)},
+        {"said_to_be_known": 2},
+    ),
+    Example(
+        "known.event_id",
+        [
+            known_row(at(5), at(5), event=7, number=1),
+            known_row(at(5), at(7), event=7, number=2),
+            known_row(at(6), at(8), event=8, number=4),
+            known_row(at(5), at(8, hours=1), event=8, number=8),
+        ],
+        lambda: {"known_apart": sum_(col("number"), **WEEK)},
+        {"known_apart": 11},
+    ),
+]
+"""Of events that are known later than they happen."""
+
 STREAM_EXAMPLES: Final = [
     Example(
         "window.hop",
@@ -589,7 +634,7 @@ class Rows:
     weekday = table_field(col("valid_to").weekday(), description="d")
 
 
-def view_of(examples: Sequence[Example], *, is_stream: bool) -> FeatureView:
+def view_of(examples: Sequence[Example], *, source: EventSource = EVENTS, is_stream: bool = False) -> FeatureView:
     """Declare all features of some examples in one view."""
     features: dict[str, Any] = {}
     for example in examples:
@@ -599,7 +644,7 @@ def view_of(examples: Sequence[Example], *, is_stream: bool) -> FeatureView:
     if is_stream:
         options = {"cadence": "1d", "batch_after": "1h", "available_after": "0s", "freshness": "1m"}
         return stream_view(source=EVENTS, **options, **OPTIONS)(body)
-    return feature_view(source=EVENTS, cadence="1d", freshness="2d", **OPTIONS)(body)
+    return feature_view(source=source, cadence="1d", freshness="2d", **OPTIONS)(body)
 
 
 def answer_on(path: str, example: Example) -> Mapping[str, Any]:
@@ -612,13 +657,13 @@ def asked_of_streams(example: Example) -> Mapping[datetime, Mapping[str, Any]]:
     return {**({AS_OF: example.answer} if example.answer else {}), **example.at}
 
 
+_EVENT_PATHS: Final = ("tiles", *SNAPSHOT_PATHS, "point-in-time join", "online read")
 EVENT_CASES: Final = [
-    (path, world)
-    for path in ("tiles", *SNAPSHOT_PATHS, "point-in-time join", "online read")
-    for world, example in enumerate(EVENT_EXAMPLES)
-    if answer_on(path, example)
+    (path, world) for path in _EVENT_PATHS for world, example in enumerate(EVENT_EXAMPLES) if answer_on(path, example)
 ]
 """Paths and the examples of events that assert something there."""
+KNOWN_CASES: Final = [(path, world) for path in _EVENT_PATHS for world in range(len(KNOWN_EXAMPLES))]
+"""Paths and the examples of events that are known later."""
 TABLE_CASES: Final = [
     (path, world)
     for path in ("table view", *SNAPSHOT_PATHS, "point-in-time join", "online read")

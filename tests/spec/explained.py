@@ -13,6 +13,7 @@ _NO_CADENCE: Final = "only stream views have a value between partitions"
 _NO_READ: Final = "a snapshot is one partition: which one is used, and whether it may be, is decided when it is read"
 _NO_HISTORY: Final = "a stream view needs a window"
 _EITHER: Final = "of equal rows of a table either is the latest"
+_LANDED: Final = "of tables `landed_at=` says when a row was known"
 _STREAMS: Final = ("stream offline", "stream online")
 _CADENCE: Final = ("tiles", *SNAPSHOT_PATHS, "point-in-time join", "online read")
 _WRITTEN: Final = ("tiles", *SNAPSHOT_PATHS, "table view")
@@ -24,6 +25,13 @@ EXPLAINED: Final[dict[tuple[str, str], str]] = {
         (rule.name, "table view"): _NO_TABLE
         for rule in RULES
         if rule.name.startswith(("window.", "input.filter", "input.event_id", "value.")) and rule.name not in _OF_BOTH
+    },
+    **{(rule.name, "table view"): _LANDED for rule in RULES if rule.name.startswith("known.")},
+    **{
+        (rule.name, path): "`known_at=` beside `stream=` is refused"
+        for rule in RULES
+        if rule.name.startswith("known.")
+        for path in _STREAMS
     },
     ("input.duplicates", "table view"): _EITHER,
     **{

@@ -19,6 +19,8 @@ from feature_store import oracle
 from tests.spec.examples import (
     EVENT_CASES,
     EVENT_EXAMPLES,
+    KNOWN_CASES,
+    KNOWN_EXAMPLES,
     STREAM_CASES,
     STREAMED,
     TABLE_CASES,
@@ -33,6 +35,7 @@ PAGE: Final = HERE.parent.parent / "docs" / "specification.md"
 
 EXAMPLES: Final = {
     *((EVENT_EXAMPLES[world].rule, path) for path, world in EVENT_CASES),
+    *((KNOWN_EXAMPLES[world].rule, path) for path, world in KNOWN_CASES),
     *((TABLE_EXAMPLES[world].rule, path) for path, world in TABLE_CASES),
     *((STREAMED[world].rule, path) for path, world in STREAM_CASES),
 }

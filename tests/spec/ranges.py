@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from tests.spec.declarations import START, BareTable, Daily, Filtered, Hourly, Live, More, Table, Weekly, at
+from tests.spec.declarations import (
+    START,
+    BareTable,
+    Daily,
+    Filtered,
+    Hourly,
+    Live,
+    More,
+    Settled,
+    SettledEver,
+    Table,
+    Weekly,
+    at,
+)
 from tests.spec.worlds import Range
 
 DAILY = Range(Daily, START, START, at(9))
@@ -13,6 +26,8 @@ HOURLY = Range(Hourly, START, at(hours=20), at(hours=27))
 """Over midnight, at which the tail of one day moves."""
 WEEKLY = Range(Weekly, START, START, at(42))
 """Over a checkpoint of all-history states, two weeks after the start."""
+SETTLED = Range(Settled, START, at(4), at(8))
+SETTLED_EVER = Range(SettledEver, START, START, at(42))
 TABLE = Range(Table, START, START, at(5))
 BARE = Range(BareTable, START, at(hours=22), at(hours=26))
 
@@ -25,5 +40,5 @@ LIVE = Range(
 )
 """At bounds of days, hours and five minutes, and at odd seconds."""
 
-EVENT_RANGES = [DAILY, MORE, FILTERED, HOURLY, WEEKLY]
+EVENT_RANGES = [DAILY, MORE, FILTERED, HOURLY, WEEKLY, SETTLED, SETTLED_EVER]
 TABLE_RANGES = [TABLE, BARE]

@@ -67,6 +67,24 @@ RULES: Final = [
         [snapshots.events_of],
     ),
     Rule(
+        "known.later",
+        "Where a source declares `known_at=`, an event counts from the time at which it is known, the later of "
+        "`event_time` and `known_at`: strictly before the as-of. It changes no snapshot of before.",
+        [rows.known_time, windows.in_window],
+    ),
+    Rule(
+        "known.tail",
+        "Whether such an event lies in a window is decided by when it happened, not by when it was known.",
+        [windows.in_window],
+    ),
+    Rule("known.null", "Events with a null `known_at` are left out (and counted).", [rows.known_time]),
+    Rule(
+        "known.event_id",
+        "`event_id=` removes duplicates among the events of one id that are known in one partition: one that is "
+        "reported again in a later partition counts again, since the earlier one is closed.",
+        [snapshots.events_of, snapshots.known_partition],
+    ),
+    Rule(
         "expression.logic",
         "Logic is three-valued: false wins over null in `&`, true in `|`; `~` of null is null.",
         [expressions.kleene_and, expressions.kleene_or],

@@ -29,11 +29,12 @@ from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
 from serving.stores.open_store import open_loader
-from tests.spec.declarations import START
+from tests.spec.declarations import KNOWN_LATER, START
 from tests.spec.examples import (
     AS_OF,
     END,
     EVENT_EXAMPLES,
+    KNOWN_EXAMPLES,
     STREAMED,
     SUBJECT,
     TABLE_EXAMPLES,
@@ -53,7 +54,13 @@ Answers = Mapping[int, Mapping[str, Any]]
 @cache
 def events() -> Range:
     """The view of all examples of events."""
-    return Range(view_of(EVENT_EXAMPLES, is_stream=False), START, START, END)
+    return Range(view_of(EVENT_EXAMPLES), START, START, END)
+
+
+@cache
+def known() -> Range:
+    """The view of all examples of events that are known later than they happen."""
+    return Range(view_of(KNOWN_EXAMPLES, source=KNOWN_LATER), START, START, END)
 
 
 @cache
@@ -85,7 +92,7 @@ def tiles(span: Range, rows: list[dict]) -> Answers:
     cut = START + timedelta(days=5)
     parts = [build_tiles(span.view, frame, *bounds).frame for bounds in ((cut, END), (START, cut))]
     shuffled = pl.concat(parts).sample(fraction=1, shuffle=True, seed=1)
-    before = shuffled.filter(pl.col("tile_start") < AS_OF)
+    before = shuffled.filter(pl.col("partition_start") < AS_OF)
     state = merge_state(span.view, None, before) if span.view.has_all_history else None
     return answers_of(span.view, snapshot(span.view, sort_tiles(span.view, shuffled), AS_OF, state))
 

@@ -38,10 +38,12 @@ def folder() -> Iterator[Path]:
 def land(store: OfflineStore, span: Range, rows: Sequence[Row], rng: Random | None = None) -> None:
     """Land rows, in days up to the end of the range."""
     source = span.view.source
-    time = source.event_time if isinstance(source, EventSource) else source.time
+    is_event = isinstance(source, EventSource)
+    time, known_at = (source.event_time, source.known_at) if is_event else (source.time, None)
     day = timedelta(microseconds=DAY)
     end = START - (START - span.end) // day * day
-    store.source(source.asset).write(frame_of(span.view, rows, rng), span.start, end, time_column=time, run_id=RUN)
+    frame = frame_of(span.view, rows, rng)
+    store.source(source.asset).write(frame, span.start, end, time_column=time, known_at=known_at, run_id=RUN)
 
 
 def copied(store: OfflineStore, root: Path) -> OfflineStore:

@@ -12,6 +12,8 @@ from tests.spec import runners
 from tests.spec.examples import (
     EVENT_CASES,
     EVENT_EXAMPLES,
+    KNOWN_CASES,
+    KNOWN_EXAMPLES,
     STREAM_CASES,
     STREAMED,
     TABLE_CASES,
@@ -22,6 +24,7 @@ from tests.spec.examples import (
     asked_of_streams,
     numbered,
 )
+from tests.spec.worlds import Range
 
 _ASKED: dict[str, Any] = {}
 # A path answers all examples at once.
@@ -37,8 +40,7 @@ def ask(path: str, kind: str, valkey: str) -> Any:
     if kind == "streams":
         asked = (runners.live(), numbered(STREAMED), len(STREAMED), runners.stream_times())
         return runners.stream_trained(*asked) if path == "stream offline" else runners.stream_served(valkey, *asked)
-    examples = EVENT_EXAMPLES if kind == "events" else TABLE_EXAMPLES
-    span = runners.events() if kind == "events" else runners.TABLE
+    examples, span = of_kind(kind)
     if path == "tiles":
         return runners.tiles(span, numbered(examples))
     if path == "table view":
@@ -50,6 +52,12 @@ def ask(path: str, kind: str, valkey: str) -> Any:
     return runners.stored(span, numbered(examples), runners.BACKFILLS[path])
 
 
+def of_kind(kind: str) -> tuple[Sequence[Example | TableExample], Range]:
+    if kind == "events":
+        return EVENT_EXAMPLES, runners.events()
+    return (KNOWN_EXAMPLES, runners.known()) if kind == "known" else (TABLE_EXAMPLES, runners.TABLE)
+
+
 def named(examples: Sequence[Example | TableExample], cases: Sequence[tuple[str, int]]) -> list[Any]:
     return [pytest.param(path, world, id=f"{examples[world].rule}-{path}") for path, world in cases]
 
@@ -58,6 +66,12 @@ def named(examples: Sequence[Example | TableExample], cases: Sequence[tuple[str,
 def test_events(path: str, world: int, valkey_server: str) -> None:
     example = EVENT_EXAMPLES[world]
     assert_answer(answers(path, "events", valkey_server)[world], example, answer_on(path, example))
+
+
+@pytest.mark.parametrize(("path", "world"), named(KNOWN_EXAMPLES, KNOWN_CASES))
+def test_events_that_are_known_later(path: str, world: int, valkey_server: str) -> None:
+    example = KNOWN_EXAMPLES[world]
+    assert_answer(answers(path, "known", valkey_server)[world], example, answer_on(path, example))
 
 
 @pytest.mark.parametrize(("path", "world"), named(TABLE_EXAMPLES, TABLE_CASES))

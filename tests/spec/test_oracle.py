@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import pytest
 
+from feature_store import FeatureView
 from feature_store.oracle.point_in_time import Partition, read_view
 from feature_store.oracle.snapshots import Snapshot, snapshot
 from feature_store.oracle.streams import StreamHistory
@@ -29,6 +30,7 @@ from tests.spec.examples import (
     AVAILABLE_AT,
     END,
     EVENT_EXAMPLES,
+    KNOWN_EXAMPLES,
     STREAMED,
     SUBJECT,
     TABLE_EXAMPLES,
@@ -58,7 +60,15 @@ def rows_of_one(example: Example | TableExample) -> list[Row]:
 
 
 def of_events(example: Example) -> None:
-    view, rows = runners.events().view, rows_of_one(example)
+    answered(runners.events().view, example)
+
+
+def of_known(example: Example) -> None:
+    answered(runners.known().view, example)
+
+
+def answered(view: FeatureView, example: Example) -> None:
+    rows = rows_of_one(example)
     partition = Partition(AS_OF, AS_OF, snapshot(view, rows, AS_OF), frozenset(view.fingerprints))
     found, _as_of = read_view(view, [partition], KEYS, runners.just_after(view))
     assert_answer(found, answer_on("online read", example), is_empty=example.is_empty)
@@ -88,6 +98,7 @@ def assert_answer(found: Mapping[str, tuple[Any, Status]], wanted: Mapping[str, 
 
 ASKED: Final[Sequence[tuple[Callable[[Any], None], Example | TableExample]]] = [
     *((of_events, example) for example in EVENT_EXAMPLES),
+    *((of_known, example) for example in KNOWN_EXAMPLES),
     *((of_streams, example) for example in STREAMED),
     *((of_tables, example) for example in TABLE_EXAMPLES),
 ]

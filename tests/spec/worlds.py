@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from feature_store import FeatureView
 from feature_store.engines.polars.dtypes import polars_dtype
+from feature_store.model.sources import EventSource
 from feature_store.oracle.expressions import EPOCH
 from feature_store.oracle.windows import tail
 from tests.spec.declarations import at
@@ -150,7 +151,25 @@ def event_world(span: Range, number: int, rng: Random) -> World:
         }
 
     rows = [row(place) for place in range(rng.choice(range(16)))]
+    known_at = span.view.source.known_at if isinstance(span.view.source, EventSource) else None
+    if known_at is not None:
+        rows = [{**each, **known_later(span, known_at, each["time"], bounds, rng)} for each in rows]
     return World(number, rows + rows[: rng.choice([0, 0, 1, 3])], as_of)
+
+
+def known_later(span: Range, known_at: str, time: datetime | None, bounds: Sequence[datetime], rng: Random) -> Row:
+    """Generate when an event was known: at once, before it happened, at some bound, days later; seldom nobody says.
+
+    Some happened before anything was landed.
+    """
+    if rng.choice(range(16)) == 0:
+        before = rng.choice([MICROSECOND, timedelta(hours=5), 3 * span.cadence])
+        return {"time": span.start - before, known_at: rng.choice(bounds)}
+    happened = time or rng.choice(bounds)
+    later = rng.choice([*bounds, span.start - span.cadence]) + rng.choice(OFFSETS)
+    delay = rng.choice([timedelta(hours=1), timedelta(hours=23), span.cadence, 3 * span.cadence])
+    known = rng.choice([happened, happened + delay, later, later, later])
+    return {known_at: rng.choice([min(known, span.end - MICROSECOND)] * 20 + [None])}
 
 
 def table_world(span: Range, number: int, rng: Random) -> World:

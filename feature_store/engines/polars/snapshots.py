@@ -26,7 +26,7 @@ def snapshot(view: FeatureView, tiles: SortedTiles, as_of: datetime, state: pl.D
     Args:
         view: a view of an event source.
         tiles: its tiles from the earliest tail to the as-of; others may be among them and do not count.
-        as_of: with a zone; a multiple of the view's tile.
+        as_of: with a zone; a multiple of the view's tile, or of its cadence where events are known later.
         state: the all-history state of everything before the as-of (``merge_state``); None if the view needs none.
 
     Returns:
@@ -35,7 +35,7 @@ def snapshot(view: FeatureView, tiles: SortedTiles, as_of: datetime, state: pl.D
     Raises:
         InputError: the as-of is no bound of a tile, the state is missing, or a sum of integers does not fit Int64.
     """
-    if to_microseconds(as_of) % view.tile:
+    if to_microseconds(as_of) % (view.cadence if tiles.known == "partition_start" else view.tile):
         raise InputError(f"{view.full_name}: {as_of} is not a bound of its tiles. Give the end of a partition.")
     if state is None and view.has_all_history:
         raise InputError(f"{view.full_name} covers all history: give the state that merge_state returns.")
@@ -89,7 +89,7 @@ def _merge_windows(view: FeatureView, tiles: SortedTiles, as_of: int) -> pl.Data
     columns = dict.fromkeys(state.column for states in needed.values() for state in states)
     tails = {window: window.tail(as_of) for window in view.windows}
     start = pl.col("tile_start").to_physical()
-    reached = tiles.between(min(tails.values(), default=as_of), as_of)
+    reached = tiles.counted(min(tails.values(), default=as_of), as_of)
     frame = reached.select(GROUP, "tile_start", *view.keys, *columns)
     merged = heads(frame).select(GROUP, *view.keys)
     counts: list[str] = []

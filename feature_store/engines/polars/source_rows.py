@@ -11,7 +11,7 @@ from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.frames import has_no_values, translated
 from feature_store.engines.polars.typed import to_timestamp
 from feature_store.errors import InputError
-from feature_store.model.sources import Source, key_column
+from feature_store.model.sources import EventSource, Source, key_column
 
 
 def read_rows(source: Source, rows: pl.LazyFrame, names: Iterable[str]) -> pl.LazyFrame:
@@ -57,6 +57,18 @@ def _declared(source: Source, schema: pl.Schema, name: str) -> pl.Expr:
     if source.columns[name] == Timestamp and isinstance(actual, pl.Datetime):
         return to_timestamp(pl.col(name), actual)
     return pl.col(name).cast(polars_dtype(source.columns[name]))
+
+
+def known_time(source: EventSource) -> pl.Expr:
+    """Return when events are known: the later of ``event_time`` and, if declared, ``known_at``; null if one is null."""
+    return later_of(pl.col(source.event_time), None if source.known_at is None else pl.col(source.known_at))
+
+
+def later_of(time: pl.Expr, other: pl.Expr | None) -> pl.Expr:
+    """Return the later of two instants, null if one is null; the first where there is no second."""
+    if other is None:
+        return time
+    return pl.when(time.is_not_null() & other.is_not_null()).then(pl.max_horizontal(time, other))
 
 
 def _check_column(source: Source, schema: pl.Schema, name: str) -> None:

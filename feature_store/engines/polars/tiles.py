@@ -15,7 +15,7 @@ from feature_store.engines.polars.expressions import compile_expression
 from feature_store.engines.polars.groups import GROUP, by_group, heads, number_groups
 from feature_store.engines.polars.merging import check_sums
 from feature_store.engines.polars.parts import PARTS
-from feature_store.engines.polars.source_rows import read_rows
+from feature_store.engines.polars.source_rows import known_time, read_rows
 from feature_store.engines.polars.states import tile_schema
 from feature_store.errors import InputError
 from feature_store.expressions.nodes import ColumnRef, column_names
@@ -33,9 +33,10 @@ class Tiles:
 
     Attributes:
         frame: ``partition_start``, ``tile_start``, the keys, and the state columns of ``states.tile_schema``; one row
-            per tile and entity with a counted row; sorted by tile and keys.
+            per tile and entity with a counted row; sorted by tile and keys. Where the source declares ``known_at``, the
+            partition is that of the time at which events are known: a row per tile, entity and partition.
         excluded: rows left out for a null key, by partition start (UTC); partitions without any are not listed.
-        without_time: rows left out for a null time.
+        without_time: rows left out for a null time, or a null ``known_at``.
     """
 
     frame: pl.DataFrame
@@ -57,7 +58,8 @@ def build_levels(
 
     Args:
         view: a view of an event source.
-        rows: rows of its source; those outside [start, end) are left out, those without a key or a time also counted.
+        rows: rows of its source; those not known in [start, end) are left out, those without a key or a time also
+            counted.
         start: start of the first partition, with a zone.
         end: end of the last.
         spans: of a tile, microseconds.
@@ -72,33 +74,40 @@ def build_levels(
     states = view_states(view)
     inputs = state_inputs(view)
     prepared = _prepare(view, inputs, rows, (start, end))
-    timed = prepared.filter(pl.col("__time").is_not_null())
+    timed = prepared.filter(pl.col(_known(view)).is_not_null())
     null_key = pl.any_horizontal(pl.col(key).is_null() for key in view.keys)
     excluded = _count_by_partition(view, timed.filter(null_key))
     events = timed.filter(~null_key, _passes_any(inputs))
-    order = [*view.keys, "__time", *_ties(view), *_summed(events, states)]
+    apart = _apart(view)
+    order = [*apart, *view.keys, "__time", *_ties(view), *_summed(events, states)]
     events = events.sort(order)
     for span in spans:
         tiled = events.with_columns(floor_time(pl.col("__time"), span).alias("__tile"))
-        numbered = number_groups(tiled, [*view.keys, "__tile"])
+        numbered = number_groups(tiled, [*apart, *view.keys, "__tile"])
         yield Tiles(_finish(view, _aggregate(view, numbered, states)), excluded, prepared.height - timed.height)
 
 
 def _prepare(
     view: FeatureView, inputs: Mapping[str, StateInput], rows: pl.LazyFrame, within: tuple[datetime, datetime]
 ) -> pl.DataFrame:
-    """Return keys, ``__time``, ``__sequence`` and the inputs, null where the filter fails."""
+    """Return keys, ``__time``, ``__sequence`` and the inputs, null where the filter fails.
+
+    Where events are known later than they happen, also ``__known`` and ``__partition``, that in which they are known.
+    """
     source = _source(view)
     parts = [part for each in inputs.values() for part in (each.value, each.where) if part is not None]
     used = [name for part in parts for name in column_names(part)]
     if source.event_id is not None:
         used = _deciding(source, [*view.key_columns, source.event_id, *used])
-    time = pl.col(source.event_time)
-    inside = time.is_null() | ((time >= within[0]) & (time < within[1]))
-    names = [*view.keys, source.event_time, *([] if source.sequence is None else [source.sequence]), *used]
-    typed = _once(view, read_rows(source, rows, names).filter(inside))
+    known = known_time(source)
+    inside = known.is_null() | ((known >= within[0]) & (known < within[1]))
+    roles = [name for name in (source.event_time, source.sequence, source.known_at) if name is not None]
+    typed = _once(view, read_rows(source, rows, [*view.keys, *roles, *used]).filter(inside))
     # No name of a key starts with an underscore, so these cannot hide one.
-    added = {"__time": time, **{_input(digest): _masked(view, each) for digest, each in inputs.items()}}
+    added = {"__time": pl.col(source.event_time)}
+    added |= {_input(digest): _masked(view, each) for digest, each in inputs.items()}
+    if source.known_at is not None:
+        added |= {"__known": known, "__partition": floor_time(known, view.cadence)}
     if source.sequence is not None:
         added["__sequence"] = _column(source, source.sequence)
     return typed.with_columns(**added).select(*view.keys, *added).collect()
@@ -107,13 +116,14 @@ def _prepare(
 def _once(view: FeatureView, rows: pl.LazyFrame) -> pl.LazyFrame:
     """Return rows of which each event counts: of those of one entity, id and partition the first in their order.
 
-    That is by time, sequence, and every other column as it is declared. A partition's tiles are made of its own rows
-    alone, whichever partitions are built with it; and which row counts does not depend on what a feature reads.
+    That is by time, sequence, and every other column as it is declared. A partition's tiles are made of the rows that
+    are known in it alone, whichever partitions are built with it; and which row counts does not depend on what a
+    feature reads.
     """
     source = _source(view)
     if source.event_id is None:
         return rows
-    partition = floor_time(pl.col(source.event_time), view.cadence).alias("__partition")
+    partition = floor_time(known_time(source), view.cadence).alias("__partition")
     held = rows.with_columns(partition).collect()
     identity = [*view.keys, source.event_id, "__partition"]
     told_apart = pl.all_horizontal(pl.col(name).is_not_null() for name in identity)
@@ -126,6 +136,16 @@ def _once(view: FeatureView, rows: pl.LazyFrame) -> pl.LazyFrame:
         .unique(identity, keep="first", maintain_order=True)
     )
     return pl.concat([held.filter(~repeats), first]).lazy()
+
+
+def _known(view: FeatureView) -> str:
+    """Return the prepared column that says when events are known."""
+    return "__time" if _source(view).known_at is None else "__known"
+
+
+def _apart(view: FeatureView) -> list[str]:
+    """Return what tells tiles of one entity and tile start apart: the partition, if events are known later."""
+    return [] if _source(view).known_at is None else ["__partition"]
 
 
 def _deciding(source: EventSource, used: list[str]) -> list[str]:
@@ -165,14 +185,15 @@ def _passes_any(inputs: Mapping[str, StateInput]) -> pl.Expr:
 
 
 def _count_by_partition(view: FeatureView, rows: pl.DataFrame) -> dict[datetime, int]:
-    counts = rows.group_by(floor_time(pl.col("__time"), view.cadence).cast(pl.Int64).alias("start")).len().sort("start")
+    partition = floor_time(pl.col(_known(view)), view.cadence).cast(pl.Int64).alias("start")
+    counts = rows.group_by(partition).len().sort("start")
     return {from_microseconds(start): count for start, count in counts.iter_rows()}
 
 
 def _aggregate(view: FeatureView, events: pl.DataFrame, states: tuple[State, ...]) -> pl.DataFrame:
     reduced = [_reduced(events, state) for state in states]
     simple = [each for each in reduced if each is not None]
-    frame = heads(events).select(*view.keys, "__tile").hstack(by_group(events, simple))
+    frame = heads(events).select(*_apart(view), *view.keys, "__tile").hstack(by_group(events, simple))
     frame = check_sums(view, frame, states)
     for state in states:
         build = PARTS[state.part].build
@@ -228,8 +249,11 @@ def _ties(view: FeatureView) -> list[str]:
 
 def _finish(view: FeatureView, frame: pl.DataFrame) -> pl.DataFrame:
     schema = tile_schema(view)
-    partition = floor_time(pl.col("__tile"), view.cadence).alias("partition_start")
+    apart = _apart(view)
+    # Where nothing is known later, a tile lies in the partition of its own time.
+    partition = pl.col("__partition") if apart else floor_time(pl.col("__tile"), view.cadence)
     columns = [
         pl.col(name).cast(dtype) for name, dtype in schema.items() if name not in ("partition_start", "tile_start")
     ]
-    return frame.select(partition, pl.col("__tile").alias("tile_start"), *columns).sort("tile_start", *view.keys)
+    tiles = frame.select(partition.alias("partition_start"), pl.col("__tile").alias("tile_start"), *columns)
+    return tiles.sort("tile_start", *view.keys, *(["partition_start"] if apart else []))

@@ -80,12 +80,12 @@ class RunningState:
             tiles: at least those from ``first_tile`` to the as-of.
         """
         for checkpoint in range(self._checkpoint + CHECKPOINT_SPAN, as_of + 1, CHECKPOINT_SPAN):
-            self._state = merge_state(self._view, self._state, tiles.between(self._checkpoint, checkpoint))
+            self._state = merge_state(self._view, self._state, tiles.known_between(self._checkpoint, checkpoint))
             self._checkpoint = checkpoint
             self._built[checkpoint] = self._state
         if self._state is not None and as_of == self._checkpoint:
             return self._state
-        return merge_state(self._view, self._state, tiles.between(self._checkpoint, as_of))
+        return merge_state(self._view, self._state, tiles.known_between(self._checkpoint, as_of))
 
     def built(self) -> Checkpoints:
         """Return the checkpoints passed so far that were not in the store."""

@@ -12,6 +12,7 @@ import polars as pl
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.engines.polars.tiles import build_tiles
+from feature_store.model.sources import EventSource
 from feature_store.model.views import FeatureView
 from feature_store.offline.delta.instants import INSTANT, partition_starts
 from feature_store.offline.materialize.all_history import Checkpoints, RunningState
@@ -20,7 +21,7 @@ from feature_store.offline.materialize.stream_values import stream_snapshots
 from feature_store.offline.materialize.table_values import table_snapshots
 from feature_store.offline.materialize.value_inputs import ValueInputs, source_inputs
 from feature_store.offline.materialize.window_values import window_snapshots
-from feature_store.offline.tables.kinds import tile_fingerprints
+from feature_store.offline.tables.kinds import check_layout, tile_fingerprints
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
@@ -36,7 +37,8 @@ class TileReport:
         rows: tiles written.
         partitions: partitions written.
         excluded: source rows without a key, by partition start.
-        without_time: source rows without a time, which are of no partition; some may never have landed.
+        without_time: source rows without a time (or ``known_at``), which are of no partition; some may never have
+            landed.
     """
 
     rows: int
@@ -76,6 +78,7 @@ def compute_tiles(store: OfflineStore, view: FeatureView, start: datetime, end: 
 
     Raises:
         MissingTilesError: source partitions of the range have not landed.
+        FingerprintError: they were landed by a source that declared another ``known_at``.
     """
     starts = partition_starts(start, end, view.cadence)
     source = store.source(view.source.asset).open()
@@ -85,6 +88,8 @@ def compute_tiles(store: OfflineStore, view: FeatureView, start: datetime, end: 
     # A source partition may be longer than one of the view, and begin before the range.
     whole = from_microseconds(inputs.begin(to_microseconds(start)))
     read = source.between(whole, end)
+    assert isinstance(view.source, EventSource)
+    check_layout(view.source, read)
     rows = source.scan(read)
     tiles = build_stream_tiles(view, rows, start, end) if view.is_stream else build_tiles(view, rows, start, end)
     written = store.tiles(view).write(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from feature_store.engines.polars.snapshots import snapshot
-from feature_store.engines.polars.sorted_tiles import sort_tiles
+from feature_store.engines.polars.sorted_tiles import known_column, sort_tiles
 from feature_store.model.views import FeatureView
 from feature_store.offline.materialize.all_history import RunningState
 from feature_store.offline.materialize.reach import floor_to
@@ -33,7 +33,8 @@ def window_snapshots(
     first = first if running is None else min(first, running.first_tile)
     start = from_microseconds(floor_to(first, view.cadence))
     scan = tile_table.scan(tile_table.between(start, from_microseconds(as_ofs[-1])))
-    tiles = sort_tiles(view, scan.drop("partition_start").collect())
+    unread = {"partition_start"} - {known_column(view)}
+    tiles = sort_tiles(view, scan.drop(unread).collect())
     for as_of in as_ofs:
         state = None if running is None else running.at(as_of, tiles)
         yield snapshot(view, tiles, from_microseconds(as_of), state)

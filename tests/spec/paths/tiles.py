@@ -23,7 +23,7 @@ def check(span: Range, worlds: Sequence[World], rng: Random) -> None:
     rows = rows_of(worlds)
     whole = build_tiles(span.view, frame_of(span.view, rows).lazy(), span.start, span.end).frame
     pieces = _in_pieces(span, frame_of(span.view, rows, rng), rng)
-    assert_frame_equal(pieces.sort("tile_start", *span.view.keys), whole, check_exact=True)
+    assert_frame_equal(pieces.sort("tile_start", *span.view.keys, "partition_start"), whole, check_exact=True)
     for as_of in sorted({world.as_of for world in worlds}):
         values = snapshot(span.view, sort_tiles(span.view, pieces), as_of, _history(span.view, pieces, as_of, rng))
         if not span.view.has_all_history:  # whose sums are those of the portions
@@ -49,7 +49,7 @@ def _history(view: FeatureView, tiles: pl.DataFrame, as_of: datetime, rng: Rando
     """Return the all-history state, merged from portions in any order."""
     if not view.has_all_history:
         return None
-    before = tiles.filter(pl.col("tile_start") < as_of)
+    before = tiles.filter(pl.col("partition_start") < as_of)
     state = None
     for part in rng.sample(range(3), 3):
         state = merge_state(view, state, before.filter(pl.int_range(pl.len()) % 3 == part))
