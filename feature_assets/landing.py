@@ -9,9 +9,10 @@ from typing import Any
 
 import polars as pl
 
+from feature_assets.late_knowledge import grown, known_later
 from feature_store import EventSource, TableSource
 from feature_store.engines.polars.frames import has_no_values, read_frame
-from feature_store.engines.polars.source_rows import declared_column
+from feature_store.engines.polars.source_rows import declared_column, known_time
 from feature_store.errors import InputError
 from feature_store.offline.delta.instants import INSTANT, partition_starts
 from feature_store.offline.tables.store import OfflineStore
@@ -28,12 +29,16 @@ class Landed:
     Attributes:
         rows: by partition start, the rows that lie there now.
         without_time: rows that say no time, so that they belong to no partition: left out.
+        without_known_at: rows that say a time but not the declared ``known_at``: left out.
         columns_left_out: columns that the source does not declare.
+        warnings: what may mean that values knew of rows before anybody did, or did not know of them in time.
     """
 
     rows: Mapping[datetime, int]
     without_time: int
+    without_known_at: int
     columns_left_out: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     @property
     def total(self) -> int:
@@ -42,8 +47,18 @@ class Landed:
 
 
 def time_column(source: Source) -> str:
-    """Return the column that says to which partition a row belongs."""
+    """Return the column that says when a row happened, or from when it holds."""
     return source.event_time if isinstance(source, EventSource) else source.time
+
+
+def known_column(source: Source) -> str | None:
+    """Return the column that says when a row was known, if it is declared: the partition is that of the later time."""
+    return source.known_at if isinstance(source, EventSource) else None
+
+
+def partition_time(source: Source) -> pl.Expr:
+    """Return the instant that says to which partition a row belongs; null: to none."""
+    return known_time(source) if isinstance(source, EventSource) else pl.col(source.time)
 
 
 def problems_of(source: Source, frame: pl.DataFrame) -> list[str]:
@@ -66,8 +81,8 @@ def land(
     Args:
         store: the offline store.
         source: declares the columns; others are left out.
-        rows: of that span of the source's own time, and rows that have none: a Polars frame, or what ``read_frame``
-            takes.
+        rows: of that span of the source's own time (where it declares ``known_at``, those that were known in that
+            span), and rows that have none: a Polars frame, or what ``read_frame`` takes.
         start: start of the first partition.
         end: end of the last.
         run_id: of the run that lands.
@@ -81,16 +96,22 @@ def land(
     columns, problems = _declared(source, frame)
     if problems:
         raise InputError(f"{source.asset}: {' '.join(problems)}")
-    time = time_column(source)
+    time, known_at = time_column(source), known_column(source)
     typed = pl.DataFrame(columns)
     timed = typed.drop_nulls(time)
-    store.source(source.asset).write(timed, start, end, time_column=time, run_id=run_id, cadence=cadence)
-    at = (pl.col(time).to_physical() // cadence * cadence).cast(INSTANT)
-    counted = dict(timed.group_by(at).len().iter_rows())
+    known = timed.filter(partition_time(source).is_not_null())
+    table = store.source(source.asset)
+    before = table.ledger.partitions()
+    table.write(known, start, end, time_column=time, known_at=known_at, run_id=run_id, cadence=cadence)
+    at = (partition_time(source).to_physical() // cadence * cadence).cast(INSTANT)
+    counted = dict(known.group_by(at.alias("at")).len().iter_rows())
+    counts = {each: counted.get(each, 0) for each in partition_starts(start, end, cadence)}
     return Landed(
-        rows={each: counted.get(each, 0) for each in partition_starts(start, end, cadence)},
+        rows=counts,
         without_time=typed.height - timed.height,
+        without_known_at=timed.height - known.height,
         columns_left_out=tuple(name for name in frame.columns if name not in source.columns),
+        warnings=(*grown(source, before, counts), *known_later(source, known, cadence)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import dagster as dg
 
 from feature_assets.generator.partitions import stable_api, time_partitions
-from feature_assets.landing import Landed, Source, land, problems_of, time_column
+from feature_assets.landing import Landed, Source, known_column, land, problems_of, time_column
 from feature_store import DefinitionError, EventSource, TableSource
 from feature_store.engines.polars.frames import read_frame
 from feature_store.model.service_levels import check_span
@@ -32,8 +32,10 @@ def source_asset(
     The function is an asset function like any other: it may take ``context`` and resources, and reads
     ``context.partition_time_window``, which of a backfill spans several partitions. It returns the rows of just that
     span of the source's own time: a Polars frame (lazy or not), a pandas frame, an Arrow table, a dictionary of
-    columns or a list of rows; times with another zone or offset are the same instants in UTC. Rows that are not
-    what the source declares fail a check, and nothing is written. Otherwise they replace what lay in the partitions.
+    columns or a list of rows; times with another zone or offset are the same instants in UTC. Where the source declares
+    ``known_at``, these are the rows that were known in that span: the later of ``event_time`` and ``known_at`` lies in
+    it. Rows that are not what the source declares fail a check, and nothing is written. Otherwise they replace what lay
+    in the partitions; signs that rows become known late are warned of in the log and the metadata.
     The code location gives the resource ``offline_store``, as for ``build_feature_assets``.
 
     Example::
@@ -64,7 +66,7 @@ def source_asset(
     key = dg.AssetKey(source.asset.split("/"))
     common: dict[str, Any] = {
         "key": key,
-        "description": f"{source.description}. Own time: `{time_column(source)}`.",
+        "description": f"{source.description}. Own time: `{time_column(source)}`{_known(source)}.",
         "partitions_def": time_partitions(span, source.start, end),
         "backfill_policy": dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN),
         "metadata": _metadata(source, span),
@@ -101,13 +103,9 @@ def _landing(function: Callable[..., Any], source: Source, cadence: int) -> Call
         landed = land(offline_store.store, source, frame, start, end, run_id=context.run.run_id, cadence=cadence)
         for partition, rows in _by_partition(context, landed).items():
             context.add_asset_metadata({"dagster/partition_row_count": rows}, key, partition)
-        yield dg.MaterializeResult(
-            metadata={
-                "rows_of_run": landed.total,
-                "rows_without_time": landed.without_time,
-                "columns_left_out": ", ".join(landed.columns_left_out) or "none",
-            }
-        )
+        for warning in landed.warnings:
+            context.log.warning(warning)
+        yield dg.MaterializeResult(metadata=_facts(source, landed))
 
     own = [each for name, each in signature.parameters.items() if name != "offline_store"]
     store = inspect.Parameter("offline_store", inspect.Parameter.KEYWORD_ONLY, annotation=OfflineStoreResource)
@@ -116,6 +114,19 @@ def _landing(function: Callable[..., Any], source: Source, cadence: int) -> Call
     land_rows.__name__ = function.__name__
     land_rows.__doc__ = function.__doc__
     return land_rows
+
+
+def _facts(source: Source, landed: Landed) -> dict[str, Any]:
+    counts = {"rows_of_run": landed.total, "rows_without_time": landed.without_time}
+    if known_column(source) is not None:
+        counts["rows_without_known_at"] = landed.without_known_at
+    warnings = {"warnings": list(landed.warnings)} if landed.warnings else {}
+    return {**counts, "columns_left_out": ", ".join(landed.columns_left_out) or "none", **warnings}
+
+
+def _known(source: Source) -> str:
+    known_at = known_column(source)
+    return "" if known_at is None else f", known at: `{known_at}`"
 
 
 def _by_partition(context: dg.AssetExecutionContext, landed: Landed) -> dict[str, int]:
