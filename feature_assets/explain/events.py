@@ -15,6 +15,7 @@ from feature_store.expressions.text import to_text
 from feature_store.model.aggregations import Aggregation
 from feature_store.oracle import aggregates
 from feature_store.oracle.expressions import evaluate
+from feature_store.oracle.rows import known_time
 from feature_store.oracle.snapshots import events_of, in_bucket, input_value, inputs_of, passes
 from feature_store.oracle.windows import in_window
 
@@ -69,8 +70,11 @@ class _Case:
         return time
 
     def distance(self, row: Row) -> timedelta:
-        """Return how far off an event outside of the window is; of one inside its age."""
+        """Return how far off an event outside of the window, or known too late, is; of one that counts its age."""
         time, tail = self.time(row), self.window.tail
+        late = self._late(row)
+        if late is not None:
+            return late - self.window.head
         return tail - time if time < tail else abs(time - self.window.head)
 
     def why_missed(self, row: Row, *, repeats: bool) -> str:
@@ -100,16 +104,29 @@ class _Case:
 
     def event(self, row: Row, reason: str = "", place: str = "") -> Event:
         value = input_value(self.view, self.aggregation, row)
+        late = self._late(row)
         off_by = str(self.distance(row)) if self._outside(row) else ""
+        off_by = off_by if late is None else f"known only at {iso(late)}"
         return Event(self.time(row), value, self._columns(row), reason, off_by, place)
 
     def _outside(self, row: Row) -> str:
-        """Return on which side of the window an event is; empty if it is in it."""
-        if in_window(self.aggregation.window, self.time(row), self.window.head):
+        """Return on which side of the window an event is, or that it was known too late; empty if it is in it."""
+        known = known_time(self.source, row)
+        if in_window(self.aggregation.window, self.time(row), known, self.window.head):
             return ""
+        if known is None:
+            return f"null {self.source.known_at}: nobody says when it was known"
+        if self._late(row) is not None:
+            return f"known only at or after the as-of, {iso(self.window.head)}"
         if self.time(row) >= self.window.head:
             return f"at or after the as-of, {iso(self.window.head)}"
         return f"before the tail, {iso(self.window.tail)}"
+
+    def _late(self, row: Row) -> datetime | None:
+        """Return when an event was known that happened in the window, if that was not before the as-of."""
+        time, known, head = self.time(row), known_time(self.source, row), self.window.head
+        is_late = known is not None and known >= head and in_window(self.aggregation.window, time, time, head)
+        return known if is_late else None
 
     def _buckets(self, row: Row) -> list[Any]:
         return [bucket for bucket in self.aggregation.buckets if in_bucket(self.view, self.aggregation, row, bucket)]
@@ -124,7 +141,8 @@ class _Case:
         return {row: order[id(event)] for row, event in inputs.items() if id(event) in order}
 
     def _columns(self, row: Row) -> dict[str, Any]:
-        """Return what the feature reads of a row, what orders rows of one instant, and what tells them apart."""
+        """Return what the feature reads of a row, and what says its order, its identity and when it was known."""
         names = [name for part in self.aggregation.expressions() for name in column_names(part)]
-        order = [name for name in (self.source.sequence, self.source.event_id) if name is not None]
+        roles = (self.source.known_at, self.source.sequence, self.source.event_id)
+        order = [name for name in roles if name is not None]
         return {name: row[name] for name in dict.fromkeys([*order, *names]) if name != self.source.event_time}

@@ -76,7 +76,7 @@ class Event:
         value: what is aggregated of it; True for plain counting.
         columns: what the feature's expressions read.
         reason: why it does not count; empty if it does.
-        off_by: for events outside of the window, how far.
+        off_by: for events outside of the window, how far; for events in it that were known too late, when they were.
         place: where in the result its value is: ``value``, of a list ``value 2``, or the bucket; empty: nowhere.
     """
 
@@ -105,7 +105,7 @@ class WindowContents:
         tiles: the newest first.
         counted: events, the newest first.
         missed: by reason, events that do not count, the nearest first.
-        looked_at: bounds within which events were looked for.
+        looked_at: bounds within which events were looked for; of when they were known, where the source says that.
     """
 
     window: WindowFacts

@@ -123,7 +123,7 @@ def _times(view: FeatureView) -> list[str]:
     """Return the columns whose instants decide whether a row counts."""
     source = view.source
     if isinstance(source, EventSource):
-        return [source.event_time]
+        return [name for name in (source.event_time, source.known_at) if name is not None]
     return [name for name in (source.time, source.landed_at, source.valid_to) if name is not None]
 
 
