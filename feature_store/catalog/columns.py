@@ -11,7 +11,7 @@ from feature_store.model.views import FeatureView
 def source_columns(view: FeatureView, feature: Feature) -> list[str]:
     """Return the source columns that a feature is computed from, through the features it reads.
 
-    A count of rows reads no value: it depends on when rows happened.
+    A count of rows reads no value: it depends on when rows happened and were known.
     """
     if feature.reads:
         return list(dict.fromkeys(c for read in feature.reads for c in source_columns(view, view.feature(read))))
@@ -20,4 +20,6 @@ def source_columns(view: FeatureView, feature: Feature) -> list[str]:
     columns = dict.fromkeys(name for e in expressions if e is not None for name in column_names(e))
     if columns or feature.on_read is not None:
         return list(columns)
-    return [view.source.event_time if isinstance(view.source, EventSource) else view.source.time]
+    source = view.source
+    times = (source.event_time, source.known_at) if isinstance(source, EventSource) else (source.time,)
+    return [name for name in times if name is not None]
