@@ -108,7 +108,7 @@ KNOWN_LATER = EventSource(
     sequence="sequence",
     event_id="event",
     known_at="known",
-    columns={"known": Timestamp, **COLUMNS},
+    columns=KNOWN_COLUMNS,
     start=START,
     description="Events that are known later than they happen, and told apart",
 )
