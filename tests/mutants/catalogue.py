@@ -359,8 +359,8 @@ MUTANTS: Final[Sequence[Mutant]] = (
     Mutant(
         "of equal events the one known first counts, not the first as declared",
         "feature_store/engines/polars/tiles.py",
-        "declared = [name for name in source.columns if name in held.columns]",
-        "declared = held.columns[:-1]",
+        "[source.sequence]), *source.columns]",
+        "[source.sequence]), *held.columns[:-1]]",
         "tiles",
         "settled",
     ),
