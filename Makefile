@@ -19,13 +19,6 @@ export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/.venv/pyright
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_CACHE_DIR := 1
-define STOP
-from resources.settings import Settings
-from serving.stores.redis.embedded import stop_embedded
-
-stop_embedded(Settings.from_environment().online_folder)
-endef
-export STOP
 # The folder's own packages, whatever environment make was called from.
 unexport PYTHONPATH PYTHONHOME
 export VIRTUAL_ENV := $(CURDIR)/.venv
@@ -43,8 +36,8 @@ demo: setup ## Land, backfill, load, train, serve and report; DAYS=5 for a short
 dev: setup ## Run UI, daemon, online store, feature server and live purchases together
 	$(BIN)/python -m feature_assets.demo.dev
 
-stop: setup ## Stop the embedded online store; its data stays
-	$(BIN)/python -c "$$STOP"
+stop: setup ## Stop `make dev` and the embedded online store; its data stays
+	$(BIN)/python -m feature_assets.demo.stop
 
 test: lint definitions ## Lint, check the definitions, run the tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
@@ -89,7 +82,7 @@ pins: setup ## Renew the requirements files from pyproject.toml
 	$(COMPILE) --extra flink -o requirements-flink.txt
 
 clean: ## Stop the embedded store; delete .state and what tools leave; installed packages stay
-	if [ -x $(BIN)/python ] && [ -d .state ]; then $(BIN)/python -c "$$STOP"; fi
+	if [ -x $(BIN)/python ] && [ -d .state ]; then $(BIN)/python -m feature_assets.demo.stop; fi
 	rm -rf .state build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './.venv/*' -not -path './.cache/*' -prune -exec rm -rf {} +
 

@@ -1,7 +1,8 @@
 """The pytest plug-in: ``pytest --feature-parity my_package.features`` adds one test per feature view.
 
 Each test computes the view's features from made-up rows of its source, and compares them with the specification. They
-are tests of the module's file, which pytest selects as it does others: all, by name, or by id.
+are tests of the module's file, which pytest selects as it does others: all, by name, or by id. They run alone unless
+paths are given: ``pytest --feature-parity my_package.features tests`` runs those of the folder too.
 """
 
 from __future__ import annotations
@@ -16,8 +17,13 @@ import pytest
 if TYPE_CHECKING:
     from feature_store import FeatureView
 
+_OPTION: Final = "--feature-parity"
+
 _MODULES: Final = pytest.StashKey[dict[Path, Any]]()
 """The modules that were named, by their files."""
+
+_ALONE: Final = pytest.StashKey[bool]()
+"""Whether the views of these modules are all that is tested."""
 
 # This module is loaded into every pytest session of an environment: everything else is imported when it is used.
 
@@ -25,7 +31,7 @@ _MODULES: Final = pytest.StashKey[dict[Path, Any]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option."""
     parser.getgroup("feature store").addoption(
-        "--feature-parity",
+        _OPTION,
         action="append",
         default=[],
         metavar="MODULE",
@@ -38,8 +44,21 @@ def pytest_configure(config: pytest.Config) -> None:
     """Import the modules, and have their files looked at, unless single tests were asked for."""
     modules = {_path(name, module): module for name in config.option.feature_parity for module in [_import(name)]}
     config.stash[_MODULES] = modules
-    if not any("::" in argument for argument in config.args):
+    # In the settings of a repository the option adds to every run; typed, it says what to run.
+    is_typed = any(str(argument).startswith(_OPTION) for argument in config.invocation_params.args)
+    config.stash[_ALONE] = is_typed and config.args_source is not pytest.Config.ArgsSource.ARGS
+    if config.stash[_ALONE]:
+        config.args = [str(path) for path in modules]
+    elif not any("::" in argument for argument in config.args):
         config.args += [str(path) for path in modules if str(path) not in config.args]
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say that nothing else runs, where no path asked for it."""
+    if not config.stash[_ALONE]:
+        return None
+    modules = ", ".join(config.option.feature_parity)
+    return f"feature parity: the views of {modules} alone; give paths to run other tests too"
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

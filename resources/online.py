@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,15 @@ from serving.stores.store import WRITE_TIMEOUT, OnlineLoader
 def running_url(settings: Settings) -> str:
     """Return the URL of the project's online store; the embedded one is started if it does not run."""
     return settings.online_url or ensure_embedded(settings.online_folder)
+
+
+def without_password(url: str) -> str:
+    """Return a URL as it may be shown.
+
+    >>> without_password("redis://loader:secret@cache:6379/0")
+    'redis://loader:***@cache:6379/0'
+    """
+    return re.sub(r"(?<=:)[^:@/]*(?=@)", "***", url)
 
 
 class OnlineStoreResource(dg.ConfigurableResource):

@@ -14,11 +14,12 @@ from pathlib import Path
 from types import FrameType
 
 from feature_assets.cli.plan_folder import apply_plans
+from feature_assets.demo.running import recorded
 from feature_assets.project import load_declarations
 from feature_assets.raw.clock import keep_clock
 from feature_store.errors import FeatureStoreError
 from resources.dagster_home import use_project_home
-from resources.online import running_url
+from resources.online import running_url, without_password
 from resources.settings import Settings, project_root
 
 STOP_SECONDS = 5.0
@@ -27,9 +28,13 @@ STOP_SECONDS = 5.0
 
 def main() -> int:
     """Run everything until Ctrl-C (0) or until one part stops (1); 2 if it cannot start."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    # A shell starts background jobs with Ctrl-C ignored; whoever sends it to this one means it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
-        return _run(Settings.from_environment())
+        settings = Settings.from_environment()
+        with recorded(settings.state):
+            return _run(settings)
     except KeyboardInterrupt:
         return 0
     except (FeatureStoreError, OSError) as error:
@@ -37,10 +42,15 @@ def main() -> int:
         return 2
 
 
-def server_command(settings: Settings, url: str, port: int | None = None) -> list[str]:
-    """Return the command line of the feature server."""
-    place = ["--plans", str(settings.plans), "--url", url, "--port", str(port or settings.http_port)]
+def server_command(settings: Settings, port: int | None = None) -> list[str]:
+    """Return the command line of the feature server; the store's URL, which may hold a password, is not on it."""
+    place = ["--plans", str(settings.plans), "--port", str(port or settings.http_port)]
     return [sys.executable, "-m", "serving.server", *place]
+
+
+def with_store(url: str) -> dict[str, str]:
+    """Return the environment of a process that uses the online store of a URL: others do not see it there."""
+    return {**os.environ, "FEATURES_ONLINE_URL": url}
 
 
 def _run(settings: Settings) -> int:
@@ -59,13 +69,13 @@ def _run(settings: Settings) -> int:
     url = running_url(settings)
     commands = {
         "Dagster": _dagster_command(settings),
-        "feature server": server_command(settings, url),
-        "live purchases": [sys.executable, "-m", "feature_assets.demo.live_stream", url],
+        "feature server": server_command(settings),
+        "live purchases": [sys.executable, "-m", "feature_assets.demo.live_stream"],
     }
-    with _running(commands) as running:
+    with _running(commands, with_store(url)) as running:
         print(f"Dagster UI      http://127.0.0.1:{settings.ui_port}")
         print(f"feature server  http://127.0.0.1:{settings.http_port}/v1/services")
-        print(f"online store    {url}", flush=True)
+        print(f"online store    {without_password(url)}", flush=True)
         while all(process.poll() is None for process in running.values()):
             time.sleep(0.5)
         stopped = next(name for name, process in running.items() if process.poll() is not None)
@@ -90,12 +100,14 @@ def _is_taken(port: int) -> bool:
 
 
 @contextmanager
-def _running(commands: Mapping[str, Sequence[str]]) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+def _running(
+    commands: Mapping[str, Sequence[str]], environment: Mapping[str, str]
+) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """Start programs, each in a session of its own; in the end stop them with everything that they started."""
     processes: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name, command in commands.items():
-            processes[name] = subprocess.Popen(command, cwd=project_root(), start_new_session=True)
+            processes[name] = subprocess.Popen(command, cwd=project_root(), env=environment, start_new_session=True)
         yield processes
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):  # being asked once is enough

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -23,6 +23,7 @@ from feature_store import FeatureView
 from feature_store.offline.materialize.reach import floor_to
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
+from resources.online import running_url
 from resources.settings import Settings
 from serving.stores.errors import StoreUnavailableError, StreamTakenOverError
 from serving.stores.open_store import open_loader
@@ -105,10 +106,10 @@ def live_views(views: Iterable[FeatureView]) -> list[FeatureView]:
     return [view for view in views if view.is_stream]
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Play into the online store of a URL what arrives, until it is stopped; what ``make dev`` runs."""
-    (url,) = arguments
+def main() -> None:
+    """Play into the online store of the settings what arrives, until it is stopped; what ``make dev`` runs."""
     settings = Settings.from_environment()
+    url = running_url(settings)
     store = OfflineStore(settings.offline_root, settings.storage_options)
     views = live_views(load_declarations().views.values())
     while True:
@@ -130,4 +131,4 @@ def _play_forever(url: str, views: Iterable[FeatureView], store: OfflineStore) -
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

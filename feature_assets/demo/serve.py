@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import polars as pl
 
-from feature_assets.demo.dev import server_command
+from feature_assets.demo.dev import server_command, with_store
 from feature_assets.demo.due import location_of
 from feature_assets.demo.progress import Stage
 from feature_assets.demo.range_runs import RangeRun, RunPool
@@ -59,8 +59,10 @@ def feature_server(settings: Settings, url: str) -> Iterator[str]:
     port = free_port()
     log = settings.state / "feature_server.log"
     with log.open("w") as output:
-        command = server_command(settings, url, port)
-        process = subprocess.Popen(command, cwd=project_root(), stdout=output, stderr=subprocess.STDOUT)
+        command = server_command(settings, port)
+        process = subprocess.Popen(
+            command, cwd=project_root(), env=with_store(url), stdout=output, stderr=subprocess.STDOUT
+        )
         try:
             base = f"http://127.0.0.1:{port}"
             if not _ready(base, process):

@@ -8,8 +8,12 @@ import polars as pl
 
 from feature_assets.generator.audit import audit
 from feature_assets.generator.keys import table_key
-from feature_store import FeatureView
+from feature_store import Feature, FeatureView
+from feature_store.offline.materialize.reach import floor_to
+from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.temporal.instants import from_microseconds
+from feature_store.temporal.windows import Window
 
 AUDIT: Final = "schema"
 VOLUME: Final = "volume"
@@ -29,7 +33,11 @@ def table_checks(view: FeatureView) -> list[dg.AssetCheckSpec]:
             AUDIT, asset=table, blocking=True, description="Types, keys and bounds. Values that fail are not written."
         ),
         dg.AssetCheckSpec(VOLUME, asset=table, description="Rows of the newest partition against those before."),
-        dg.AssetCheckSpec(NULLS, asset=table, description="Fails if a feature is null for every entity."),
+        dg.AssetCheckSpec(
+            NULLS,
+            asset=table,
+            description="Fails if a feature is null for everybody though events count.",
+        ),
     ]
 
 
@@ -53,7 +61,7 @@ def warnings_of(
         newest: start of the newest partition among them.
         store: holds these values and older ones.
     """
-    return [_volume(view, frame, newest, store), _nulls(view, frame)]
+    return [_volume(view, frame, newest, store), _nulls(view, frame, store)]
 
 
 def _volume(view: FeatureView, frame: pl.DataFrame, newest: datetime, store: OfflineStore) -> dg.AssetCheckEvaluation:
@@ -71,10 +79,12 @@ def _volume(view: FeatureView, frame: pl.DataFrame, newest: datetime, store: Off
     )
 
 
-def _nulls(view: FeatureView, frame: pl.DataFrame) -> dg.AssetCheckEvaluation:
+def _nulls(view: FeatureView, frame: pl.DataFrame, store: OfflineStore) -> dg.AssetCheckEvaluation:
     names = [feature.name for feature in view.stored_features]
     counts = frame.select(names).null_count().row(0, named=True)
-    empty = [name for name, nulls in counts.items() if frame.height and nulls == frame.height]
+    always = [name for name, nulls in counts.items() if frame.height and nulls == frame.height]
+    quiet = _quiet_windows(view, frame, store) if always else set()
+    empty = [name for name in always if not _may_count_nothing(view, view.feature(name), quiet)]
     return dg.AssetCheckEvaluation(
         table_key(view),
         NULLS,
@@ -82,3 +92,28 @@ def _nulls(view: FeatureView, frame: pl.DataFrame) -> dg.AssetCheckEvaluation:
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"always_null": ", ".join(empty) or "none"},
     )
+
+
+def _quiet_windows(view: FeatureView, frame: pl.DataFrame, store: OfflineStore) -> set[Window]:
+    """Return the windows in which nobody has an event, at any as-of of some values: an hour at night."""
+    tiles = store.tiles(view)
+    if view.is_table or tiles.ledger.partitions().is_empty():
+        return set()
+    starts = frame["partition_start"].to_physical()
+    first, last = (int(start) + view.cadence for start in (starts.min(), starts.max()))  # type: ignore[arg-type]
+    return {window for window in view.windows if not _has_event(view, tiles, window.tail(first), last)}
+
+
+def _has_event(view: FeatureView, tiles: PartitionedTable, start: int, end: int) -> bool:
+    first = from_microseconds(floor_to(start, view.cadence))
+    at = pl.col("tile_start").to_physical()
+    rows = tiles.scan(first, from_microseconds(end)).filter(at >= start, at < end)
+    return bool(rows.select(pl.len() > 0).collect().item())
+
+
+def _may_count_nothing(view: FeatureView, feature: Feature, quiet: set[Window]) -> bool:
+    """Return whether a feature may be null for everybody though no input is: it counts nothing, or reads one such."""
+    aggregation = feature.aggregation
+    if aggregation is not None:
+        return aggregation.where is not None or aggregation.window in quiet
+    return any(_may_count_nothing(view, view.feature(name), quiet) for name in feature.reads)

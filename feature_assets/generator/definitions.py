@@ -37,7 +37,8 @@ def build_feature_assets(
         services: read by models that are not listed in ``models``: each gets a model of its name.
         models: shown downstream of their features, which may be other teams'.
         training_sets: built day by day.
-        end: where partitions end, UTC; None: they go on with the time.
+        end: where partitions end, UTC, if before the ends of their sources; None: they go on with the time. Say of a
+            source that is finished ``end=`` where it is declared, so that nobody waits for more.
         name: what sensors and the op of the parity checks are called after; None: the team. A code location that calls
             this twice for one team needs it.
 

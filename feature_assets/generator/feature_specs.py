@@ -55,7 +55,7 @@ def table_spec(view: FeatureView, end: datetime | None) -> dg.AssetSpec:
         description=f"{view.description}\n\n{_AT_ENDS}" if view.is_stream else view.description,
         partitions_def=value_partitions(view, end),
         automation_condition=follow(view),
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=sla_of(view)),
+        freshness_policy=freshness_policy(view),
         code_version=fingerprint(sorted(view.fingerprints.items())),
         kinds=STORED,
         metadata={
@@ -82,7 +82,7 @@ def feature_spec(view: FeatureView, feature: Feature, end: datetime | None) -> d
         deps=[table_key(view)],
         description=f"{feature.description}\n\n{_WITH_TABLE}",
         partitions_def=value_partitions(view, end),
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=sla_of(view, feature)),
+        freshness_policy=freshness_policy(view, feature),
         code_version=feature.fingerprint,
         kinds=STORED,
         metadata={**_feature_metadata(view, feature), **_times(view), "dagster/table_name": table_name(view)},
@@ -102,6 +102,13 @@ def on_read_spec(view: FeatureView, feature: Feature) -> dg.AssetSpec:
         metadata=_feature_metadata(view, feature),
         **view_labels(view),
     )
+
+
+def freshness_policy(view: FeatureView, feature: Feature | None = None) -> dg.FreshnessPolicy | None:
+    """Return the policy that Dagster shows; None where the source ends, since a policy knows of no end."""
+    if view.source.end is not None:
+        return None
+    return dg.FreshnessPolicy.time_window(fail_window=sla_of(view, feature))
 
 
 def _tile_spans(view: FeatureView) -> str:

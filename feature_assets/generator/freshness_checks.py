@@ -73,7 +73,7 @@ def _evaluation(freshness: Freshness) -> dg.AssetCheckEvaluation:
         table_key(view),
         FRESHNESS,
         passed=not freshness.is_breached,
-        description=f"{span_text(freshness.age)} old, at most {span_text(freshness.sla)} allowed",
+        description=_description(freshness),
         metadata={
             "age_hours": freshness.age.total_seconds() / 3600,
             "sla_hours": freshness.sla.total_seconds() / 3600,
@@ -84,6 +84,12 @@ def _evaluation(freshness: Freshness) -> dg.AssetCheckEvaluation:
             "breached_features": ", ".join(freshness.breached_features) or "none",
         },
     )
+
+
+def _description(freshness: Freshness) -> str:
+    if freshness.is_finished:
+        return f"finished: its source ended at {_instant(freshness.view.source.end)}, so nothing is due"
+    return f"{span_text(freshness.age)} old, at most {span_text(freshness.sla)} allowed"
 
 
 def _instant(instant: datetime | None) -> str:

@@ -10,11 +10,11 @@ from typing import Any
 import dagster as dg
 
 from feature_assets.generator.conditions import load_when_landed
+from feature_assets.generator.feature_specs import freshness_policy
 from feature_assets.generator.keys import loaded_key, online_key, op_name
 from feature_assets.generator.labels import ONLINE, view_labels
 from feature_assets.generator.retries import RETRIES, final_mistakes, start_over_if
 from feature_store import FeatureView
-from feature_store.quality.freshness import sla_of
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from resources.offline import OfflineStoreResource
 from resources.online import OnlineStoreResource
@@ -29,7 +29,7 @@ def online_asset(view: FeatureView) -> dg.AssetsDefinition:
         deps=[loaded_key(view)],
         description=_description(view),
         automation_condition=load_when_landed(view),
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=sla_of(view)),
+        freshness_policy=freshness_policy(view),
         kinds=ONLINE,
         **view_labels(view),
     )

@@ -10,7 +10,7 @@ from typing import Final
 
 import dagster as dg
 
-from feature_store import EventSource, FeatureView
+from feature_store import EventSource, FeatureView, TableSource
 from feature_store.offline.materialize.reach import tiles_start
 from feature_store.temporal.durations import DAY, HOUR, WEEK
 
@@ -33,14 +33,19 @@ def time_partitions(cadence: int, start: datetime, end: datetime | None) -> dg.T
     return dg.WeeklyPartitionsDefinition(start, end_date=end, timezone="UTC", day_offset=_THURSDAY)
 
 
+def end_of(source: EventSource | TableSource, end: datetime | None) -> datetime | None:
+    """Return where partitions end: where the source does, or at an earlier end that is given; None: nowhere."""
+    return min((each for each in (source.end, end) if each is not None), default=None)
+
+
 def value_partitions(view: FeatureView, end: datetime | None = None) -> dg.TimeWindowPartitionsDefinition:
     """Return the partitions of a view's table, one per as-of, which is its end; up to ``end``, or on with the time."""
-    return time_partitions(view.cadence, view.start, end)
+    return time_partitions(view.cadence, view.start, end_of(view.source, end))
 
 
 def tile_partitions(view: FeatureView, end: datetime | None = None) -> dg.TimeWindowPartitionsDefinition:
     """Return the partitions of a view's tiles; they begin where the first window does."""
-    return time_partitions(view.cadence, tiles_start(view), end)
+    return time_partitions(view.cadence, tiles_start(view), end_of(view.source, end))
 
 
 def backfill_policy(view: FeatureView) -> dg.BackfillPolicy:

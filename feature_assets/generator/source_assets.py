@@ -1,13 +1,14 @@
 """Sources as assets: a function that returns the rows of a span of time becomes the asset that lands them."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import dagster as dg
 
-from feature_assets.generator.partitions import stable_api, time_partitions
+from feature_assets.generator.partitions import end_of, stable_api, time_partitions
 from feature_assets.landing import Landed, Source, known_column, land, problems_of, time_column
 from feature_store import DefinitionError, EventSource, TableSource
 from feature_store.engines.polars.frames import read_frame
@@ -49,7 +50,7 @@ def source_asset(
     Args:
         source: an event or table source; its ``asset`` is the key, its ``start`` that of the first partition.
         cadence: span of a partition: ``1h``, ``1d`` or ``1w``. That of the views that read it, or a shorter one.
-        end: where partitions end, UTC; None: they go on with the time.
+        end: where partitions end, UTC, if before the source's own ``end``; None: they go on with the time.
         options: of ``dagster.asset``, e.g. ``deps``, ``owners``, ``group_name``, ``kinds``, ``freshness_policy``,
             ``automation_condition``.
 
@@ -67,7 +68,8 @@ def source_asset(
     common: dict[str, Any] = {
         "key": key,
         "description": f"{source.description}. Own time: `{time_column(source)}`{_known(source)}.",
-        "partitions_def": time_partitions(span, source.start, end),
+        "partitions_def": time_partitions(span, source.start, end_of(source, end)),
+        "group_name": _group(key),
         "backfill_policy": dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN),
         "metadata": _metadata(source, span),
         "check_specs": [
@@ -127,6 +129,11 @@ def _facts(source: Source, landed: Landed) -> dict[str, Any]:
 def _known(source: Source) -> str:
     known_at = known_column(source)
     return "" if known_at is None else f", known at: `{known_at}`"
+
+
+def _group(key: dg.AssetKey) -> str:
+    """Return the group of a landed asset: the first part of its key, as far as Dagster takes it for a name."""
+    return re.sub(r"\W", "_", key.path[0], flags=re.ASCII) if len(key.path) > 1 else "sources"
 
 
 def _by_partition(context: dg.AssetExecutionContext, landed: Landed) -> dict[str, int]:

@@ -68,6 +68,7 @@ class EventSource:
             ``event_time``: the arrival of a flight, the settlement of a payment. A row counts once it is known, at the
             later of the two times: it lies in that time's partition, and changes no snapshot of before. A row without
             it is left out. Never the time at which a batch was loaded: that delay is a view's ``available_after``.
+        end: where its rows end, with a zone: it is finished then, and nothing is due after it; None: it goes on.
         lateness: ``allowed_lateness`` in microseconds (computed).
 
     Raises:
@@ -87,6 +88,7 @@ class EventSource:
     event_id: str | None = None
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
     known_at: str | None = None
+    end: datetime | None = None
     lateness: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -128,6 +130,7 @@ class TableSource:
         deleted: a Boolean column: true ends the key's row.
         valid_to: a Timestamp column: the row holds up to and including this instant.
         keys: by key of an entity, the column that holds it, where that is called otherwise.
+        end: where its rows end, with a zone: it is finished then, and nothing is due after it; None: it goes on.
 
     Raises:
         DefinitionError: a role is given to a column that is not there or of another type, or another option is wrong.
@@ -144,6 +147,7 @@ class TableSource:
     deleted: str | None = None
     valid_to: str | None = None
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
+    end: datetime | None = None
 
     def __post_init__(self) -> None:
         where = _check_common(self)
@@ -205,6 +209,15 @@ def check_start(where: str, start: datetime) -> None:
         raise DefinitionError(where, f"start={start} is not the start of a UTC day", "round it down to midnight UTC")
 
 
+def _check_end(where: str, start: datetime, end: datetime) -> None:
+    check_type(where, "end", end, datetime, "write datetime(..., tzinfo=UTC)")
+    problem = instant_problem(end)
+    if problem is not None:
+        raise DefinitionError(where, f"end={end} {problem[0]}", problem[1])
+    if end <= start:
+        raise DefinitionError(where, f"end={end} does not lie after start={start}", "say when its last rows are over")
+
+
 def check_start_of_partition(where: str, start: datetime, cadence: int, whose: str = "") -> None:
     """Refuse a start at which no partition of a cadence (microseconds) starts: what came before would be in none.
 
@@ -247,6 +260,8 @@ def _check_common(source: Source) -> str:
         check_role(where, source.columns, source.sequence, "sequence", _ORDERED)
     _check_keys(where, source)
     check_start(where, source.start)
+    if source.end is not None:
+        _check_end(where, source.start, source.end)
     check_description(where, source.description)
     return where
 

@@ -21,9 +21,11 @@ class Freshness:
     Attributes:
         view: the view.
         as_of: its newest available as-of; None: nothing is available.
-        expected: the oldest as-of that its newest may have without breach; None: its first partition is not due yet.
+        expected: the oldest as-of that its newest may have without breach; None: its first partition is not due yet,
+            or its source is finished.
         age: since ``as_of``, or since the view's first as-of if nothing is available.
         sla: see ``sla_of``.
+        now: the instant at which it was judged.
     """
 
     view: FeatureView
@@ -31,6 +33,12 @@ class Freshness:
     expected: datetime | None
     age: timedelta
     sla: timedelta
+    now: datetime
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the source has ended, and with it all that is due."""
+        return self.view.source.end is not None and self.now - self.sla > self.view.source.end
 
     @property
     def overdue(self) -> timedelta:
@@ -78,12 +86,14 @@ def judge(view: FeatureView, available: Iterable[datetime], now: datetime) -> Fr
     first = to_microseconds(view.start) + view.cadence
     due = -(-(to_microseconds(now) - sla) // view.cadence) * view.cadence
     newest = max(available, default=None)
+    ended = view.source.end is not None and due > to_microseconds(view.source.end)
     return Freshness(
         view=view,
         as_of=newest,
-        expected=from_microseconds(due) if due >= first else None,
+        expected=from_microseconds(due) if due >= first and not ended else None,
         age=now - (newest or from_microseconds(first)),
         sla=timedelta(microseconds=sla),
+        now=now,
     )
 
 

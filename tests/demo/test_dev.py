@@ -25,13 +25,15 @@ OUTPUT = "output.txt"
 
 
 @contextmanager
-def development(folder: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def development(
+    folder: Path, starter: tuple[str, ...] = HEEDING_CTRL_C, **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """``make dev`` on a state of its own, as a terminal starts it: the leader of a process group."""
     given = {name: value for name, value in os.environ.items() if not name.startswith(("FEATURES_", "DAGSTER_"))}
     environment = {**given, "FEATURES_STATE": str(folder), "PYTHONUNBUFFERED": "1", **settings}
     with (folder / OUTPUT).open("w") as output:
         process = subprocess.Popen(
-            [*HEEDING_CTRL_C, sys.executable, "-m", "feature_assets.demo.dev"],
+            [*starter, sys.executable, "-m", "feature_assets.demo.dev"],
             cwd=project_root(),
             env=environment,
             stdout=output,
@@ -60,6 +62,11 @@ def processes_of(folder: Path) -> list[int]:
     return found
 
 
+def store_runs(folder: Path) -> bool:
+    record = folder / "online" / "valkey.pid"
+    return record.exists() and Path(f"/proc/{record.read_text().strip()}").exists()
+
+
 def answers(port: int) -> bool:
     try:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
@@ -82,6 +89,29 @@ def test_a_port_that_is_taken_is_one_line_that_names_the_variable(tmp_path: Path
             process.wait()
     expected = f"port {ports[variable]} of the {what} is taken: stop what listens there, or set {variable} to another\n"
     assert (process.returncode, (tmp_path / OUTPUT).read_text()) == (2, expected)
+
+
+def test_a_background_job_heeds_sigint_and_make_stop_ends_it_with_its_store(tmp_path: Path) -> None:
+    """A shell starts background jobs with SIGINT ignored."""
+    http, ui = free_port(), free_port()
+    ignoring = ("env", "--ignore-signal=INT")
+    for stop in ("signal", "make stop"):
+        with development(tmp_path, ignoring, FEATURES_HTTP_PORT=str(http), FEATURES_UI_PORT=str(ui)) as process:
+            while not answers(http):
+                assert process.poll() is None, (tmp_path / OUTPUT).read_text()
+                time.sleep(0.1)
+            shown = [Path(f"/proc/{each}/cmdline").read_bytes() for each in processes_of(tmp_path)]
+            assert [line for line in shown if b"redis://" in line] == []
+            if stop == "signal":
+                process.send_signal(signal.SIGINT)
+            else:
+                command = [sys.executable, "-m", "feature_assets.demo.stop"]
+                environment = {**os.environ, "FEATURES_STATE": str(tmp_path)}
+                subprocess.run(command, cwd=project_root(), env=environment, check=True)
+            process.wait(60)
+            assert process.returncode == 0, (tmp_path / OUTPUT).read_text()
+            assert processes_of(tmp_path) == []
+            assert store_runs(tmp_path) == (stop == "signal")
 
 
 @pytest.mark.parametrize("starts_fully", [False, pytest.param(True, marks=pytest.mark.full)])

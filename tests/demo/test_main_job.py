@@ -9,8 +9,8 @@ import pytest
 
 from tests.demo.checks import assert_summary
 from tests.demo.end_state import content_hashes, delta_versions, runs
-from tests.demo.planting import one_byte_changed
 from tests.demo.process import Demo
+from tests.demo.row_corruption import one_byte_changed
 from tests.demo.undisturbed import undisturbed
 
 

@@ -21,7 +21,7 @@ from feature_store.plans.service_plan import ServicePlan, read_plans
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.read.vectors import FeatureVectors
-from tests.demo.planting import one_byte_changed
+from tests.demo.row_corruption import one_byte_changed
 from tests.fixtures.small_store import HOUSEHOLDS, SmallStore, small_store
 
 __all__ = ["small_store"]

@@ -10,8 +10,8 @@ import pytest
 
 from tests.demo.checks import assert_summary
 from tests.demo.end_state import EndState, end_state, newest_as_of
-from tests.demo.once import once
 from tests.demo.process import Demo
+from tests.demo.shared_result import made_by_one_worker
 
 SPEND = "views/retail/household_spend/v1/values"
 SERVED_AFTER = timedelta(hours=2)
@@ -29,7 +29,7 @@ class Undisturbed:
 def undisturbed(factory: pytest.TempPathFactory, data: Path | None, midnight: datetime, today: datetime) -> Undisturbed:
     """Run twice, once per test session and data folder (None: the real data)."""
     name = "undisturbed" if data else "undisturbed-on-real-data"
-    return once(factory, name, lambda: _run_twice(factory.mktemp(name), data, midnight, today))
+    return made_by_one_worker(factory, name, lambda: _run_twice(factory.mktemp(name), data, midnight, today))
 
 
 def _run_twice(folder: Path, data: Path | None, midnight: datetime, today: datetime) -> Undisturbed:

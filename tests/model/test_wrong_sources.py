@@ -25,6 +25,17 @@ WRONG: Cases = {
             "underscores, e.g. 'spend_7d'."
         ),
     ),
+    "end before start": (
+        lambda: event_source(end=datetime(1999, 1, 1, tzinfo=UTC)),
+        (
+            "source purchases: end=1999-01-01 00:00:00+00:00 does not lie after start=2017-01-01 00:00:00+00:00. "
+            "Instead: say when its last rows are over."
+        ),
+    ),
+    "end without a zone": (
+        lambda: table_source(end=datetime(2030, 1, 1)),
+        "source demographics: end=2030-01-01 00:00:00 has no time zone. Instead: write datetime(..., tzinfo=UTC).",
+    ),
     "asset empty": (
         lambda: event_source(asset=""),
         (

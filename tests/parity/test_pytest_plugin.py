@@ -86,7 +86,7 @@ def test_views_are_chosen_like_other_tests(repository):
 def test_their_ids_can_be_given_back_and_single_tests_run_alone(repository):
     (repository / "test_other.py").write_text("def test_one(): pass\n\ndef test_two(): pass\n")
     option = ["--feature-parity", "ride_features"]
-    code, printed = run(repository, *option, "--collect-only", "-q")
+    code, printed = run(repository, *option, "--collect-only", "-q", ".")
     ids = [line for line in printed.splitlines() if "::" in line]
     assert sorted(ids) == [
         "ride_features.py::feature-parity:rides/driver_fares/v1",
@@ -102,10 +102,33 @@ def test_their_ids_can_be_given_back_and_single_tests_run_alone(repository):
     assert "4 passed" in run(repository, *option, "test_other.py")[1]
 
 
+@pytest.mark.parametrize("settings", ["", "testpaths = ['tests']\n"])
+def test_without_paths_they_run_alone_and_it_says_so(repository, settings):
+    (repository / "tests").mkdir()
+    for folder in (repository, repository / "tests"):
+        (folder / f"test_{folder.name}.py").write_text("def test_other(): raise AssertionError('the suite ran')\n")
+    with (repository / "pyproject.toml").open("a") as file:
+        file.write(settings)
+    code, printed = run(repository, "--feature-parity", "ride_features")
+    assert code == 0, printed
+    assert "2 passed" in printed
+    assert "feature parity: the views of ride_features alone; give paths to run other tests too" in printed
+    assert "give paths" not in run(repository, "--feature-parity", "ride_features", ".")[1]
+
+
+def test_in_the_settings_of_a_repository_they_are_part_of_every_run(repository):
+    (repository / "test_other.py").write_text("def test_one(): pass\n")
+    with (repository / "pyproject.toml").open("a") as file:
+        file.write("addopts = '--feature-parity ride_features'\n")
+    code, printed = run(repository)
+    assert code == 0, printed
+    assert "3 passed" in printed
+
+
 def test_those_that_failed_last_run_alone(repository):
     (repository / "conftest.py").write_text(BROKEN)
     (repository / "test_other.py").write_text("def test_one(): pass\n")
-    arguments = ["--feature-parity", "ride_features", "--lf"]
+    arguments = ["--feature-parity", "ride_features", "--lf", "."]
     assert "2 failed, 1 passed" in run(repository, *arguments)[1]
     assert "2 failed in" in run(repository, *arguments)[1]
     (repository / "conftest.py").unlink()

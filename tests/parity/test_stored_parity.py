@@ -13,7 +13,7 @@ from feature_assets.project import load_declarations
 from feature_store import FeatureView, Status
 from feature_store.offline.materialize.materialize import compute_values, write_values
 from feature_store.offline.tables.store import OfflineStore
-from tests.demo.planting import one_byte_changed
+from tests.demo.row_corruption import one_byte_changed
 from tests.fixtures.small_store import SmallStore
 
 NOW = datetime(2018, 1, 2, 6, tzinfo=UTC)

@@ -1,5 +1,6 @@
 """Freshness at the boundary of the SLA, and how spans of it read."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,6 +32,28 @@ def test_nothing_is_due_before_the_first_partition_may_be_late():
     first = HouseholdSpend.start + timedelta(days=1)
     assert not judge(HouseholdSpend, [], first + timedelta(hours=3)).is_breached
     assert judge(HouseholdSpend, [], first + timedelta(hours=3) + SECOND).is_breached
+
+
+END = DAY + timedelta(days=3)
+
+
+@pytest.mark.parametrize(
+    ("newest", "now", "breached"),
+    [
+        (DAY, END, True),
+        (END - timedelta(days=1), END + timedelta(hours=4), True),
+        (END, END + timedelta(days=5000), False),
+        (None, END + timedelta(days=5000), False),
+        (None, END + timedelta(hours=27), True),
+        (None, END + timedelta(hours=27) + SECOND, False),
+    ],
+)
+def test_nothing_is_due_once_the_last_partition_of_a_finished_source_was(newest, now, breached):
+    view = replace(HouseholdSpend, source=replace(HouseholdSpend.source, end=END))
+    found = judge(view, [] if newest is None else [newest], now)
+    assert found.is_breached == breached
+    assert found.is_finished == (now > END + timedelta(hours=27))
+    assert breached or found.breached_features == []
 
 
 def test_an_hourly_view_expects_the_hours():

@@ -12,7 +12,7 @@ import pytest
 Result = TypeVar("Result")
 
 
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[], Result]) -> Result:
+def made_by_one_worker(factory: pytest.TempPathFactory, name: str, make: Callable[[], Result]) -> Result:
     """Return what ``make`` gives; of the workers of a test session one calls it, and the others wait for it.
 
     Args:
