@@ -148,7 +148,7 @@ def test_a_write_that_fails_leaves_nothing_to_settle(store: OfflineStore, monkey
     values.write(spend_values([(day(n), 1, n) for n in range(4)]), day(0), day(4), run_id="good")
     before = values.ledger.partitions()
 
-    def fail(*_arguments: object) -> int:
+    def fail(*_arguments: object, **_options: object) -> int:
         raise OSError("disk full")
 
     monkeypatch.setattr(partitioned_table, "overwrite_range", fail)
