@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import polars as pl
+import pyarrow.parquet
 
 from feature_assets.cli.times import not_an_instant
 from feature_store import DType, Int64
+from feature_store.engines.polars.frames import read_frame, translated
 from feature_store.errors import InputError
 
 _ISO_8601: Final = r"^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}(?::?\d{2})?)$"
 _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S%.f%z"
-_CSV_TIME: Final = "%Y-%m-%dT%H:%M:%S%.6f%:z"
+_CSV_TIME: Final = "%Y-%m-%dT%H:%M:%S%.6f"
 
 
 def read_spine(path: Path, keys: Mapping[str, DType], time_column: str) -> pl.DataFrame:
@@ -32,38 +36,37 @@ def read_spine(path: Path, keys: Mapping[str, DType], time_column: str) -> pl.Da
     check_suffix(path, "--spine")
     if not path.is_file():
         raise InputError(f"--spine {path}: there is no such file")
-    try:
+    with translated(f"--spine {path} cannot be read", "write the file again, or name another one"):
         if path.suffix == ".parquet":
-            return pl.read_parquet(path)
+            # Polars does not read times with a fixed offset, which pandas writes.
+            return read_frame(pyarrow.parquet.ParquetFile(path).read(), f"--spine {path}")
         header = pl.read_csv(path, has_header=False, n_rows=1, infer_schema=False).row(0)
         frame = pl.read_csv(path, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"--spine {path} cannot be read: {str(error).splitlines()[0]}") from error
     for name in header:
         if header.count(name) > 1:
             raise InputError(f"--spine {path}: two columns are called {name or ''!r}: rename one")
+    frame.columns = [name or "" for name in header]  # of a header Polars leaves doubled quotes as they are
     typed = [_integers(path, frame[name]) for name, dtype in keys.items() if dtype == Int64 and name in frame.columns]
     times = [_times(path, frame[time_column])] if time_column in frame.columns else []
     return frame.with_columns(*typed, *times)
 
 
 def write_rows(frame: pl.DataFrame, path: Path) -> None:
-    """Write rows to a ``.csv`` (arrays as JSON, times with their zone) or ``.parquet`` file whole.
+    """Write rows to a ``.csv`` or ``.parquet`` file whole.
+
+    In CSV lists and arrays are JSON, and times are ISO 8601 with their offset, within lists too.
 
     Raises:
         InputError: the file cannot be written there.
     """
     check_out(path)
     partial = path.with_name(f".{path.name}.partial")
-    try:
+    with translated(f"--out {path} cannot be written", "make room for it there, or name another file"):
         if path.suffix == ".parquet":
             frame.write_parquet(partial)
         else:
-            arrays = [_array_text(name, dtype) for name, dtype in frame.schema.items() if dtype.is_nested()]
-            frame.with_columns(arrays).write_csv(partial, datetime_format=_CSV_TIME)
+            frame.with_columns(map(_cells, frame.iter_columns())).write_csv(partial)
         partial.replace(path)
-    except OSError as error:
-        raise InputError(f"--out {path} cannot be written: {error}") from error
 
 
 def check_out(path: Path) -> None:
@@ -117,9 +120,17 @@ def _place(path: Path, row: int) -> str:
     return f"--spine {path}, row {row + 1}:"
 
 
-def _array_text(name: str, dtype: pl.DataType) -> pl.Expr:
-    element = pl.element().cast(pl.String)
-    if isinstance(dtype, pl.List | pl.Array) and dtype.inner == pl.String:
-        element = pl.format('"{}"', element.str.replace_all('"', '\\"', literal=True))
-    texts = pl.col(name).cast(pl.List(pl.String)).list.eval(element.fill_null("null")).list.join(", ")
-    return pl.format("[{}]", texts).alias(name)
+def _cells(column: pl.Series) -> pl.Series:
+    """Return a column as CSV can hold it and the spine's own reader understands it."""
+    if isinstance(column.dtype, pl.Datetime):
+        offset = "" if column.dtype.time_zone is None else "%:z"
+        return column.dt.strftime(f"{_CSV_TIME}{offset}")
+    if not isinstance(column.dtype, pl.List | pl.Array):
+        return column
+    texts = [None if cell is None else json.dumps(cell, default=_json_text) for cell in column.to_list()]
+    return pl.Series(column.name, texts, pl.String)
+
+
+def _json_text(value: object) -> str:
+    """Return what JSON has no spelling for, times and decimals, as text."""
+    return value.isoformat(timespec="microseconds") if isinstance(value, datetime) else str(value)

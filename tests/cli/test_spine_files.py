@@ -1,8 +1,15 @@
-from datetime import UTC, datetime
+import json
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from feature_assets.cli.spine_files import read_spine, write_rows
 from feature_store import Int64, String
@@ -117,6 +124,88 @@ def test_parquet_holds_everything(tmp_path):
     write_rows(ROWS, tmp_path / "out.parquet")
     assert pl.read_parquet(tmp_path / "out.parquet").equals(ROWS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.parquet"]
+
+
+INDIA = timezone(timedelta(hours=5, minutes=30))
+SCALARS: list[tuple[Any, list[Any], list[str]]] = [
+    (pl.Int64, [1, -(2**63)], ["1", str(-(2**63))]),
+    (pl.UInt64, [2**64 - 1], [str(2**64 - 1)]),
+    (pl.Float64, [0.1, 5e-324, 1e300, -0.0], ["0.1", "5e-324", "1e+300", "-0.0"]),
+    (pl.Float32, [0.1], ["0.1"]),
+    (pl.Boolean, [True, False], ["true", "false"]),
+    (pl.String, ["C:\\temp", 'a"b', "null", "x\ny", "x\r\ny", " x ", "\t", "ü\U0001f600"], []),
+    (pl.Categorical, ["C:\\temp"], ["C:\\temp"]),
+    (pl.Enum(["a", "b"]), ["a"], ["a"]),
+    (pl.Decimal(10, 2), [Decimal("1.50")], ["1.50"]),
+    (pl.Date, [date(2017, 6, 1)], ["2017-06-01"]),
+    (pl.Time, [time(6, 1)], ["06:01:00.000000000"]),
+    (pl.Datetime("us", "UTC"), [SIX], ["2017-06-01T06:00:00.000000+00:00"]),
+    (pl.Datetime("ms", "Asia/Kolkata"), [SIX], ["2017-06-01T11:30:00.000000+05:30"]),
+    (pl.Datetime("ns", "UTC"), [SIX], ["2017-06-01T06:00:00.000000+00:00"]),
+    (pl.Datetime("us"), [datetime(2017, 6, 1)], ["2017-06-01T00:00:00.000000"]),
+]
+of_every_scalar = pytest.mark.parametrize(("dtype", "values", "texts"), SCALARS, ids=lambda each: str(each)[:25])
+
+
+@of_every_scalar
+def test_values_of_every_type_are_read_from_csv_as_they_were_written(tmp_path, dtype, values, texts):
+    frame = pl.DataFrame({"value": pl.Series([*values, None], dtype=dtype)})
+    write_rows(frame, tmp_path / "out.csv")
+    assert read_spine(tmp_path / "out.csv", {}, "time")["value"].to_list() == [*(texts or values), None]
+
+
+@of_every_scalar
+@pytest.mark.parametrize("is_array", [False, True], ids=["list", "array"])
+def test_lists_in_csv_are_what_json_dumps_gives(tmp_path, dtype, values, texts, is_array):
+    lists = pl.List(dtype) if not is_array else pl.Array(dtype, len(values) + 1)
+    column = pl.Series("values", [[*values, None], None], lists)
+    write_rows(column.to_frame(), tmp_path / "out.csv")
+    cells = read_spine(tmp_path / "out.csv", {}, "time")["values"].to_list()
+
+    def spelt(value: Any) -> Any:
+        if isinstance(value, datetime):
+            return value.isoformat(timespec="microseconds")
+        return str(value) if isinstance(value, date | time | Decimal) else value
+
+    assert cells == [json.dumps([spelt(value) for value in column.to_list()[0]]), None]
+    again = json.loads(cells[0])
+    instants = [datetime.fromisoformat(text) for text in again[:-1]] if isinstance(values[0], datetime) else again[:-1]
+    if isinstance(dtype, pl.Datetime):
+        assert instants == column.to_list()[0][:-1]
+
+
+@of_every_scalar
+def test_values_of_every_type_are_read_from_parquet_as_they_were_written(tmp_path, dtype, values, texts):
+    scalars = pl.Series("value", [*values, None], dtype)
+    lists = pl.Series("values", [[each] for each in (*values, None)], pl.List(dtype))
+    frame = pl.DataFrame([scalars, lists, lists.cast(pl.Array(dtype, 1)).alias("array")])
+    write_rows(frame, tmp_path / "out.parquet")
+    assert_frame_equal(read_spine(tmp_path / "out.parquet", {}, "time"), frame, categorical_as_str=True)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1), st.text('*^$a,"\n C:\\', min_size=1))
+@example(["\r", "a\rb", '"', ""], "^a$")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_in_any_column_comes_back_as_it_was(tmp_path, texts, name):
+    frame = pl.DataFrame({name: texts, "list of it": [texts] * len(texts), "a_": 1})
+    write_rows(frame, tmp_path / "out.csv")
+    again = read_spine(tmp_path / "out.csv", {}, "time")
+    assert again.columns == frame.columns
+    assert again[name].to_list() == texts
+    assert [json.loads(cell) for cell in again["list of it"]] == [texts] * len(texts)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_times_with_an_offset_are_read_from_parquet_as_the_same_instants(tmp_path, unit):
+    times = pd.to_datetime(pd.Series([SIX.astimezone(INDIA)])).dt.as_unit(unit)
+    pd.DataFrame({"time": times}).to_parquet(tmp_path / "spine.parquet")
+    assert read_spine(tmp_path / "spine.parquet", {}, "time")["time"].to_list() == [SIX]
+
+
+def test_a_time_that_no_calendar_has_is_refused_in_csv(tmp_path):
+    frame = pl.DataFrame({"label": pl.Series([[2**62]]).cast(pl.List(pl.Datetime("us", "UTC")))})
+    with pytest.raises(InputError, match=r"out\.csv cannot be written"):
+        write_rows(frame, tmp_path / "out.csv")
 
 
 def test_an_out_file_that_cannot_be_written_is_refused(tmp_path):
