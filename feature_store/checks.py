@@ -65,6 +65,32 @@ def check_names_list(where: str, option: str, names: object) -> None:
         check_type(where, f"an entry of {option}", name, str, "write the name of a team")
 
 
+def stored_names_problem(names: Iterable[str], taken: Iterable[str]) -> tuple[str, str] | None:
+    """Return what keeps columns from being stored by their names, and what to do; None: nothing does.
+
+    Delta Lake takes names that differ by case only for one, and Polars takes some for patterns.
+
+    Args:
+        names: of the columns.
+        taken: names of the store's own columns, in lower case.
+
+    >>> stored_names_problem(["time", "Time"], [])
+    ("columns 'time' and 'Time' differ by case only", 'rename one of them')
+    """
+    seen = {own: own for own in taken}
+    own = set(seen)
+    for name in names:
+        folded = name.lower()
+        if folded in own:
+            return f"column {name!r} is called like one of the store's own", "rename it"
+        if folded in seen:
+            return f"columns {seen[folded]!r} and {name!r} differ by case only", "rename one of them"
+        if name == "*" or (name.startswith("^") and name.endswith("$")):
+            return f"column {name!r} is called like a pattern for names", "rename it"
+        seen[folded] = name
+    return None
+
+
 def shown(value: object) -> str:
     """Return a value as messages show it: as Python writes it, cut off where that is long.
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 from typing import Final
 
 from feature_store.calls import declared_by_call
-from feature_store.checks import check_description, check_name, check_type, one_of, shown
+from feature_store.checks import check_description, check_name, check_type, one_of, shown, stored_names_problem
 from feature_store.constants import instant_problem
 from feature_store.dtypes import KEY_DTYPES, SCALARS, Boolean, DType, Int64, String, Timestamp, is_value_dtype
 from feature_store.errors import DefinitionError
@@ -254,6 +254,9 @@ def _check_common(source: Source) -> str:
         raise DefinitionError(where, "has no columns", 'give columns={"household_id": Int64, ...}')
     for column, dtype in source.columns.items():
         _check_column(where, column, dtype)
+    problem = stored_names_problem(source.columns, _TAKEN)
+    if problem is not None:
+        raise DefinitionError(where, *problem)
     # Nobody can change what was checked.
     object.__setattr__(source, "columns", FrozenMapping(source.columns))
     if source.sequence is not None:
@@ -280,7 +283,7 @@ def _check_keys(where: str, source: Source) -> None:
 def _check_column(where: str, column: object, dtype: object) -> None:
     if not isinstance(column, str) or not column:
         raise DefinitionError(where, f"column {shown(column)} has no name", "name every column by a text")
-    if column in _TAKEN or column.startswith("__"):
+    if column.lower() in _TAKEN or column.startswith("__"):
         raise DefinitionError(where, f"column {column!r} is called like one of our own", "rename it upstream")
     if isinstance(dtype, DType) and dtype.is_array:
         raise DefinitionError(where, f"column {column!r} is an array", "land a column per slot")

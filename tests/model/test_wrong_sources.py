@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from feature_store import EVERYONE, DType, Entity, Float64, Int64, KafkaTopic, String, Team, Timestamp
+from feature_store import EVERYONE, DefinitionError, DType, Entity, Float64, Int64, KafkaTopic, String, Team, Timestamp
 from feature_store.dtypes import Bytes
 from tests.model.declare import EVENT_COLUMNS, TABLE_COLUMNS, Cases, check, event_source, table_source
 
@@ -416,3 +416,27 @@ def test_right_ones_pass() -> None:
     table_source(time="as_of", columns={**TABLE_COLUMNS, "as_of": Timestamp})  # values that another view stored
     table_source(sequence="size", landed_at="landed_at", deleted="is_deleted", valid_to="valid_to")
     assert Team("growth", "#growth", "growth@example.com") == Team("growth", "#growth", "growth@example.com")
+
+
+def spellings(name: str) -> list[str]:
+    return sorted({name, name.upper(), name.title(), name.capitalize(), name.swapcase()})
+
+
+@pytest.mark.parametrize("name", [*spellings("day"), *spellings("partition_start")])
+def test_no_column_is_called_like_one_of_our_own_in_any_case(name):
+    for declare, columns in ((event_source, EVENT_COLUMNS), (table_source, TABLE_COLUMNS)):
+        with pytest.raises(DefinitionError, match=f"column '{name}' is called like one of our own"):
+            declare(columns={**columns, name: Int64})
+
+
+@pytest.mark.parametrize("name", ["Household_Id", "PURCHASED_AT", "Sales_value"])
+def test_columns_that_differ_by_case_only_are_refused(name):
+    with pytest.raises(DefinitionError, match=f"columns '{name.lower()}' and '{name}' differ by case only"):
+        event_source(columns={**EVENT_COLUMNS, name: Int64})
+
+
+@pytest.mark.parametrize("name", ["*", "^a$", "^.*$", "^$"])
+def test_a_column_called_like_a_pattern_is_refused(name):
+    for declare, columns in ((event_source, EVENT_COLUMNS), (table_source, TABLE_COLUMNS)):
+        with pytest.raises(DefinitionError, match=r"is called like a pattern for names\. Instead: rename it"):
+            declare(columns={**columns, name: Int64})

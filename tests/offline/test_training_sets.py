@@ -1,7 +1,9 @@
 """Training sets: built from a service and a spine, stored by day, loaded lazily, explained by their manifest."""
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -92,8 +94,73 @@ def test_a_given_range_is_replaced_whole(filled: OfflineStore) -> None:
 def test_a_column_that_storing_would_overwrite_is_refused(filled: OfflineStore) -> None:
     built = build_training_set(filled, service, SPINE.with_columns(partition_start="label"))
     assert built.frame["partition_start"].to_list() == [row["label"] for row in SPINE.to_dicts()]
-    with pytest.raises(InputError, match="'partition_start' is a column of every stored training set: rename yours"):
+    with pytest.raises(
+        InputError,
+        match="training set churn: column 'partition_start' is called like one of the store's own: rename it",
+    ):
         write_training_set(filled, "churn", built, run_id="a")
+
+
+@pytest.mark.parametrize(
+    ("column", "problem"),
+    [
+        ("Partition_Start", "column 'Partition_Start' is called like one of the store's own"),
+        ("Day", "column 'Day' is called like one of the store's own"),
+        ("Time", "columns 'time' and 'Time' differ by case only"),
+        ("LABEL", "columns 'label' and 'LABEL' differ by case only"),
+        (
+            "Shopper_Spend__Pieces_3d",
+            "columns 'Shopper_Spend__Pieces_3d' and 'shopper_spend__pieces_3d' differ by case",
+        ),
+        ("*", "column '*' is called like a pattern"),
+        ("^label$", "column '^label$' is called like a pattern"),
+        ("^.*$", "column '^.*$' is called like a pattern"),
+    ],
+)
+def test_a_column_that_could_not_be_told_apart_is_refused_before_anything_is_written(
+    filled: OfflineStore, column: str, problem: str
+) -> None:
+    spine = SPINE.with_columns(pl.Series(column, range(SPINE.height)))
+    built = build_training_set(filled, service, spine)
+    assert_frame_equal(built.frame.select(pl.nth(range(spine.width))), spine)
+    with pytest.raises(InputError, match=re.escape(f"training set churn: {problem}")):
+        write_training_set(filled, "churn", built, run_id="a")
+    assert not (Path(filled.root) / "training").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "a.b", "a,b", "ü", "a`b", "a'b", 'a"b', "a{b", "a=b", "a\nb", "", "$", "^", "a%20b"]
+)
+def test_a_column_of_any_other_name_is_stored_and_loaded(filled: OfflineStore, name: str) -> None:
+    built = build_training_set(filled, service, SPINE.with_columns(pl.Series(name, range(SPINE.height))))
+    write_training_set(filled, "churn", built, run_id="a")
+    assert_frame_equal(sorted_rows(load_training_set(filled, "churn").collect()), sorted_rows(built.frame))
+
+
+def test_a_column_that_differs_from_a_stored_one_by_case_only_is_refused(filled: OfflineStore) -> None:
+    write_training_set(filled, "churn", build_training_set(filled, service, SPINE), run_id="a")
+    renamed = build_training_set(filled, service, spine_of(day(5)).rename({"label": "Label"}))
+    with pytest.raises(InputError, match="columns 'label' and 'Label' differ by case only: rename one of them"):
+        write_training_set(filled, "churn", renamed, run_id="b")
+
+
+def test_a_column_that_cannot_be_stored_is_refused_before_anything_is_written(filled: OfflineStore) -> None:
+    built = build_training_set(filled, service, SPINE.with_columns(took=pl.duration(hours=1)))
+    with pytest.raises(InputError, match="column 'took' is a Duration"):
+        write_training_set(filled, "churn", built, run_id="a")
+    assert not (Path(filled.root) / "training").exists()
+
+
+@pytest.mark.parametrize("name", ["", " ", "a b", "../secrets", "/root", "a//b", "churn/", "ü"])
+def test_a_name_that_is_no_path_is_refused(filled: OfflineStore, name: str) -> None:
+    built = build_training_set(filled, service, SPINE)
+    for act in (
+        lambda: write_training_set(filled, name, built, run_id="a"),
+        lambda: load_training_set(filled, name),
+        lambda: load_manifest(filled, name),
+    ):
+        with pytest.raises(InputError, match="cannot be the name of a training set"):
+            act()
 
 
 def test_an_arrow_dataset_holds_the_same_rows(filled: OfflineStore) -> None:

@@ -7,6 +7,13 @@ ledger of a table is the table called like it plus ``.ledger``.
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
+from feature_store.errors import InputError
+
+_NAME: Final = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
+
 
 def source_uri(root: str, asset: str) -> str:
     """Return where the rows of a source lie.
@@ -29,7 +36,13 @@ def view_uri(root: str, full_name: str, part: str) -> str:
 
 
 def training_uri(root: str, name: str) -> str:
-    """Return where the rows of a training set lie."""
+    """Return where the rows of a training set lie.
+
+    Raises:
+        InputError: the name could not be told apart in a path.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(f"{name!r} cannot be the name of a training set: use letters, digits and _.-, e.g. 'churn/v1'")
     return f"{root.rstrip('/')}/training/{name}"
 
 

@@ -6,13 +6,16 @@ Of arrays the table's schema says what they were, so whoever reads it by name ge
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
 from arro3.core import Schema, Table
 from deltalake import DeltaTable
 
+from feature_store.checks import stored_names_problem
+from feature_store.engines.polars.frames import translated
+from feature_store.engines.polars.typed import to_timestamp
 from feature_store.errors import InputError
 from feature_store.offline.delta.instants import INSTANT
 
@@ -52,8 +55,21 @@ def to_storage(frame: pl.DataFrame) -> pl.DataFrame:
         if isinstance(largest, int) and largest > _LARGEST:
             raise InputError(f"column {name!r} holds {largest}, which does not fit Int64: cast it to pl.String")
     return frame.with_columns(
-        pl.col(name).cast(_stored(name, dtype)) for name, dtype in frame.schema.items() if _stored(name, dtype) != dtype
+        _cast(frame[name], _stored(name, dtype))
+        for name, dtype in frame.schema.items()
+        if _stored(name, dtype) != dtype
     )
+
+
+def check_stored_names(where: str, names: Iterable[str], taken: Iterable[str]) -> None:
+    """Refuse columns that cannot be stored by their names; see ``stored_names_problem``.
+
+    Raises:
+        InputError: there is one.
+    """
+    problem = stored_names_problem(names, taken)
+    if problem is not None:
+        raise InputError(f"{where}: {problem[0]}: {problem[1]}")
 
 
 def array_shapes(schema: pl.Schema) -> dict[str, tuple[int, ...]]:
@@ -88,6 +104,13 @@ def as_arrays(schema: pl.Schema, shapes: Shapes) -> pl.Schema:
 
 def _leaf(dtype: pl.DataType) -> pl.DataType:
     return _leaf(pl.Series(dtype=dtype.inner).dtype) if isinstance(dtype, pl.List) else dtype
+
+
+def _cast(column: pl.Series, stored: pl.DataType) -> pl.Series:
+    if isinstance(column.dtype, pl.Datetime):
+        return pl.select(to_timestamp(pl.lit(column), column.dtype).alias(column.name)).to_series()
+    with translated(f"column {column.name!r}, a {column.dtype}, cannot be stored as {stored}", "cast it before"):
+        return column.cast(stored)
 
 
 def _stored(column: str, dtype: pl.DataType) -> pl.DataType:

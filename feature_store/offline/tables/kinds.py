@@ -18,6 +18,7 @@ from feature_store.model.states import view_states
 from feature_store.model.views import FeatureView
 from feature_store.offline.delta.commits import StorageOptions, retry_commit
 from feature_store.offline.delta.instants import INSTANT
+from feature_store.offline.delta.storage_types import check_stored_names
 from feature_store.offline.tables.definitions import Definition, agree, drop, read_definitions, require_same
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.partitioned_table import PartitionedTable, Write
@@ -26,6 +27,7 @@ from feature_store.temporal.durations import DAY
 
 _NARROW: Final = [pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]
 
+_OWN: Final = ("partition_start", "day")
 _KNOWN_AT: Final = "__known_at"
 """Under this name the ledger of a source lists by which column its rows are known later; no column is called so."""
 
@@ -65,8 +67,7 @@ class SourceTable(PartitionedTable):
                 of a type that Delta does not know.
             FingerprintError: a column changed its type, other than from one type of integers to another.
         """
-        if "partition_start" in frame.columns:
-            raise InputError(f"{self.uri}: 'partition_start' is a column of the store's own: rename yours")
+        check_stored_names(self.uri, frame.columns, _OWN)
         for name in (time_column, *([] if known_at is None else [known_at])):
             time = frame.schema[name]
             if not isinstance(time, pl.Datetime) or time.time_zone is None:

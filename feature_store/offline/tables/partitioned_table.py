@@ -28,7 +28,13 @@ from feature_store.offline.delta.commits import (
 )
 from feature_store.offline.delta.compaction import keep_up
 from feature_store.offline.delta.instants import instants, partition_starts
-from feature_store.offline.delta.storage_types import array_shapes, as_arrays, stored_shapes, to_storage
+from feature_store.offline.delta.storage_types import (
+    array_shapes,
+    as_arrays,
+    check_stored_names,
+    stored_shapes,
+    to_storage,
+)
 from feature_store.offline.ledger.ledger import Ledger
 from feature_store.offline.ledger.ledger_entries import LandedPartition, commit_tags
 from feature_store.offline.tables.open_table import OpenTable, open_for_reading
@@ -126,9 +132,7 @@ class PartitionedTable:
             CommitFailedError: concurrent writers of the same partitions won every time.
         """
         starts = partition_starts(write.start, write.end, write.cadence)
-        for own in ("day", WHOLE_ROWS):
-            if own in frame.columns:
-                raise InputError(f"{self.uri}: {own!r} is a column of the store's own: rename yours")
+        check_stored_names(self.uri, frame.columns, ("day", WHOLE_ROWS))
         stored, arrays = to_storage(frame), array_shapes(frame.schema)
         self._check_range(stored, write, starts)
         stored = stored.sort("partition_start", *write.order, nulls_last=False, maintain_order=True)
@@ -207,6 +211,7 @@ class PartitionedTable:
     def _check_types(self, table: DeltaTable, schema: pl.Schema, write: Write) -> None:
         computed = write.fingerprints or {}
         stored = as_arrays(pl.Schema(table.schema()), stored_shapes(table))
+        check_stored_names(self.uri, dict.fromkeys([*stored, *schema]), ())
         for name, dtype in schema.items():
             if name in stored and stored[name] != dtype:
                 advice = "declare a new version of the view" if name in computed else "cast it where the rows are made"

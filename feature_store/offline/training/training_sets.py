@@ -15,6 +15,7 @@ from feature_store.errors import DamagedError, InputError, NotReproducibleError
 from feature_store.model.services import FeatureService
 from feature_store.offline.delta.instants import INSTANT, partition_starts
 from feature_store.offline.delta.paths import training_uri
+from feature_store.offline.delta.storage_types import check_stored_names, to_storage
 from feature_store.offline.join.opened_views import Versions, open_views, opened_versions, table_names
 from feature_store.offline.join.partition_choice import Availability
 from feature_store.offline.join.point_in_time import join_opened
@@ -137,8 +138,8 @@ def write_training_set(
         InputError: rows outside the range, no rows and no range, or a column called like one of the store's own.
     """
     manifest = training_set.manifest
-    if "partition_start" in training_set.frame.columns:
-        raise InputError(f"{name}: 'partition_start' is a column of every stored training set: rename yours")
+    check_stored_names(f"training set {name}", training_set.frame.columns, ("partition_start", "day"))
+    to_storage(training_set.frame)  # refuses what cannot be stored before the manifest is
     start = _day(manifest.start, 0) if start is None else start
     end = _day(manifest.end, DAY) if end is None else end
     day = (spine_instants(training_set.frame[manifest.time_column]).to_physical() // DAY * DAY).cast(INSTANT)
