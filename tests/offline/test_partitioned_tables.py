@@ -321,7 +321,7 @@ def test_rows_of_a_source_belong_to_the_partition_of_their_time(store: OfflineSt
     with pytest.raises(InputError, match="give it a zone"):
         source.write(naive, day(0), day(2), time_column="bought_at", run_id="r")
     for name in ("day", "partition_start", "*"):
-        with pytest.raises(InputError, match=f"'{re.escape(name)}' is a column of .* rename yours"):
+        with pytest.raises(InputError, match=rf"column '{re.escape(name)}' is called like .*: rename it"):
             source.write(rows.with_columns(pl.lit(1).alias(name)), day(0), day(2), time_column="bought_at", run_id="r")
 
 
@@ -431,3 +431,35 @@ def test_a_root_of_an_unknown_scheme_is_refused(root: str) -> None:
 
 def test_a_root_in_an_object_store_is_accepted() -> None:
     assert OfflineStore("s3://bucket/features").root == "s3://bucket/features"
+
+
+@pytest.mark.parametrize(
+    "root", ["", " ", "\n", "/", "//", "file://", "file:///", "s3://", "gs:///", None, 5, b"store"]
+)
+def test_a_root_that_names_no_folder_is_refused(root):
+    with pytest.raises(InputError, match="the offline store cannot be at"):
+        OfflineStore(root)
+
+
+def test_a_root_of_the_home_folder_is_to_be_written_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for root in ("~", "~/store", "~somebody/store"):
+        with pytest.raises(InputError, match="write the home folder out"):
+            OfflineStore(root)
+
+
+def test_a_root_that_is_a_file_or_within_one_is_refused(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    for root in (str(file), f"{file}/below/it", f"file://{file}"):
+        with pytest.raises(InputError, match=f"{file} is a file, name a folder"):
+            OfflineStore(root)
+
+
+def test_a_relative_root_stays_where_it_was_when_the_store_was_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for root, meant in (("offline", tmp_path / "offline"), ("./a/b", tmp_path / "a" / "b"), (".", tmp_path)):
+        assert OfflineStore(root).root == str(meant)
+    store = OfflineStore("offline")
+    monkeypatch.chdir("/")
+    assert store.root == str(tmp_path / "offline")

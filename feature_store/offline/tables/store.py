@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -24,23 +25,32 @@ class OfflineStore:
     """The tables under a root.
 
     Attributes:
-        root: a folder or a URI such as ``s3://bucket/prefix``.
+        root: a folder or a URI such as ``s3://bucket/prefix``. A folder without a leading ``/`` is one of the working
+            directory as it is when the store is made.
         storage_options: as deltalake takes them, e.g. ``AWS_REGION``; empty for a folder.
 
     Raises:
-        InputError: the root is of no known scheme, or has characters, such as spaces, that a URL writes differently.
+        InputError: the root is blank, that of the disk, or a file, is of no known scheme, or has characters, such as
+            spaces, that a URL writes differently.
     """
 
     root: str
     storage_options: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
+        if not isinstance(self.root, str) or not self.root.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InputError(f"the offline store cannot be at {self.root!r}: name a folder, or a URI like s3://bucket")
         scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?", self.root)
         if scheme is not None and (scheme[1] not in _SCHEMES or scheme[2] is None):
             raise InputError(
                 f"the offline store cannot be at {self.root!r}: use a folder, or a URI that starts with "
                 f"{', '.join(f'{known}://' for known in _SCHEMES)}"
             )
+        if self.root.startswith("~"):
+            raise InputError(f"the offline store cannot be at {self.root!r}: write the home folder out")
+        if scheme is None:
+            object.__setattr__(self, "root", str(Path(self.root).absolute()))
+        _check_folder(self.root.removeprefix("file://"), self.root)
         # Polars looks for the files of a Delta table under the encoded path.
         if quote(self.root, safe=_PLAIN) != self.root:
             raise InputError(
@@ -75,3 +85,15 @@ class OfflineStore:
     def stream_copy(self, full_name: str) -> StreamCopy:
         """Return the offline copy of what the stream of a view wrote."""
         return StreamCopy(view_uri(self.root, full_name, "stream"), self.storage_options)
+
+
+def _check_folder(path: str, root: str) -> None:
+    """Refuse what names nothing below the root of a disk or of an object store, and files."""
+    place = re.sub(r"^[a-z0-9]+://", "", path).strip("/")
+    if not place:
+        raise InputError(f"the offline store cannot be at {root!r}, a root: name a folder, or a bucket, of its own")
+    if "://" not in path:
+        folder = Path(path)
+        found = next(each for each in (folder, *folder.parents) if each.exists())
+        if not found.is_dir():
+            raise InputError(f"the offline store cannot be at {root!r}: {found} is a file, name a folder")
