@@ -42,7 +42,7 @@ def is_missing(value: Any) -> bool:
     >>> is_missing(None), is_missing(float("nan")), is_missing(0), is_missing("")
     (True, True, False, False)
     """
-    if value is None or isinstance(value, float):
+    if value is None or isinstance(value, float | np.floating):
         return value is None or value != value
     pandas: Any = sys.modules.get("pandas")  # who has one of its values has imported it
     return pandas is not None and (value is pandas.NA or value is pandas.NaT)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import NoneType
 from typing import Any, Final, cast
 
 import numpy as np
 
-from feature_store.columns import Array, Column
+from feature_store.columns import Array, Column, is_missing
 from feature_store.dtypes import DType
 from feature_store.errors import InputError
 from feature_store.plans.service_plan import ServicePlan
@@ -20,6 +21,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNORDERED: Final[tuple[type, ...]] = (str, bytes, Mapping, Set)
 _LEAST: Final = -(2**63)
 _MOST: Final = 2**63 - 1
+_LARGEST_EXACT: Final = 2**53
 
 
 class RequestError(InputError):
@@ -154,6 +156,9 @@ def _key_values(name: str, given: object, dtype: DType) -> list[KeyValue]:
         return values
     wanted = _python_type(dtype)
     types = set(map(type, values))
+    if not types <= {wanted, NoneType}:
+        values = _without_missing(values, whole=dtype.is_integer and not isinstance(given, list))
+        types = set(map(type, values))
     present: list[Any] = values
     if len(types) != 1 or wanted not in types:
         _refuse_types(f"keys.{name}", values, wanted, dtype)
@@ -163,6 +168,24 @@ def _key_values(name: str, given: object, dtype: DType) -> list[KeyValue]:
     else:
         _refuse_surrogates(name, values, present)
     return values
+
+
+def _without_missing(values: Sequence[Any], *, whole: bool) -> list[KeyValue]:
+    """Return values with null in the place of what is missing, as pandas, numpy and Arrow spell it.
+
+    Args:
+        values: as they came.
+        whole: take floats that are whole beside missing ones for integers: columns have no other place for these.
+    """
+    nulls = [None if is_missing(value) else value for value in values]
+    if whole and None in nulls and all(value is None or _is_exact(value) for value in nulls):
+        return [None if value is None else int(value) for value in nulls]
+    return nulls
+
+
+def _is_exact(value: object) -> bool:
+    """Whether a float is a whole number, and no other whole number is the same float."""
+    return isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST_EXACT
 
 
 def _is_integer_array(given: object) -> bool:
