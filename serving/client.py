@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from feature_store.arguments import checked
 from serving.read.plan_folder import PLAN_SECONDS, PlanFolder
 from serving.read.requests import read_features, read_keys, read_time
 from serving.read.vectors import FeatureVectors
@@ -23,6 +24,7 @@ class FeatureClient:
         url: of the online store, e.g. ``redis://127.0.0.1:6379/0``.
     """
 
+    @checked
     def __init__(self, plans: Path | str, url: str) -> None:
         self._plans = PlanFolder(Path(plans))
         self._looked = -PLAN_SECONDS

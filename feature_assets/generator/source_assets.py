@@ -10,7 +10,8 @@ import dagster as dg
 
 from feature_assets.generator.partitions import end_of, stable_api, time_partitions
 from feature_assets.landing import Landed, Source, known_column, land, problems_of, time_column
-from feature_store import DefinitionError, EventSource, TableSource
+from feature_store import DefinitionError
+from feature_store.arguments import checked_declaration
 from feature_store.engines.polars.frames import read_frame
 from feature_store.model.service_levels import check_span
 from feature_store.model.sources import check_start_of_partition
@@ -25,6 +26,7 @@ CHECK: Final = "declared_columns"
 Results = Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]
 
 
+@checked_declaration
 def source_asset(
     source: Source, *, cadence: str = "1d", end: datetime | None = None, **options: Any
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
@@ -57,8 +59,6 @@ def source_asset(
     Raises:
         DefinitionError: not a source, a cadence that is not landed, or a start at which none of its partitions starts.
     """
-    if not isinstance(source, EventSource | TableSource):
-        raise DefinitionError(f"@source_asset({source!r})", "is not a source", "give an EventSource or a TableSource")
     span = check_span(f"source {source.name}", "cadence", cadence)
     if span not in (HOUR, DAY, WEEK):
         problem = f"cadence={cadence!r} is not one that is landed"

@@ -15,6 +15,7 @@ from feature_assets.generator.labels import STORED, service_labels
 from feature_assets.generator.partitions import reads
 from feature_assets.generator.retries import RETRIES, final_mistakes
 from feature_store import FeatureService
+from feature_store.arguments import checked_class
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set, write_training_set
 from resources.offline import OfflineStoreResource
@@ -28,6 +29,7 @@ KnownUntil = Callable[[OfflineStore, datetime], datetime]
 DAYS_PER_RUN: Final = 62
 
 
+@checked_class
 @dataclass(frozen=True)
 class TrainingSet:
     """The training set of a feature service, built day by day.
@@ -66,6 +68,7 @@ class TrainingSet:
         return self.spine(store, start, end)
 
 
+@checked_class
 @dataclass(frozen=True)
 class Model:
     """A model outside of Dagster, shown downstream of everything it reads.

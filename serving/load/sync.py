@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from feature_store.arguments import checked
 from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.columns import Column
 from feature_store.dtypes import Boolean, DType, String
@@ -50,6 +51,7 @@ class SyncReport:
     loads: Mapping[datetime, LoadReport]
 
 
+@checked
 def sync_view(
     store: OfflineStore, view: FeatureView, writer: OnlineLoader, now: datetime, progress: Progress | None = None
 ) -> SyncReport:
@@ -81,6 +83,7 @@ def sync_view(
     return SyncReport(served, loads)
 
 
+@checked
 def is_synced(store: OfflineStore, view: FeatureView, writer: OnlineLoader, now: datetime) -> bool:
     """Return whether ``sync_view`` would find everything loaded.
 
@@ -92,6 +95,7 @@ def is_synced(store: OfflineStore, view: FeatureView, writer: OnlineLoader, now:
     return not any(writer.needs(view.full_name, snapshot) for snapshot in snapshots)
 
 
+@checked
 def outdated_as_ofs(store: OfflineStore, view: FeatureView, writer: OnlineLoader) -> list[datetime]:
     """Return the as-ofs of live generations that are no copies of what the ledger lists for them now.
 

@@ -10,7 +10,7 @@ from typing import Final
 from feature_store.errors import FeatureStoreError
 from feature_store.plans.service_plan import PlanError, ServicePlan, read_plan
 from serving.read.assembly import Assembly
-from serving.read.requests import UnknownServiceError
+from serving.read.requests import RequestError, UnknownServiceError
 
 PLAN_SECONDS: Final = 1.0
 """How long plans are used before the folder is looked at again."""
@@ -92,6 +92,8 @@ class PlanFolder:
             UnknownServiceError: there is no such plan.
             RequestError: the service has no such feature.
         """
+        if not isinstance(service, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
+            raise RequestError("service", f"{service!r} is not the name of a service: write e.g. 'churn'")
         catalog = self._catalog
         assembly = catalog.assemblies.get(service) or catalog.newest.get(service)
         if assembly is None:

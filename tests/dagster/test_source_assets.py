@@ -188,7 +188,7 @@ def test_the_asset_is_an_asset_like_any_other(project):
         (scores, "2d", "cadence='2d' is not one that is landed. Instead: use '1h', '1d' or '1w'"),
         (scores, "daily", "'daily' is not a duration"),
         (scores, "1w", "start on Thursday, 2024-03-07, or on Thursday, 2024-02-29, if its rows reach back to it"),
-        (RiderScores, "1d", "is not a source. Instead: give an EventSource or a TableSource"),
+        (RiderScores, "1d", "is of type FeatureView. Instead: give EventSource or TableSource"),
     ],
 )
 def test_a_wrong_declaration_says_what_to_write_instead(source, cadence, message):

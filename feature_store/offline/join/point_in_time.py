@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from feature_store.arguments import checked
 from feature_store.columns import Column, Mask
 from feature_store.dtypes import Timestamp, dtype_from_name
 from feature_store.engines.numpy.on_read import compute_on_read
@@ -28,6 +29,7 @@ from feature_store.status import Status
 from feature_store.temporal.instants import from_microseconds
 
 
+@checked
 def point_in_time_join(
     store: OfflineStore,
     plan: ServicePlan,

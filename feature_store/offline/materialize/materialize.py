@@ -9,6 +9,7 @@ from itertools import groupby
 
 import polars as pl
 
+from feature_store.arguments import checked
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
 from feature_store.engines.polars.tiles import build_tiles
@@ -66,6 +67,7 @@ class ValueFrame:
     checkpoints: tuple[Checkpoints, ...] = ()
 
 
+@checked
 def compute_tiles(store: OfflineStore, view: FeatureView, start: datetime, end: datetime, run_id: str) -> TileReport:
     """Build and store the tiles of the partitions of ``[start, end)``.
 
@@ -103,6 +105,7 @@ def compute_tiles(store: OfflineStore, view: FeatureView, start: datetime, end: 
     return TileReport(written, len(starts), tiles.excluded, tiles.without_time + int(read["excluded"].sum()))
 
 
+@checked
 def compute_values(
     store: OfflineStore, view: FeatureView, start: datetime, end: datetime, progress: Progress | None = None
 ) -> ValueFrame:
@@ -146,6 +149,7 @@ def compute_values(
     )
 
 
+@checked
 def write_values(
     store: OfflineStore, view: FeatureView, values: ValueFrame, start: datetime, end: datetime, run_id: str
 ) -> int:
@@ -167,6 +171,7 @@ def write_values(
     return rows
 
 
+@checked
 def stale_partitions(store: OfflineStore, view: FeatureView, start: datetime, end: datetime) -> list[datetime]:
     """Return the starts of partitions of values in ``[start, end)`` that computing them again would change.
 
@@ -178,6 +183,7 @@ def stale_partitions(store: OfflineStore, view: FeatureView, start: datetime, en
     return [at for at in starts if landed.get(at) != inputs.hash_at(to_microseconds(at) + view.cadence)]
 
 
+@checked
 def stale_tiles(store: OfflineStore, view: FeatureView, start: datetime, end: datetime) -> list[datetime]:
     """Return the starts of tile partitions in ``[start, end)`` that building them again would change."""
     starts = partition_starts(start, end, view.cadence)

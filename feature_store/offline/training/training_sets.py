@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from feature_store.arguments import checked
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.engines.polars.frames import read_frame
 from feature_store.errors import DamagedError, InputError, NotReproducibleError
@@ -44,6 +45,7 @@ class TrainingSet:
     manifest: Manifest
 
 
+@checked
 def build_training_set(
     store: OfflineStore,
     service: FeatureService | ServicePlan,
@@ -115,6 +117,7 @@ def build_training_set(
     return TrainingSet(frame, manifest)
 
 
+@checked
 def write_training_set(
     store: OfflineStore,
     name: str,
@@ -162,6 +165,7 @@ def write_training_set(
     return PartitionedTable(uri, store.storage_options).write_range(rows, write)
 
 
+@checked
 def load_training_set(
     store: OfflineStore,
     name: str,
@@ -194,6 +198,7 @@ def load_training_set(
     return days.as_arrow() if as_ == "arrow" else days.as_polars()
 
 
+@checked
 def load_manifest(store: OfflineStore, name: str, manifest_id: str | None = None) -> Manifest:
     """Return a manifest of a stored training set; that of the newest write, if no id is given.
 
@@ -203,6 +208,7 @@ def load_manifest(store: OfflineStore, name: str, manifest_id: str | None = None
     return stored_days(store, name, manifest_id=manifest_id).manifest
 
 
+@checked
 def stale_days(store: OfflineStore, plan: ServicePlan, start: datetime, end: datetime) -> list[datetime]:
     """Return the days of ``[start, end)`` of a service's stored training set that building them again could change.
 
