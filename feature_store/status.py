@@ -12,9 +12,11 @@ class Status(IntEnum):
     EMPTY: the partition holds no counted event of the entity: 0 for counts and sums, else null or ``default=``.
     NOT_COMPUTED: no usable partition holds this feature (before history, a hole, a newer feature): null.
     EXPIRED: the newest usable partition is older than the view's ``ttl``: null.
+    DAMAGED: online, the entity's row is not what was written for it: null, for this entity alone.
     """
 
     PRESENT = 0
     EMPTY = 1
     NOT_COMPUTED = 2
     EXPIRED = 3
+    DAMAGED = 4

@@ -44,6 +44,14 @@ class Ragged:
         offsets = self.offsets[start : stop + 1]
         return Ragged(self.buffer[offsets[0] : offsets[-1]], offsets - offsets[0])
 
+    def select(self, chosen: Array) -> Ragged:
+        """Return the rows that a mask chooses, in order."""
+        if np.count_nonzero(chosen) == len(self):
+            return self
+        if self.width:
+            return from_matrix(self.buffer.reshape(len(self), self.width)[chosen])
+        return gather(self.buffer, self.offsets[:-1][chosen], self.lengths[chosen])
+
     def to_list(self) -> list[bytes]:
         """Return one ``bytes`` object per row.
 

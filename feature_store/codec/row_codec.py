@@ -1,8 +1,12 @@
 """The bytes of one online row: every stored feature of one entity in one snapshot, decoded for a whole batch at once.
 
-A row is: layout id (u32) and as-of (i64 microseconds), a bitmap of nulls, the fixed-width values side by side (a string
-is its u32 offset and u32 length), then the bytes of its strings. Everything is little-endian. An array is its slots
-side by side, each with a bit of its own in the bitmap.
+A row is: mark and checksum (``sealed_rows``), a bitmap of nulls, the fixed-width values side by side (a string is its
+u32 offset and u32 length), zeros up to a multiple of four bytes, then the bytes of its strings, and zeros again. All is
+little-endian. An array is its slots side by side, each with a bit of its own in the bitmap. The as-of stands in the
+record of the generation, so that the row of an entity whose values did not change is the same bytes tomorrow.
+
+Format 1, which is read and not written any more: layout id (u32) and as-of (i64 microseconds) instead of the first two,
+and no zeros.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import compress, repeat
 from operator import is_not
 from typing import Any, Final, cast
@@ -23,20 +27,20 @@ from feature_store.codec.byte_strings import (
     as_matrix,
     decode_utf8,
     encode_utf8,
-    from_lengths,
+    from_list,
     gather,
     gather_matrix,
 )
 from feature_store.codec.byte_strings import join_columns as join
+from feature_store.codec.sealed_rows import WORD, OpenedRows, RowError, Seal, padding, seal
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import DType, String, dtype_from_name
-from feature_store.errors import FeatureStoreError, InputError
+from feature_store.errors import InputError
+
+_FORMER: Final = 12
+"""Bytes of the header of format 1."""
 
 _STRING_PLACE: Final = np.dtype([("offset", "<u4"), ("length", "<u4")])
-
-
-class RowError(FeatureStoreError):
-    """A stored row is not of the layout or the as-of that its reader was promised."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,21 @@ class DecodedRows:
     """Rows read back.
 
     Attributes:
-        present: bool, shape ``(n,)``: whether the entity has a row.
-        columns: one column per feature asked for; null where the entity has no row.
+        present: bool, shape ``(n,)``: whether the entity has a row that can be read.
+        damaged: bool, shape ``(n,)``: whether it has one that cannot: changed, cut, of another entity or layout.
+        columns: one column per feature asked for; null where the entity is not present.
     """
 
     present: Mask
+    damaged: Mask
     columns: dict[str, Column]
+
+    def spread(self, chosen: Mask) -> DecodedRows:
+        """Return the rows of more entities, of which those that were read are the chosen ones, in order."""
+        present, damaged = np.zeros((2, len(chosen)), np.bool_)
+        present[chosen], damaged[chosen] = self.present, self.damaged
+        columns = {name: _spread(column, chosen) for name, column in self.columns.items()}
+        return DecodedRows(present, damaged, columns)
 
 
 @dataclass(frozen=True)
@@ -78,10 +91,17 @@ class RowLayout:
 
     @cached_property
     def layout_id(self) -> int:
-        """A u32 hash of the ordered names, types and fingerprints; it stands in every row's header."""
+        """A u32 hash of the ordered names, types and fingerprints."""
+        return int.from_bytes(self._digest[:4], "little")
+
+    @cached_property
+    def _digest(self) -> bytes:
         described = [[field.name, field.dtype.name, field.fingerprint] for field in self.features]
-        digest = hashlib.sha256(json.dumps(described, separators=(",", ":")).encode()).digest()
-        return int.from_bytes(digest[:4], "little")
+        return hashlib.sha256(json.dumps(described, separators=(",", ":")).encode()).digest()
+
+    @cached_property
+    def _seal(self) -> Seal:
+        return Seal.of(self._digest, self._dtype.itemsize, is_fixed=not self._has_strings)
 
     def to_record(self) -> dict[str, Any]:
         """Return the layout as JSON-able data, the inverse of ``from_record``."""
@@ -112,21 +132,22 @@ class RowLayout:
             )
         return layout
 
-    def encode(self, columns: Mapping[str, Column], as_of: int) -> EncodedRows:
+    def encode(self, columns: Mapping[str, Column], keys: Ragged) -> EncodedRows:
         """Turn columns into rows.
 
         Args:
             columns: a column per feature of the layout, of equal lengths; others are ignored.
-            as_of: the snapshot's as-of, microseconds UTC.
+            keys: the encoded keys of their entities, under which alone the rows can be read.
 
         Raises:
             InputError: a column is missing, of another numpy type or shape, or of another length.
         """
         ordered = self._checked(columns)
         count = len(ordered[0])
+        if len(keys) != count:
+            raise InputError(f"{count} rows for {len(keys)} keys: give one key per row")
         fixed = np.zeros(count, self._dtype)
-        fixed["layout"] = self.layout_id
-        fixed["as_of"] = as_of
+        fixed["mark"] = int.from_bytes(self._seal.mark, "little")
         nulls = ~np.column_stack([column.valid for column in ordered])
         fixed["nulls"] = np.packbits(nulls, axis=1, bitorder="little")
         tails: list[Ragged] = []
@@ -141,27 +162,68 @@ class RowLayout:
                 tails.append(tail)
             else:
                 fixed[f"{place}"][column.valid] = column.values[column.valid]
-        rows = join(count, [as_matrix(fixed), *tails])
+        rows = seal(join(count, [as_matrix(fixed), *tails, padding(filled)]), keys)
         return EncodedRows(rows.buffer, rows.offsets)
 
-    def decode(self, values: Sequence[bytes | None], as_of: int, only: Collection[str] | None = None) -> DecodedRows:
+    def decode(
+        self, values: Sequence[bytes | None], keys: Ragged, as_of: int, only: Collection[str] | None = None
+    ) -> DecodedRows:
         """Turn rows back into columns; None stands for an entity without a row.
+
+        A row that was changed, or that is of another entity, layout or (in format 1) as-of, is damaged, and nothing
+        else than its own entity's values is null for it.
 
         Args:
             values: what the store returned, one per entity.
-            as_of: the as-of that every row must have, microseconds UTC.
+            keys: the encoded keys of these entities.
+            as_of: the as-of that rows of format 1 must have, microseconds UTC.
             only: names of the features wanted; None: all.
-
-        Raises:
-            RowError: a row has another layout id or as-of, is cut short, or holds bytes that are no text.
         """
-        present, rows = self._found(values)
-        fixed = self._fixed_part(rows)
-        self._check_promises(fixed, as_of)
-        columns = self._columns(rows, fixed, only)
-        if len(fixed) != len(present):
-            columns = {name: _spread(column, present) for name, column in columns.items()}
-        return DecodedRows(present, columns)
+        present: Mask = np.fromiter(map(is_not, values, repeat(None)), np.bool_, len(values))
+        is_whole = np.count_nonzero(present) == len(values)
+        found = cast("Sequence[bytes]", values if is_whole else list(compress(values, present)))
+        opened = self._seal.open(found, keys if is_whole else keys.select(present), partial(self._renewed, as_of))
+        opened, columns = self._read(opened, only)
+        if is_whole and np.count_nonzero(opened.sound) == len(values):
+            return DecodedRows(present, ~present, columns)
+        sound = np.zeros(len(values), np.bool_)
+        sound[present] = opened.sound
+        return DecodedRows(sound, present & ~sound, {name: _spread(each, sound) for name, each in columns.items()})
+
+    def _read(self, opened: OpenedRows, only: Collection[str] | None) -> tuple[OpenedRows, dict[str, Column]]:
+        """Return the columns of the rows that can be read, which are all but some of format 1."""
+        try:
+            return opened, self._columns(opened.rows, self._fixed_part(opened.rows), only)
+        except RowError:
+            if not opened.former.any():
+                raise
+            opened = opened.readable(lambda row: self._columns(row, self._fixed_part(row), only))
+            return opened, self._columns(opened.rows, self._fixed_part(opened.rows), only)
+
+    def _renewed(self, as_of: int, rows: Sequence[bytes]) -> list[bytes]:
+        """Return rows of format 1 in the present format, but for the checksum; empty: it is none of that as-of."""
+        promised = as_of.to_bytes(8, "little", signed=True)
+        head, end, gap = (
+            self._seal.mark + bytes(WORD),
+            _FORMER + self._bare,
+            bytes(self._dtype.itemsize - 8 - self._bare),
+        )
+        whole = self._is_whole([row if row[4:_FORMER] == promised and len(row) >= end else bytes(end) for row in rows])
+        return [
+            head + row[_FORMER:end] + gap + row[end:] + bytes(-(len(row) - end) % WORD) if is_whole else b""
+            for row, is_whole in zip(rows, whole, strict=True)
+        ]
+
+    def _is_whole(self, rows: Sequence[bytes]) -> list[bool]:
+        """Return which rows of format 1 have exactly the bytes of their strings; zeros are none."""
+        listed, end = from_list(rows), _FORMER + self._bare
+        fixed = gather_matrix(listed.buffer, listed.offsets[:-1] + _FORMER, self._bare).reshape(-1).view(self._values)
+        total = np.full(len(rows), end, np.int64)
+        for _, place, is_string in self._places:
+            if is_string:
+                total += fixed[place]["length"].astype(np.int64).reshape(len(rows), -1).sum(axis=1)
+        starts = gather_matrix(listed.buffer, listed.offsets[:-1], WORD).any(axis=1)
+        return ((total == listed.lengths) & starts).tolist()
 
     def _columns(self, rows: Ragged, fixed: Array, only: Collection[str] | None) -> dict[str, Column]:
         columns: dict[str, Column] = {}
@@ -186,20 +248,6 @@ class RowLayout:
             for end, n in zip(ends, slots, strict=True)
         ]
 
-    def _check_promises(self, fixed: Array, as_of: int) -> None:
-        layouts = fixed["layout"]
-        if np.count_nonzero(layouts != self.layout_id):
-            raise RowError(
-                f"a row of layout {int(layouts[layouts != self.layout_id][0])} stands where "
-                f"layout {self.layout_id} was promised: load the view's snapshot again"
-            )
-        as_ofs = fixed["as_of"]
-        if np.count_nonzero(as_ofs != as_of):
-            raise RowError(
-                f"a row with as-of {int(as_ofs[as_ofs != as_of][0])} stands where {as_of} was "
-                f"promised: load the view's snapshot again"
-            )
-
     @cached_property
     def _places(self) -> list[tuple[str, str, bool]]:
         """Name, field of the fixed-width part and whether it is a string, of every feature."""
@@ -207,15 +255,20 @@ class RowLayout:
 
     @cached_property
     def _dtype(self) -> np.dtype[Any]:
-        """The header, the bitmap and the fixed-width values as one packed numpy type."""
-        return np.dtype(
-            [
-                ("layout", "<u4"),
-                ("as_of", "<i8"),
-                ("nulls", "u1", ((self._bits + 7) // 8,)),
-                *((f"{place}", *_element(field.dtype)) for place, field in enumerate(self.features)),
-            ]
-        )
+        """The header, the bitmap and the fixed-width values as one packed numpy type, padded to whole words."""
+        header = [("mark", "<u4"), ("checksum", "<u4")]
+        return np.dtype([*header, *self._values, ("padding", "u1", (-self._bare % WORD,))])
+
+    @cached_property
+    def _values(self) -> list[tuple[Any, ...]]:
+        """The bitmap and the fixed-width values, as fields of a numpy type."""
+        values = ((f"{place}", *_element(field.dtype)) for place, field in enumerate(self.features))
+        return [("nulls", "u1", ((self._bits + 7) // 8,)), *values]
+
+    @cached_property
+    def _bare(self) -> int:
+        """How many bytes these take."""
+        return np.dtype(self._values).itemsize
 
     @cached_property
     def _bits(self) -> int:
@@ -247,30 +300,10 @@ class RowLayout:
             ordered.append(column)
         return ordered
 
-    def _found(self, values: Sequence[bytes | None]) -> tuple[Mask, Ragged]:
-        """Return which entities have a row, and those rows."""
-        present: Mask = np.fromiter(map(is_not, values, repeat(None)), np.bool_, len(values))
-        is_whole = np.count_nonzero(present) == len(values)
-        found = cast("Sequence[bytes]", values if is_whole else list(compress(values, present)))
-        buffer = np.frombuffer(b"".join(found), np.uint8)
-        if self._has_strings:
-            return present, from_lengths(buffer, np.fromiter(map(len, found), np.int64, len(found)))
-        # A whole row that shows our layout id has our width, so by induction from the first row, one wrong id or
-        # one wrong total betrays any row of another layout: the lengths need not be looked at one by one.
-        if len(buffer) != len(found) * self._dtype.itemsize:
-            raise RowError(
-                f"{len(found)} rows of layout {self.layout_id} have {len(found) * self._dtype.itemsize} bytes, "
-                f"these have {len(buffer)}: load the view's snapshot again"
-            )
-        return present, Ragged(buffer, np.arange(len(found) + 1, dtype=np.int64) * self._dtype.itemsize)
-
     def _fixed_part(self, rows: Ragged) -> Array:
         """Return the fixed-width parts of rows as a structured array."""
         fixed = rows.buffer
         if self._has_strings:
-            lengths = rows.lengths
-            if (lengths < self._dtype.itemsize).any():
-                raise RowError(f"a row of {lengths.min()} bytes is cut short: load the view's snapshot again")
             fixed = gather_matrix(rows.buffer, rows.offsets[:-1], self._dtype.itemsize)
         return fixed.reshape(-1).view(self._dtype)
 

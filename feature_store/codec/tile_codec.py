@@ -1,9 +1,12 @@
 """The bytes of one entity's tiles in the online store, decoded for a whole batch of entities at once.
 
-A value is: layout id (u32) and number of tiles (u32), the instant since which it is complete and the first start of its
-tiles (i64 microseconds each); then per tile its level (u8), its start (u32 seconds after the first), a bitmap of nulls
-and the fixed-width fields of its states side by side (a string or a sketch is its u32 length); then the bytes of the
-strings and sketches of all tiles in that order. Everything is little-endian.
+A value is: mark and checksum (``sealed_rows``), number of tiles (u32), the instant since which it is complete and the
+first start of its tiles (i64 microseconds each); then per tile its level (u8), its start (u32 seconds after the first),
+a bitmap of nulls and the fixed-width fields of its states side by side (a string or a sketch is its u32 length); then
+the bytes of the strings and sketches of all tiles in that order; then zeros up to a multiple of four bytes. Everything
+is little-endian.
+
+Format 1, which is read and not written any more: layout id (u32) instead of the first two, and no zeros.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import compress, repeat
 from operator import is_not
@@ -30,7 +33,7 @@ from feature_store.codec.byte_strings import (
     gather_matrix,
 )
 from feature_store.codec.byte_strings import join_columns as join
-from feature_store.codec.row_codec import RowError
+from feature_store.codec.sealed_rows import WORD, RowError, Seal, padding, seal
 from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import Bytes, DType, String, dtype_from_name
@@ -40,7 +43,12 @@ from feature_store.plans.stream_plan import StreamPlan, state_from_record
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.tile_levels import Instants
 
-_HEADER: Final = np.dtype([("layout", "<u4"), ("count", "<u4"), ("complete_since", "<i8"), ("base", "<i8")])
+_HEADER: Final = np.dtype(
+    [("mark", "<u4"), ("checksum", "<u4"), ("count", "<u4"), ("complete_since", "<i8"), ("base", "<i8")]
+)
+_FORMER: Final = 24
+"""Bytes of the header of format 1."""
+
 _LENGTH: Final = np.dtype("<u4")
 _MOST_SECONDS: Final = 2**32 - 1
 _VARIABLE: Final = (String, Bytes)
@@ -52,14 +60,23 @@ class DecodedTiles:
     """Values read back.
 
     Attributes:
-        present: bool, shape ``(n,)``: whether the entity has a value.
+        present: bool, shape ``(n,)``: whether the entity has a value that can be read.
+        damaged: bool, shape ``(n,)``: whether it has one that cannot: changed, cut, of another entity or layout.
         complete_since: int64 microseconds of those that are present, in order.
         tiles: of all entities; ``row`` counts all entities, with and without a value.
     """
 
     present: Mask
+    damaged: Mask
     complete_since: Instants
     tiles: StreamTiles
+
+    def spread(self, chosen: Mask) -> DecodedTiles:
+        """Return the tiles of more entities, of which those that were read are the chosen ones, in order."""
+        present, damaged = np.zeros((2, len(chosen)), np.bool_)
+        present[chosen], damaged[chosen] = self.present, self.damaged
+        tiles = replace(self.tiles, row=np.flatnonzero(chosen)[self.tiles.row])
+        return DecodedTiles(present, damaged, self.complete_since, tiles)
 
 
 @dataclass(frozen=True)
@@ -81,9 +98,16 @@ class TileLayout:
 
     @cached_property
     def layout_id(self) -> int:
-        """A u32 hash of the levels and of the states' names, types and fingerprints; stands in every value's header."""
-        digest = hashlib.sha256(json.dumps(asdict(self), separators=(",", ":")).encode()).digest()
-        return int.from_bytes(digest[:4], "little")
+        """A u32 hash of the levels and of the states' names, types and fingerprints."""
+        return int.from_bytes(self._digest[:4], "little")
+
+    @cached_property
+    def _digest(self) -> bytes:
+        return hashlib.sha256(json.dumps(asdict(self), separators=(",", ":")).encode()).digest()
+
+    @cached_property
+    def _seal(self) -> Seal:
+        return Seal.of(self._digest, _HEADER.itemsize, is_fixed=False)
 
     def to_record(self) -> dict[str, Any]:
         """Return the layout as JSON-able data, the inverse of ``from_record``."""
@@ -101,12 +125,13 @@ class TileLayout:
             raise RowError(f"tile layout record: it hashes to {layout.layout_id}, not {record['layout_id']}: {_AGAIN}")
         return layout
 
-    def encode(self, tiles: StreamTiles, complete_since: Instants) -> Ragged:
+    def encode(self, tiles: StreamTiles, complete_since: Instants, keys: Ragged) -> Ragged:
         """Turn tiles into one value per entity.
 
         Args:
             tiles: of all entities; ``row`` is the entity, from 0.
             complete_since: per entity, int64 microseconds.
+            keys: the encoded keys of the entities, under which alone the values can be read.
 
         Raises:
             InputError: a state lacks, a tile is of no level of the layout, or the tiles of an entity lie 136 years
@@ -116,30 +141,48 @@ class TileLayout:
         count = len(complete_since)
         per_entity = np.bincount(ordered.row, minlength=count).astype(np.int64)
         header = np.zeros(count, _HEADER)
-        header["layout"] = self.layout_id
+        header["mark"] = int.from_bytes(self._seal.mark, "little")
         header["count"] = per_entity
         header["complete_since"] = complete_since
         header["base"] = _first_starts(ordered, per_entity)
         fixed, tails = self._encode_tiles(ordered, header["base"])
-        parts = [as_matrix(header), from_lengths(fixed.view(np.uint8), per_entity * self._dtype.itemsize)]
+        parts: list[Array | Ragged] = [
+            as_matrix(header),
+            from_lengths(fixed.view(np.uint8), per_entity * self._dtype.itemsize),
+        ]
         if tails:
             tail = join(len(ordered), tails)
             parts.append(Ragged(tail.buffer, tail.offsets[_bounds(per_entity)]))
-        return join(count, parts)
+        lengths = sum((part.lengths for part in parts if isinstance(part, Ragged)), np.zeros(count, np.int64))
+        return seal(join(count, [*parts, padding(lengths)]), keys)
 
-    def decode(self, values: Sequence[bytes | None], only: Collection[str] | None = None) -> DecodedTiles:
+    def decode(self, values: Sequence[bytes | None], keys: Ragged, only: Collection[str] | None = None) -> DecodedTiles:
         """Turn values back into tiles; None stands for an entity without a value.
+
+        A value that was changed, or that is of another entity or layout, is damaged: its own entity alone has no tiles.
 
         Args:
             values: what the store returned, one per entity.
+            keys: the encoded keys of these entities.
             only: names of the fields wanted; None: all.
-
-        Raises:
-            RowError: a value is of another layout, cut short or not one at all.
         """
         present: Mask = np.fromiter(map(is_not, values, repeat(None)), np.bool_, len(values))
         found = cast("Sequence[bytes]", values if present.all() else list(compress(values, present)))
-        rows = from_list(found)
+        opened = self._seal.open(found, keys.select(present), self._renewed)
+        try:
+            header, tiles = self._read(opened.rows, only)
+        except RowError:
+            if not opened.former.any():
+                raise
+            opened = opened.readable(lambda row: self._read(row, only))
+            header, tiles = self._read(opened.rows, only)
+        sound = np.zeros(len(values), np.bool_)
+        sound[present] = opened.sound
+        tiles = replace(tiles, row=np.flatnonzero(sound)[tiles.row])
+        return DecodedTiles(sound, present & ~sound, header["complete_since"].astype(np.int64), tiles)
+
+    def _read(self, rows: Ragged, only: Collection[str] | None) -> tuple[Array, StreamTiles]:
+        """Return the headers and the tiles of values; the row of a tile is the place of its value."""
         header = self._header(rows)
         per_entity = header["count"].astype(np.int64)
         entity = np.repeat(np.arange(len(rows)), per_entity)
@@ -150,13 +193,26 @@ class TileLayout:
         if (fixed["level"] >= len(self.levels)).any():
             raise RowError(f"a tile is of level {fixed['level'].max()}, its layout has {len(self.levels)}: {_AGAIN}")
         texts = self._texts(rows, per_entity, entity, fixed)
-        tiles = StreamTiles(
-            row=np.flatnonzero(present)[entity],
+        return header, StreamTiles(
+            row=entity,
             span=np.array(self.levels, np.int64)[fixed["level"]],
             start=header["base"][entity] + fixed["start"].astype(np.int64) * SECOND,
             states=self._states(fixed, texts, only),
         )
-        return DecodedTiles(present, header["complete_since"].astype(np.int64), tiles)
+
+    def _renewed(self, values: Sequence[bytes]) -> list[bytes]:
+        """Return values of format 1 in the present format, but for the checksum; empty: it has not its bytes."""
+        head = self._seal.mark + bytes(WORD)
+        return [head + value[4:] + bytes(-len(value) % WORD) if self._is_whole(value) else b"" for value in values]
+
+    def _is_whole(self, value: bytes) -> bool:
+        """Whether a value of format 1 has exactly the bytes of its tiles and of their strings."""
+        count, size = int.from_bytes(value[4:8], "little"), self._dtype.itemsize
+        end = _FORMER + count * size
+        if len(value) < end:
+            return False
+        tiles = np.frombuffer(value, self._dtype, count, _FORMER) if count else np.zeros(0, self._dtype)
+        return len(value) == end + sum(int(tiles[place].sum(dtype=np.int64)) for place in self._text_places)
 
     @cached_property
     def fields(self) -> tuple[tuple[str, DType], ...]:
@@ -213,15 +269,10 @@ class TileLayout:
 
     def _header(self, rows: Ragged) -> Array:
         """Return the headers of values, checked: no later step reads beyond a value."""
-        lengths = rows.lengths
-        if (lengths < _HEADER.itemsize).any():
-            raise RowError(f"a value of {lengths.min()} bytes holds no tiles: {_AGAIN}")
         header = gather_matrix(rows.buffer, rows.offsets[:-1], _HEADER.itemsize).reshape(-1).view(_HEADER)
-        strange = header["layout"][header["layout"] != self.layout_id]
-        if len(strange):
-            raise RowError(f"tiles of layout {strange[0]} stand where layout {self.layout_id} was promised: {_AGAIN}")
         least = _HEADER.itemsize + header["count"].astype(np.int64) * self._dtype.itemsize
-        if ((lengths < least) if self._text_places else (lengths != least)).any():
+        longest = np.iinfo(np.int64).max if self._text_places else least + WORD
+        if ((rows.lengths < least) | (rows.lengths >= longest)).any():
             raise RowError(f"a value does not have the bytes of its tiles: {_AGAIN}")
         return header
 
@@ -236,7 +287,8 @@ class TileLayout:
         filled = np.concatenate([np.zeros(1, np.int64), ends])[:: len(places)]
         bounds = filled[_bounds(per_entity)]
         total = np.diff(bounds)
-        if (tail_start + total != rows.offsets[1:]).any():
+        left = rows.offsets[1:] - tail_start - total
+        if ((left < 0) | (left >= WORD)).any():
             raise RowError(f"a value does not have the bytes of its strings: {_AGAIN}")
         # Strings lie end to end within an entity, so a place among all strings is one within its entity's.
         shift = tail_start - bounds[:-1]
@@ -264,6 +316,20 @@ class TileLayout:
             for place, (name, dtype) in enumerate(self.fields)
             if only is None or name in only
         }
+
+
+def refuse_damaged(decoded: DecodedTiles) -> None:
+    """Refuse to go on from values some of which are damaged: what is added to them would never be right again.
+
+    Raises:
+        RowError: some are.
+    """
+    count = np.count_nonzero(decoded.damaged)
+    if count:
+        raise RowError(
+            f"the values of {count} of {len(decoded.damaged)} entities are damaged, so their events are lost: "
+            "load batch tiles up to now, and begin the stream anew with a later `since`"
+        )
 
 
 def _bounds(counts: Instants) -> Instants:

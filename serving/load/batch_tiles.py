@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from feature_store.codec.key_codec import encode_keys
 from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.codec.tile_codec import TileLayout
@@ -68,7 +69,7 @@ class BatchTiles:
         contents = self._needed().select(pl.col("partition_start").to_physical(), "content_hash").rows()
         content_hash = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:32]
         tiles, known = TileLayout.of(self.plan), self._known_from()
-        return Snapshot(self.as_of, self.available_at, RowLayout(fields), content_hash, tiles, known)
+        return Snapshot(self.as_of, self.available_at, RowLayout(fields), content_hash, tiles=tiles, known_from=known)
 
     def chunks(self, opened: OpenTable) -> Iterator[Chunk]:
         """Yield the entities and their packed tiles.
@@ -90,8 +91,9 @@ class BatchTiles:
                 part["tile_start"].to_physical().to_numpy(),
                 tile_states(part, self.plan.states),
             )
-            packed = layout.encode(tiles, np.full(piece.height, self.as_of, np.int64))
-            yield [to_column(piece[key], dtype) for key, dtype in self.view.entity.keys.items()], packed
+            columns = [to_column(piece[key], dtype) for key, dtype in self.view.entity.keys.items()]
+            encoded = encode_keys(columns, list(self.view.entity.keys.values())).keys
+            yield columns, layout.encode(tiles, np.full(piece.height, self.as_of, np.int64), encoded)
 
     @property
     def _first_as_of(self) -> int:

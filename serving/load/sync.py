@@ -160,7 +160,7 @@ def _snapshot(view: FeatureView, partitions: pl.DataFrame, partition: Mapping[st
         return BatchTiles.of(view, partitions, partition).snapshot
     layout = RowLayout(tuple(LayoutField(f.name, f.dtype, f.fingerprint) for f, _ in _held(view, partition)))
     as_of, available_at = to_microseconds(partition["as_of"]), to_microseconds(partition["available_at"])
-    return Snapshot(as_of, available_at, layout, partition["content_hash"])
+    return Snapshot(as_of, available_at, layout, partition["content_hash"], partition["rows"])
 
 
 def _chunks(view: FeatureView, opened: OpenTable, row: pl.DataFrame) -> Iterator[Chunk]:

@@ -95,15 +95,14 @@ class Assembly:
         Raises:
             StoreError: a view could not be read.
             FingerprintError: the store holds a feature that was computed by another definition.
-            RowError: a row is not what its generation promised.
         """
         plan, count = self.plan, question.keys.count
         stored: dict[int, dict[str, Values]] = {}
         as_of: dict[str, int | None] = {}
-        for view, keyed, read in zip(self._views, question.keyed, reads, strict=True):
+        for view, keyed, wanted, read in zip(self._views, question.keyed, question.wanted, reads, strict=True):
             if isinstance(read, StoreError):
                 raise read
-            stored[view.index] = view.decoder.values(keyed, read, time)
+            stored[view.index] = view.decoder.values(keyed, wanted.entities, read, time)
             as_of[view.prefix] = view.decoder.as_of(read, time)
         columns: dict[str, Column] = {}
         status: dict[str, Array] = {}

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from feature_store.codec.byte_strings import Ragged
 from feature_store.codec.row_codec import RowLayout
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import dtype_from_name
@@ -15,6 +16,7 @@ from feature_store.fingerprints import stored_column
 from feature_store.plans.service_plan import PlanFeature, PlanView
 from feature_store.status import Status
 from feature_store.temporal.availability import is_expired
+from serving.read.damage import count_damaged
 from serving.read.values import all_true
 from serving.stores.rows import RowsRead
 
@@ -40,17 +42,17 @@ class SnapshotDecoder:
         """Return the as-of of the values, microseconds UTC; None: nothing is usable at T."""
         return None if read.generation is None else read.generation.as_of
 
-    def values(self, keyed: Mask, read: RowsRead, time: int) -> dict[str, Values]:
+    def values(self, keyed: Mask, entities: Ragged, read: RowsRead, time: int) -> dict[str, Values]:
         """Return the stored features that are wanted; those with a value for an entity without events have it.
 
         Args:
             keyed: whether each entity has a key.
-            read: the rows of those that have one.
+            entities: the encoded keys of those that have one.
+            read: their rows.
             time: T, microseconds UTC.
 
         Raises:
             FingerprintError: the store holds a feature that was computed by another definition.
-            RowError: a row is not what its generation promised.
         """
         count, generation = len(keyed), read.generation
         if generation is None:
@@ -59,13 +61,17 @@ class SnapshotDecoder:
             return {feature.name: nulls(feature, count, Status.EXPIRED) for feature in self._features}
         columns = self._columns_of(generation.layout)
         values = {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in columns.lacking}
-        rows = per_entity(read.rows, keyed)
-        decoded = generation.layout.decode(rows, generation.as_of, only=columns.names)
+        decoded = generation.layout.decode(read.rows, entities, generation.as_of, only=columns.names)
+        if not all_true(keyed):
+            decoded = decoded.spread(keyed)
         if all_true(decoded.present):
             codes = all_of(Status.PRESENT, count)
             return values | {feature.name: (decoded.columns[column], codes) for feature, column in columns.held}
-        empty = ~decoded.present
+        empty = ~(decoded.present | decoded.damaged)
         codes = np.where(empty, np.uint8(Status.EMPTY), np.uint8(Status.PRESENT))
+        if np.count_nonzero(decoded.damaged):
+            codes[decoded.damaged] = Status.DAMAGED
+            count_damaged(self._name, int(np.count_nonzero(decoded.damaged)))
         return values | {f.name: (_with_empty(decoded.columns[column], empty, f), codes) for f, column in columns.held}
 
     def _columns_of(self, layout: RowLayout) -> _Columns:
@@ -97,15 +103,6 @@ class _Columns:
     held: tuple[tuple[PlanFeature, str], ...]
     names: frozenset[str]
     lacking: tuple[PlanFeature, ...]
-
-
-def per_entity(rows: Sequence[bytes | None], keyed: Mask) -> Sequence[bytes | None]:
-    """Return a row, or None, for every entity; those without a key were not read."""
-    if all_true(keyed):
-        return rows
-    spread = np.full(len(keyed), None, object)
-    spread[keyed] = rows
-    return spread.tolist()
 
 
 def nulls(feature: PlanFeature, count: int, status: Status) -> Values:

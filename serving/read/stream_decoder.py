@@ -4,7 +4,8 @@ The batch tiles of the generation that is served at T own the time before its as
 count. Both are merged by the code of the point-in-time join, at A = T floored to a second, less the view's lag. Without
 a usable generation, without a stream, or with one that began after E, nothing is known of some of the time before A:
 NOT_COMPUTED. So is, of one entity, a sum that does not fit Int64; and an entity whose stream row no longer keeps the
-small tiles that an A this old needs, which concerns only a T well in the past (see ``serving.streams.writer``).
+small tiles that an A this old needs, which concerns only a T well in the past (see ``serving.streams.writer``). An
+entity one of whose two rows is damaged has nothing that can be merged: DAMAGED.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from feature_store.codec.row_codec import RowError
+from feature_store.codec.byte_strings import Ragged
 from feature_store.codec.stream_tiles import StreamTiles, concat_tiles
-from feature_store.codec.tile_codec import DecodedTiles, TileLayout
+from feature_store.codec.tile_codec import TileLayout
 from feature_store.columns import Array, Column, Mask
 from feature_store.engines.numpy.restrict_plan import feature_names, restrict_plan, used_fields
 from feature_store.engines.numpy.stream_merge import Merged, merge
@@ -28,7 +29,8 @@ from feature_store.plans.service_plan import PlanFeature, PlanView
 from feature_store.plans.stream_plan import RowCount, StreamPlan
 from feature_store.status import Status
 from feature_store.temporal.windows import Window
-from serving.read.snapshot_decoder import Values, nulls, per_entity
+from serving.read.damage import count_damaged
+from serving.read.snapshot_decoder import Values, nulls
 from serving.read.values import all_true
 from serving.stores.generations import Generation
 from serving.stores.rows import RowsRead
@@ -54,17 +56,17 @@ class StreamDecoder:
         """Return A, microseconds UTC; None: nothing is usable at T."""
         return None if read.generation is None or read.stream is None else self._as_of(time)
 
-    def values(self, keyed: Mask, read: RowsRead, time: int) -> dict[str, Values]:
+    def values(self, keyed: Mask, entities: Ragged, read: RowsRead, time: int) -> dict[str, Values]:
         """Return the stored features that are wanted, with the value of an entity without events where there is none.
 
         Args:
             keyed: whether each entity has a key.
-            read: the rows of those that have one.
+            entities: the encoded keys of those that have one.
+            read: their rows.
             time: T, microseconds UTC.
 
         Raises:
             FingerprintError: the store holds tiles of another definition.
-            RowError: a row is not what its generation or stream promised.
         """
         count, generation, stream = len(keyed), read.generation, read.stream
         if generation is None or stream is None or stream.since > generation.as_of:
@@ -73,9 +75,11 @@ class StreamDecoder:
         values = {feature.name: nulls(feature, count, Status.NOT_COMPUTED) for feature in mergeable.lacking}
         if not mergeable.held:
             return values
-        batch = mergeable.batch.decode(per_entity(read.rows, keyed), mergeable.fields)
-        live = stream.layout.decode(per_entity(read.stream_rows, keyed), mergeable.fields)
-        _check_promise(batch, generation)
+        batch = mergeable.batch.decode(read.rows, entities, mergeable.fields).spread(keyed)
+        live = stream.layout.decode(read.stream_rows, entities, mergeable.fields).spread(keyed)
+        damaged = batch.damaged | live.damaged
+        # Tiles of another generation of the same view are whole, and wrong here.
+        damaged[np.flatnonzero(batch.present)[batch.complete_since != generation.as_of]] = True
         owned = _only(batch.tiles, mergeable.of_levels(batch.tiles, batch.tiles.start < generation.as_of))
         newer = _only(live.tiles, mergeable.of_levels(live.tiles, live.tiles.start >= generation.as_of))
         as_of = self._as_of(time)
@@ -89,6 +93,9 @@ class StreamDecoder:
             values[feature.name] = (
                 _known(merged, feature.name, pruned, codes) if is_known else nulls(feature, count, Status.NOT_COMPUTED)
             )
+        if np.count_nonzero(damaged):
+            count_damaged(self._name, int(np.count_nonzero(damaged)))
+            values |= {feature.name: _damaged(*values[feature.name], damaged) for feature in mergeable.held}
         return values
 
     def _as_of(self, time: int) -> int:
@@ -182,14 +189,6 @@ def _known_at(plan: StreamPlan, generation: Generation, window: Window, columns:
     return int(known_at(plan, window, np.array([since]))[0])
 
 
-def _check_promise(batch: DecodedTiles, generation: Generation) -> None:
-    strange = batch.complete_since[batch.complete_since != generation.as_of]
-    if len(strange):
-        raise RowError(
-            f"a row with as-of {strange[0]} stands where {generation.as_of} was promised: load the view's tiles again"
-        )
-
-
 def _only(tiles: StreamTiles, chosen: Mask) -> StreamTiles:
     return tiles if all_true(chosen) else tiles.take(chosen)
 
@@ -205,4 +204,12 @@ def _known(merged: Merged, feature: str, pruned: Array, codes: Array) -> Values:
     if unfit is not None:
         valid[unfit] = False
         codes[unfit] = Status.NOT_COMPUTED
+    return Column(column.values, valid), codes
+
+
+def _damaged(column: Column, codes: Array, damaged: Mask) -> Values:
+    """Return a feature and its status, null and DAMAGED where a row is damaged."""
+    valid, codes = column.valid.copy(), codes.copy()
+    valid[damaged] = False
+    codes[damaged] = Status.DAMAGED
     return Column(column.values, valid), codes

@@ -14,6 +14,7 @@ import orjson
 
 from feature_store.errors import FeatureStoreError
 from serving.read.assembly import Assembly
+from serving.read.damage import damaged_rows
 from serving.read.plan_folder import PLAN_SECONDS, PlanFolder
 from serving.read.requests import RequestError, read_features, read_keys
 from serving.server.batching import MicroBatcher
@@ -160,8 +161,8 @@ class FeatureServer:
         if not plans:
             raise HttpError(503, "plans", "; ".join(["no plan is loaded: run `features apply`", *problems.values()]))
         await self._reader.check()
-        unusable = {"unusable_plans": problems} if problems else {}
-        return json_response({"status": "ready", "services": len(plans), **unusable})
+        noted = {"unusable_plans": problems, "damaged_rows": damaged_rows()}
+        return json_response({"status": "ready", "services": len(plans), **{k: v for k, v in noted.items() if v}})
 
     async def _watch(self) -> None:
         while True:

@@ -6,7 +6,6 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from feature_store.codec.row_codec import RowError
 from feature_store.errors import CarriedError, FeatureStoreError, FingerprintError
 from feature_store.plans.service_plan import ServicePlan
 from serving.read.requests import RequestError, RequestKeys, UnknownServiceError
@@ -59,7 +58,7 @@ def error_response(error: HttpError | FeatureStoreError) -> Response:
             status, field, message = 404, error.field, error.message
         case RequestError():
             status, field, message = 400, error.field, error.message
-        case StoreError() | RowError() | FingerprintError():
+        case StoreError() | FingerprintError():
             status, field, message = 503, "store", str(error)
         case _:
             status, field = 500, "features"

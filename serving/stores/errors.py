@@ -23,3 +23,7 @@ class LeaseLostError(StoreError):
 
 class StreamTakenOverError(StoreError):
     """Another stream writer took over the view of this one, which writes nothing any more."""
+
+
+class IncompleteLoadError(FeatureStoreError):
+    """The rows of a snapshot are not as many as it promises: not the store's fault, and trying again cannot help."""

@@ -10,6 +10,8 @@ from feature_store.codec.byte_strings import Ragged
 from feature_store.codec.row_codec import RowLayout
 from feature_store.codec.tile_codec import TileLayout
 from feature_store.columns import Column
+from feature_store.temporal.instants import iso_instant
+from serving.stores.errors import IncompleteLoadError
 from serving.stores.generations import Generation
 
 Chunk = tuple[Sequence[Column], Mapping[str, Column] | Ragged]
@@ -34,6 +36,7 @@ class Snapshot:
         available_at: served to requests after this instant, microseconds UTC.
         layout: of the rows; of a stream view, its features.
         content_hash: tells one content of the snapshot from another.
+        rows: how many entities it holds: a load of any other number is not published; None: nobody knows beforehand.
         tiles: of a stream view, the layout of the tiles that its rows are.
         known_from: of a stream view, from when on each state and level of its tiles is known; see ``Generation``.
     """
@@ -42,6 +45,7 @@ class Snapshot:
     available_at: int
     layout: RowLayout
     content_hash: str
+    rows: int | None = None
     tiles: TileLayout | None = None
     known_from: Mapping[str, int] = field(default_factory=dict[str, int])
 
@@ -51,10 +55,27 @@ class Snapshot:
         return self.as_of, self.content_hash
 
     def is_held_by(self, generation: Generation) -> bool:
-        """Whether a generation is a copy of this very snapshot."""
+        """Whether a generation is a whole copy of this very snapshot."""
         wanted = (self.as_of, self.content_hash, self.layout, self.tiles, self.known_from)
         held = (generation.as_of, generation.content_hash, generation.layout, generation.tiles, generation.known_from)
-        return held == wanted
+        return held == wanted and self.rows in (None, generation.rows)
+
+    def check_rows(self, view: str, written: int) -> None:
+        """Refuse to publish a generation that does not hold every entity, or holds others.
+
+        Args:
+            view: full name of the view.
+            written: the rows that the store acknowledged.
+
+        Raises:
+            IncompleteLoadError: they are not as many as those of the snapshot.
+        """
+        if self.rows not in (None, written):
+            raise IncompleteLoadError(
+                f"{view} as of {iso_instant(self.as_of)}: {written} rows were read where its ledger promises "
+                f"{self.rows}, so it is not published and what was served before stays. A file of this partition is "
+                f"damaged or missing: materialize the partition again, then load it"
+            )
 
     def generation(self, number: int, rows: int, loaded_at: int) -> Generation:
         """Return the generation that was loaded from it.

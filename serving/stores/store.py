@@ -11,6 +11,7 @@ Its promises, which ``tests/stores`` tries on every store:
   its content changes or ``accept`` is called.
 - **By the clock.** A generation is served to requests whose T lies strictly after its available-at. The store's own
   clock decides what loaders drop, so that the clock of a loader decides nothing.
+- **Complete.** A generation is published when the rows that the store acknowledged are as many as the snapshot's.
 - **Loud.** A read of a generation whose rows were dropped, or lost, fails, or is answered from a newer one: it never
   reads as EMPTY. An entity reads as EMPTY only where the generation is whole and does not hold it.
 - **One A.** What a read returns of a view is of one generation, and of one stream.
@@ -121,6 +122,7 @@ class OnlineLoader(Protocol):
             progress: called with the number of rows written so far.
 
         Raises:
+            IncompleteLoadError: the rows are not as many as those of the snapshot.
             InputError: a column does not fit the layout, a key is null, or an entity comes twice.
             LeaseHeldError: another loader is at work on the view.
             LeaseLostError: this process stopped for longer than its lease.

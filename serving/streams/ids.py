@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from feature_store.codec.byte_strings import Ragged
 from feature_store.codec.stream_tiles import StreamTiles, concat_tiles
-from feature_store.codec.tile_codec import TileLayout
+from feature_store.codec.tile_codec import TileLayout, refuse_damaged
 from feature_store.columns import Column, Mask
 from feature_store.dtypes import DType
 from feature_store.engines.polars.columns import to_series
@@ -36,13 +37,19 @@ class KnownEvents:
     count: int
 
     @staticmethod
-    def decode(dtype: DType, cadence: int, values: Sequence[bytes | None]) -> KnownEvents:
-        """Read what ``encode`` returned, one value per entity."""
-        return KnownEvents(dtype, cadence, _layout(dtype).decode(values).tiles, len(values))
+    def decode(dtype: DType, cadence: int, values: Sequence[bytes | None], keys: Ragged) -> KnownEvents:
+        """Read what ``encode`` returned, one value per entity.
 
-    def encode(self) -> list[bytes]:
-        """Return one value per entity; empty: none of its events is known."""
-        values = _layout(self.dtype).encode(self.ids, np.zeros(self.count, np.int64)).to_list()
+        Raises:
+            RowError: a value is damaged.
+        """
+        decoded = _layout(dtype).decode(values, keys)
+        refuse_damaged(decoded)
+        return KnownEvents(dtype, cadence, decoded.tiles, len(values))
+
+    def encode(self, keys: Ragged) -> list[bytes]:
+        """Return one value per entity, given their encoded keys; empty: none of its events is known."""
+        values = _layout(self.dtype).encode(self.ids, np.zeros(self.count, np.int64), keys).to_list()
         some = np.bincount(self.ids.row, minlength=self.count) > 0
         return [value if has else b"" for value, has in zip(values, some.tolist(), strict=True)]
 

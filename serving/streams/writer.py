@@ -33,7 +33,7 @@ import polars as pl
 
 from feature_store.codec.byte_strings import Ragged, from_list
 from feature_store.codec.stream_tiles import StreamTiles
-from feature_store.codec.tile_codec import TileLayout
+from feature_store.codec.tile_codec import TileLayout, refuse_damaged
 from feature_store.columns import Mask
 from feature_store.engines.polars.stream_merge import merge_stream_tiles, tile_frame
 from feature_store.errors import InputError
@@ -148,6 +148,7 @@ class StreamWriter:
 
         Raises:
             InputError: a column is missing or of another type, or a sum of integers does not fit Int64.
+            RowError: the row of an entity is damaged: nobody can tell any more which events it held.
             StreamTakenOverError: another writer took the stream over.
             StoreUnavailableError: the store does not answer; append the rows again.
         """
@@ -198,7 +199,8 @@ class StreamWriter:
     def _read(self, given: Events) -> _Held:
         """Read what the store holds of the entities of events."""
         values = self._rows.read(given.encoded)
-        decoded = self._layout.decode(values)
+        decoded = self._layout.decode(values, given.encoded)
+        refuse_damaged(decoded)
         complete_since = np.full(len(values), self._rows.stream.since, np.int64)
         complete_since[decoded.present] = decoded.complete_since
         return _Held(decoded.tiles, decoded.present, complete_since, self._kept_from(), self._known(given.encoded))
@@ -207,7 +209,7 @@ class StreamWriter:
         """Read which events of entities are known; None: the source declares no ids."""
         if self._id_dtype is None:
             return None
-        return KnownEvents.decode(self._id_dtype, self._view.cadence, self._rows.read_events(entities))
+        return KnownEvents.decode(self._id_dtype, self._view.cadence, self._rows.read_events(entities), entities)
 
     def _kept_from(self) -> int | None:
         """Return the start of the first tiles that are kept; None: no batch tiles own any time yet."""
@@ -232,28 +234,30 @@ class StreamWriter:
         kept = tiles.take(is_kept(self._plan, tiles, complete_since, held.kept_from))
         # An entity all of whose tiles are gone keeps its row: the header says which A it can no longer answer.
         has_row = held.present | (np.bincount(fresh.entity, minlength=len(held.present)) > 0)
-        rows = self._encode(kept, complete_since, has_row)
-        known = None if held.known is None else held.known.with_events(fresh).since(held.kept_from).encode()
+        rows = self._encode(kept, complete_since, has_row, given.encoded)
+        ids = None if held.known is None else held.known.with_events(fresh).since(held.kept_from)
+        known = None if ids is None else ids.encode(given.encoded)
         names, new = given.encoded.to_list(), (has_row & ~held.present).tolist()
         added = {name for name, is_new in zip(names, new, strict=True) if is_new}
         self._rows.write(given.encoded, rows, known, added, append=self._appends, first=written)
 
-    def _encode(self, tiles: StreamTiles, complete_since: Instants, has_row: Mask) -> list[bytes]:
+    def _encode(self, tiles: StreamTiles, complete_since: Instants, has_row: Mask, keys: Ragged) -> list[bytes]:
         """Return one value per entity; empty: it has no row."""
-        values = self._layout.encode(tiles, complete_since).to_list()
+        values = self._layout.encode(tiles, complete_since, keys).to_list()
         return [value if has else b"" for value, has in zip(values, has_row.tolist(), strict=True)]
 
     def _prune(self, entities: Ragged, kept_from: int | None) -> int:
-        decoded = self._layout.decode(self._rows.read(entities))
+        decoded = self._layout.decode(self._rows.read(entities), entities)
+        refuse_damaged(decoded)
         complete_since = np.full(len(entities), self._rows.stream.since, np.int64)
         complete_since[decoded.present] = decoded.complete_since
         kept = is_kept(self._plan, decoded.tiles, complete_since, kept_from)
         tiles = decoded.tiles.take(kept)
         is_needed = np.bincount(tiles.row, minlength=len(entities)) > 0
         is_needed |= True if kept_from is None else complete_since > kept_from
-        rows = self._encode(tiles, complete_since, decoded.present & is_needed)
+        rows = self._encode(tiles, complete_since, decoded.present & is_needed, entities)
         known = self._known(entities)
-        self._rows.write(entities, rows, None if known is None else known.since(kept_from).encode())
+        self._rows.write(entities, rows, None if known is None else known.since(kept_from).encode(entities))
         self._rows.forget([name for name, row in zip(entities.to_list(), rows, strict=True) if not row])
         return int(np.count_nonzero(~kept))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import json
 from typing import Any
 
@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_store.codec.row_codec import LayoutField, RowError, RowLayout
+from feature_store.codec.byte_strings import Ragged, from_list
+from feature_store.codec.row_codec import LayoutField, RowLayout
+from feature_store.codec.sealed_rows import RowError
 from feature_store.columns import Column
 from feature_store.dtypes import Array, Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
 from feature_store.errors import InputError
+from tests.codec.format_one import former_rows
 
 SCALARS = [Int64, Float64, Float32, Boolean, String, Timestamp]
 DTYPES = [*SCALARS, Vector(1), Vector(3), *(Array(dtype, length) for dtype in SCALARS for length in (1, 3))]
@@ -53,6 +56,11 @@ def same(left: Column, right: Column) -> bool:
     return one.tolist() == other.tolist() if one.dtype == object else one.tobytes() == other.tobytes()
 
 
+def keys_of(count: int) -> Ragged:
+    """Keys of two lengths, as those of texts are."""
+    return from_list([b"key%d" % number + b"-" * (number % 2) for number in range(count)])
+
+
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[RowLayout, list[list[Any]], int]:
     dtypes = draw(st.lists(st.sampled_from(DTYPES), min_size=1, max_size=11))
@@ -70,34 +78,39 @@ def tables(draw: st.DrawFn) -> tuple[RowLayout, list[list[Any]], int]:
 
 
 @given(table=tables(), as_of=st.integers(-(2**62), 2**62), missing=st.data())
-def test_decode_reverses_encode_for_every_type_with_nulls_and_missing_rows(
+def test_rows_of_both_formats_come_back_for_every_type_with_nulls_and_missing_rows(
     table: tuple[RowLayout, list[list[Any]], int], as_of: int, missing: st.DataObject
 ) -> None:
     layout, values, count = table
     columns = {
         field.name: column_of(field.dtype, column) for field, column in zip(layout.features, values, strict=True)
     }
-    encoded = layout.encode(columns, as_of)
+    encoded = layout.encode(columns, keys_of(count))
+    former = former_rows(layout, columns, as_of)
     assert len(encoded) == count
     gone = missing.draw(st.lists(st.booleans(), min_size=count, max_size=count))
-    stored = [None if lost else row for lost, row in zip(gone, encoded.to_list(), strict=True)]
-    decoded = layout.decode(stored, as_of)
+    older = missing.draw(st.lists(st.booleans(), min_size=count, max_size=count))
+    rows = [old if is_old else row for is_old, old, row in zip(older, former, encoded.to_list(), strict=True)]
+    stored = [None if lost else row for lost, row in zip(gone, rows, strict=True)]
+    decoded = layout.decode(stored, keys_of(count), as_of)
     assert decoded.present.tolist() == [not lost for lost in gone]
+    assert not decoded.damaged.any()
     assert list(decoded.columns) == [field.name for field in layout.features]
     for field, column in zip(layout.features, values, strict=True):
         wanted = [None if lost else value for lost, value in zip(gone, column, strict=True)]
         assert same(decoded.columns[field.name], column_of(field.dtype, wanted)), field
 
 
-@given(table=tables(), harm=st.data())
-def test_a_damaged_row_is_decoded_or_refused_and_never_anything_else(
-    table: tuple[RowLayout, list[list[Any]], int], harm: st.DataObject
+@given(table=tables(), harm=st.data(), is_former=st.booleans())
+def test_a_damaged_row_is_told_and_costs_no_neighbour(
+    table: tuple[RowLayout, list[list[Any]], int], harm: st.DataObject, is_former: bool
 ) -> None:
     layout, values, count = table
     columns = {
         field.name: column_of(field.dtype, column) for field, column in zip(layout.features, values, strict=True)
     }
-    rows = layout.encode(columns, 5).to_list()
+    keys = keys_of(count)
+    rows = former_rows(layout, columns, 5) if is_former else layout.encode(columns, keys).to_list()
     if not rows:
         return
     place = harm.draw(st.integers(0, count - 1))
@@ -111,31 +124,89 @@ def test_a_damaged_row_is_decoded_or_refused_and_never_anything_else(
             row[harm.draw(st.integers(0, len(row) - 1))] ^= harm.draw(st.integers(1, 255))
         case _:
             row = bytearray(harm.draw(st.binary(max_size=40)))
+    whole = layout.decode(rows, keys, 5)
     rows[place] = bytes(row)
-    with contextlib.suppress(RowError):
-        layout.decode(rows, 5)
+    decoded = layout.decode(rows, keys, 5)
+    others = np.arange(count) != place
+    assert decoded.present[others].all()
+    for name, column in decoded.columns.items():
+        left = Column(column.values[others], column.valid[others])
+        assert same(left, Column(whole.columns[name].values[others], whole.columns[name].valid[others]))
+    if not is_former:
+        assert decoded.damaged.tolist() == (~others).tolist()
+        assert not any(column.valid[place].any() for column in decoded.columns.values())
 
 
-def test_bytes_that_are_no_text_are_an_error() -> None:
+@pytest.mark.parametrize(
+    "dtypes", [(Int64, Float32, Boolean), (Int64, String, Array(String, 2))], ids=["fixed", "text"]
+)
+def test_every_flipped_bit_of_key_or_row_is_noticed(dtypes: tuple[DType, ...]) -> None:
+    layout = layout_of(*dtypes)
+    columns = {
+        field.name: column_of(
+            field.dtype, [["ab", "c"] if field.dtype.slots > 1 else "é" if field.dtype == String else 1]
+        )
+        for field in layout.features
+    }
+    key = b"household-\x00\xff"
+    (row,) = layout.encode(columns, from_list([key])).to_list()
+    assert layout.decode([row], from_list([key]), 0).present.all()
+    damaged_rows = [flipped(row, bit) for bit in range(8 * len(row))]
+    read = layout.decode([row, *damaged_rows], from_list([key] * (1 + len(damaged_rows))), 0)
+    assert read.present.tolist() == [True] + [False] * len(damaged_rows)
+    assert read.damaged.tolist() == [False] + [True] * len(damaged_rows)
+    other_keys = [flipped(key, bit) for bit in range(8 * len(key))]
+    others = [*other_keys, key[:-1], key + b"\0", b"\0" + key, b""]
+    assert layout.decode([row] * len(others), from_list(others), 0).damaged.all()
+
+
+def flipped(value: bytes, bit: int) -> bytes:
+    return value[: bit // 8] + bytes([value[bit // 8] ^ 1 << bit % 8]) + value[bit // 8 + 1 :]
+
+
+@given(st.lists(st.binary(max_size=20), min_size=2, max_size=9, unique=True), st.data())
+def test_a_row_under_another_key_is_damaged(keys: list[bytes], data: st.DataObject) -> None:
+    layout = layout_of(Int64)
+    rows = layout.encode({"c0": column_of(Int64, [7] * len(keys))}, from_list(keys)).to_list()
+    order = data.draw(st.permutations(range(len(keys))))
+    read = layout.decode([rows[place] for place in order], from_list(keys), 0)
+    assert read.present.tolist() == [place == own for own, place in enumerate(order)]
+    assert read.damaged.tolist() == (~read.present).tolist()
+
+
+def test_an_unchanged_row_is_the_same_bytes_in_another_batch() -> None:
+    """So that generations can share it, and so that the checksum is one of the row alone."""
+    layout = layout_of(Int64, String)
+    texts = ["", "a", "abcdefgh" * 9]
+    columns = {"c0": column_of(Int64, [1, 2, 3]), "c1": column_of(String, texts)}
+    keys = [b"1", b"22", b"a long key, longer than the others"]
+    together = layout.encode(columns, from_list(keys)).to_list()
+    for place, (key, text) in enumerate(zip(keys, texts, strict=True)):
+        alone = {"c0": column_of(Int64, [place + 1]), "c1": column_of(String, [text])}
+        assert layout.encode(alone, from_list([key])).to_list() == [together[place]]
+
+
+def test_bytes_of_the_former_format_that_are_no_text_are_damaged() -> None:
     layout = layout_of(String)
-    (row,) = layout.encode({"c0": column_of(String, ["ab"])}, 5).to_list()
-    with pytest.raises(RowError, match=r"no text.*load the view"):
-        layout.decode([row[:-2] + b"\xff\xfe"], 5)
+    good, bad = former_rows(layout, {"c0": column_of(String, ["ab", "cd"])}, 5)
+    read = layout.decode([good, bad[:-2] + b"\xff\xfe", good], keys_of(3), 5)
+    assert read.damaged.tolist() == [False, True, False]
+    assert read.columns["c0"].values[read.present].tolist() == ["ab", "ab"]
 
 
 def test_equal_arrays_give_equal_bytes_and_one_whose_slots_are_all_null_is_null() -> None:
     layout = layout_of(Array(String, 2))
     column = Column(np.array([["a", "b"], ["c", "d"]], object), np.array([[False, True], [False, False]]))
     other = Column(np.array([[None, "b"], [None, None]], object), column.valid)
-    assert layout.encode({"c0": column}, 5).to_list() == layout.encode({"c0": other}, 5).to_list()
-    decoded = layout.decode(layout.encode({"c0": column}, 5).to_list(), 5)
+    assert layout.encode({"c0": column}, keys_of(2)).to_list() == layout.encode({"c0": other}, keys_of(2)).to_list()
+    decoded = layout.decode(layout.encode({"c0": column}, keys_of(2)).to_list(), keys_of(2), 5)
     assert decoded.columns["c0"].has_value.tolist() == [True, False]
 
 
 def test_only_the_features_asked_for_are_decoded() -> None:
     layout = layout_of(Int64, String, Float64)
     columns = {"c0": column_of(Int64, [1]), "c1": column_of(String, ["a"]), "c2": column_of(Float64, [2.0])}
-    decoded = layout.decode(layout.encode(columns, 5).to_list(), 5, only={"c2", "c0"})
+    decoded = layout.decode(layout.encode(columns, keys_of(1)).to_list(), keys_of(1), 5, only={"c2", "c0"})
     assert {name: column.values.tolist() for name, column in decoded.columns.items()} == {"c0": [1], "c2": [2.0]}
 
 
@@ -144,7 +215,7 @@ def test_equal_values_give_equal_bytes_whatever_stands_at_null_places() -> None:
     valid = np.array([True, False])
     one = {"c0": Column(np.array([1, 2]), valid), "c1": Column(np.array(["a", "b"], object), valid)}
     other = {"c0": Column(np.array([1, 9]), valid), "c1": Column(np.array(["a", None], object), valid)}
-    assert layout.encode(one, 5).to_list() == layout.encode(other, 5).to_list()
+    assert layout.encode(one, keys_of(2)).to_list() == layout.encode(other, keys_of(2)).to_list()
 
 
 def test_a_fixed_row_has_exactly_the_documented_bytes() -> None:
@@ -153,54 +224,74 @@ def test_a_fixed_row_has_exactly_the_documented_bytes() -> None:
         name: column_of(dtype, [value])
         for name, dtype, value in [("c0", Int64, -2), ("c1", Boolean, None), ("c2", String, "é")]
     }
-    (row,) = layout.encode(columns, 258).to_list()
+    (row,) = layout.encode(columns, from_list([b"k"])).to_list()
+    digest = hashlib.sha256(b'[["c0","Int64","f"],["c1","Boolean","f"],["c2","String","f"]]').digest()
+    assert layout.layout_id == int.from_bytes(digest[:4], "little")
     assert row == (
-        layout.layout_id.to_bytes(4, "little")
-        + (258).to_bytes(8, "little")
+        b"\x02"
+        + digest[4:7]
+        + checksum_of(row, b"k").to_bytes(4, "little")
         + b"\x02"
         + (-2).to_bytes(8, "little", signed=True)
         + b"\x00"
         + b"\x00\x00\x00\x00\x02\x00\x00\x00"
+        + b"\x00\x00"
         + b"\xc3\xa9"
+        + b"\x00\x00"
     )
 
 
+def checksum_of(row: bytes, key: bytes) -> int:
+    """The checksum as docs/formats.md describes it, word by word."""
+
+    def constant(place: int) -> int:
+        mixed = (place + 1) * 0x9E3779B97F4A7C15 % 2**64
+        mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB % 2**64
+        return (mixed ^ mixed >> 31) | 1
+
+    words = [int.from_bytes(row[start : start + 4], "little") for start in range(0, len(row), 4)]
+    total = constant(0) * len(words) + constant(2**32) * len(key)
+    total += sum(constant(1 + place) * word for place, word in enumerate(words) if place != 1)
+    total += sum(constant(2**32 + 1 + place) * byte for place, byte in enumerate(key))
+    return total % 2**64 >> 32
+
+
+@given(st.lists(st.tuples(st.binary(max_size=9), st.text(st.characters(exclude_categories=["Cs"]), max_size=30))))
+def test_the_checksum_is_the_documented_one(entities: list[tuple[bytes, str]]) -> None:
+    layout = layout_of(String)
+    keys = [key for key, _ in entities]
+    rows = layout.encode({"c0": column_of(String, [text for _, text in entities])}, from_list(keys)).to_list()
+    assert [int.from_bytes(row[4:8], "little") for row in rows] == list(map(checksum_of, rows, keys))
+
+
 @pytest.mark.parametrize("dtypes", [(Int64, Float32), (Int64, String)])
-def test_a_row_of_another_layout_is_an_error(dtypes: tuple[DType, ...]) -> None:
+def test_a_row_of_another_layout_is_damaged(dtypes: tuple[DType, ...]) -> None:
     ours, theirs = layout_of(*dtypes), layout_of(*dtypes, fingerprint="other")
     columns = {field.name: column_of(field.dtype, [None]) for field in ours.features}
-    rows = ours.encode(columns, 5).to_list() + theirs.encode(columns, 5).to_list()
-    with pytest.raises(RowError, match=f"{theirs.layout_id}.*{ours.layout_id}.*load"):
-        ours.decode(rows, 5)
+    key = from_list([b"k"])
+    rows = ours.encode(columns, key).to_list() + theirs.encode(columns, key).to_list()
+    rows += former_rows(ours, columns, 5) + former_rows(theirs, columns, 5)
+    assert ours.decode(rows, from_list([b"k"] * 4), 5).damaged.tolist() == [False, True, False, True]
 
 
 def test_rows_of_another_layout_whose_lengths_add_up_are_not_misread() -> None:
     ours, shorter, longer = layout_of(Float64), layout_of(Float32), layout_of(Float64, Float32)
     columns = {"c0": column_of(Float64, [1.0]), "c1": column_of(Float32, [1.0])}
-    short = shorter.encode({"c0": column_of(Float32, [1.0])}, 5).to_list()
-    long = longer.encode(columns, 5).to_list()
-    assert len(short[0]) + len(long[0]) == 2 * len(ours.encode(columns, 5).to_list()[0])
+    key, two = from_list([b"k"]), from_list([b"k"] * 2)
+    short = shorter.encode({"c0": column_of(Float32, [1.0])}, key).to_list()
+    long = longer.encode(columns, key).to_list()
+    assert len(short[0]) + len(long[0]) == 2 * len(ours.encode(columns, key).to_list()[0])
     for rows in (short + long, long + short):
-        with pytest.raises(RowError):
-            ours.decode(rows, 5)
+        assert ours.decode(rows, two, 5).damaged.all()
 
 
 @pytest.mark.parametrize("dtypes", [(Int64,), (String,)])
-def test_a_row_of_another_as_of_is_an_error(dtypes: tuple[DType, ...]) -> None:
+def test_a_former_row_of_another_as_of_is_damaged(dtypes: tuple[DType, ...]) -> None:
     layout = layout_of(*dtypes)
     columns = {"c0": column_of(dtypes[0], [None])}
-    with pytest.raises(RowError, match="as-of 6 stands where 5"):
-        layout.decode(layout.encode(columns, 5).to_list() + layout.encode(columns, 6).to_list(), 5)
-
-
-@pytest.mark.parametrize("dtypes", [(Int64, Float64), (Int64, String)])
-@pytest.mark.parametrize("keep", [0, 1, 12, -1])
-def test_a_row_cut_short_is_an_error(dtypes: tuple[DType, ...], keep: int) -> None:
-    layout = layout_of(*dtypes)
-    columns = {"c0": column_of(Int64, [1]), "c1": column_of(dtypes[1], ["abc" if dtypes[1] == String else 1.0])}
-    (row,) = layout.encode(columns, 5).to_list()
-    with pytest.raises(RowError, match=r"cut short|these have"):
-        layout.decode([row[:keep]], 5)
+    rows = former_rows(layout, columns, 5) + former_rows(layout, columns, 6)
+    assert layout.decode(rows, keys_of(2), 5).damaged.tolist() == [False, True]
 
 
 def test_layout_records_survive_json_and_refuse_a_changed_one() -> None:
@@ -235,13 +326,15 @@ def test_layout_id_is_stable_and_sees_order_names_types_and_fingerprints() -> No
 )
 def test_encode_refuses_columns_that_do_not_fit(column: Column | None, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        layout_of(Int64).encode({} if column is None else {"c0": column}, 5)
+        layout_of(Int64).encode({} if column is None else {"c0": column}, keys_of(1))
 
 
 def test_encode_refuses_columns_of_unequal_lengths() -> None:
     columns = {"c0": column_of(Int64, [1]), "c1": column_of(Int64, [1, 2])}
     with pytest.raises(InputError, match="c1"):
-        layout_of(Int64, Int64).encode(columns, 5)
+        layout_of(Int64, Int64).encode(columns, keys_of(1))
+    with pytest.raises(InputError, match="1 rows for 2 keys"):
+        layout_of(Int64).encode(columns, keys_of(2))
 
 
 def test_a_layout_needs_a_feature() -> None:

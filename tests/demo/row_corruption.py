@@ -9,7 +9,10 @@ from datetime import datetime
 import numpy as np
 import redis
 
+from feature_store.codec.byte_strings import Ragged
 from feature_store.codec.key_codec import encode_keys
+from feature_store.codec.row_codec import RowLayout
+from feature_store.codec.sealed_rows import seal
 from feature_store.columns import Column
 from feature_store.dtypes import Int64
 from feature_store.temporal.instants import to_microseconds
@@ -18,8 +21,8 @@ from serving.stores.redis.keys import pointer_key, row_keys
 
 
 @contextmanager
-def one_byte_changed(url: str, view: str, household: int, at: datetime) -> Iterator[None]:
-    """For some time, the lowest bit of the last byte of a row that is served at T is another one.
+def one_value_changed(url: str, view: str, household: int, at: datetime) -> Iterator[None]:
+    """For some time, the last value of a row that is served at T is another one, under a checksum of its own.
 
     Args:
         url: of the online store.
@@ -33,8 +36,17 @@ def one_byte_changed(url: str, view: str, household: int, at: datetime) -> Itera
         assert generation is not None
         (key,) = row_keys(generation.id, keys).to_list()
         row = server.get(key)
-        server.setrange(key, len(row) - 1, bytes([row[-1] ^ 1]))
+        last = _width(generation.layout) - 1
+        other = row[:last] + bytes([row[last] ^ 1]) + row[last + 1 :]
+        (sealed,) = seal(Ragged(np.frombuffer(other, np.uint8).copy(), np.array([0, len(other)])), keys).to_list()
+        server.set(key, sealed)
         try:
             yield
         finally:
             server.set(key, row)
+
+
+def _width(layout: RowLayout) -> int:
+    """Return the bytes of a row before its padding."""
+    widths = [np.dtype(field.dtype.element.numpy).itemsize * field.dtype.length for field in layout.features]
+    return 8 + (sum(field.dtype.slots for field in layout.features) + 7) // 8 + sum(widths)

@@ -27,7 +27,7 @@ from tests.spec.examples import SUBJECT, row
 from tests.spec.stores import RUN, folder, land
 from tests.spec.worlds import MICROSECOND, Range
 
-PRESENT, EMPTY, NOT_COMPUTED, EXPIRED = Status
+PRESENT, EMPTY, NOT_COMPUTED, EXPIRED, _ = Status
 TTL = timedelta(days=2)
 DELAY = timedelta(hours=2)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from feature_store.codec.byte_strings import Ragged
 from feature_store.codec.key_codec import encode_keys
 from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.columns import Column
@@ -50,8 +51,14 @@ def chunk(households: Sequence[int], factor: int = 1) -> Chunk:
     return [Column(ids, every)], features
 
 
-def snapshot(as_of: int, content: str = "a", available_at: int | None = None, layout: RowLayout = LAYOUT) -> Snapshot:
-    return Snapshot(as_of, as_of + HOUR if available_at is None else available_at, layout, content)
+def snapshot(
+    as_of: int,
+    content: str = "a",
+    available_at: int | None = None,
+    layout: RowLayout = LAYOUT,
+    rows: int | None = None,
+) -> Snapshot:
+    return Snapshot(as_of, as_of + HOUR if available_at is None else available_at, layout, content, rows)
 
 
 def load(url: str, households: Sequence[int], taken: Snapshot, factor: int = 1, view: str = VIEW) -> LoadReport:
@@ -62,19 +69,28 @@ def load(url: str, households: Sequence[int], taken: Snapshot, factor: int = 1, 
         writer.close()
 
 
+def encoded(households: Sequence[int]) -> Ragged:
+    return encode_keys([column(households)], [Int64]).keys
+
+
 def wanted(households: Sequence[int], view: str = VIEW) -> RowsWanted:
-    return RowsWanted(view, encode_keys([column(households)], [Int64]).keys)
+    return RowsWanted(view, encoded(households))
 
 
-def baskets(reader: OnlineReader, households: Sequence[int], at: int | None = None) -> list[int | None]:
+def baskets(reader: OnlineReader, households: Sequence[int], at: int | None = None) -> list[int | str | None]:
     """Read ``baskets`` of households; None: EMPTY."""
     (read,) = reader.read([wanted(households)], now() if at is None else at)
-    return decoded_baskets(read)
+    return decoded_baskets(read, households)
 
 
-def decoded_baskets(read: RowsRead) -> list[int | None]:
+def decoded_baskets(read: RowsRead, households: Sequence[int]) -> list[int | str | None]:
+    """Return ``baskets`` of the households that were read; None: EMPTY; "damaged": what it says."""
     generation = read.generation
     assert isinstance(generation, Generation), "no generation is usable"
-    decoded = generation.layout.decode(read.rows, generation.as_of)
+    decoded = generation.layout.decode(read.rows, encoded(households), generation.as_of)
     values: list[int] = decoded.columns["baskets"].values.tolist()
-    return [value if present else None for value, present in zip(values, decoded.present.tolist(), strict=True)]
+    sound, damaged = decoded.present.tolist(), decoded.damaged.tolist()
+    return [
+        value if is_sound else "damaged" if is_damaged else None
+        for value, is_sound, is_damaged in zip(values, sound, damaged, strict=True)
+    ]

@@ -24,6 +24,8 @@ from tests.stores.sample import (
     VIEW,
     baskets,
     chunk,
+    decoded_baskets,
+    encoded,
     load,
     now,
     snapshot,
@@ -43,7 +45,7 @@ def test_what_was_loaded_is_read(store: StoreUnderTest, layout: RowLayout, count
     assert store.row_count() == count
     (read,) = open_reader(store.url).read([wanted(range(count + 1))], now())
     assert read.generation is not None
-    decoded = read.generation.layout.decode(read.rows, read.generation.as_of)
+    decoded = read.generation.layout.decode(read.rows, encoded(range(count + 1)), read.generation.as_of)
     assert decoded.present.tolist() == [True] * count + [False]
     assert decoded.columns["baskets"].values[:count].tolist() == [2 * household for household in range(count)]
     if layout is TEXT_LAYOUT:
@@ -56,9 +58,10 @@ def test_string_and_composite_keys_of_unequal_lengths(store: StoreUnderTest) -> 
     keys = [Column(np.array(names, object), every), Column(np.arange(3000), every)]
     writer = open_loader(store.url)
     writer.load(VIEW, snapshot(now() - DAY), [(keys, chunk(range(3000))[1])])
-    (read,) = open_reader(store.url).read([RowsWanted(VIEW, encode_keys(keys, [String, Int64]).keys)], now())
+    entities = encode_keys(keys, [String, Int64]).keys
+    (read,) = open_reader(store.url).read([RowsWanted(VIEW, entities)], now())
     assert read.generation is not None
-    decoded = read.generation.layout.decode(read.rows, read.generation.as_of)
+    decoded = read.generation.layout.decode(read.rows, entities, read.generation.as_of)
     assert decoded.columns["baskets"].values.tolist() == list(range(3000))
     writer.drop_view(VIEW)
     assert store.row_count() == 0
@@ -288,15 +291,8 @@ def test_several_views_come_in_one_read_and_roles_may_share_a_view(store: StoreU
     asked = [wanted([1], "a/b/v1"), wanted([2, 3], "a/c/v1"), wanted([2], "a/b/v1"), wanted([1], "a/none/v1")]
     reads = reader.read(asked, now())
     found = [
-        [
-            None
-            if not row
-            else int(each.generation.layout.decode([row], each.generation.as_of).columns["baskets"].values[0])
-            for row in each.rows
-        ]
-        if each.generation
-        else None
-        for each in reads
+        decoded_baskets(each, asked) if each.generation else None
+        for each, asked in zip(reads, ([1], [2, 3], [2], [1]), strict=True)
     ]
     assert found == [[2], [6, None], [4], None]
 

@@ -17,7 +17,7 @@ import redis
 
 from feature_store import Int64, col, count, last, max_, stream_view, sum_
 from feature_store.codec.key_codec import encode_keys
-from feature_store.codec.row_codec import RowError
+from feature_store.codec.sealed_rows import RowError
 from feature_store.columns import Column
 from feature_store.errors import InputError
 from serving.stores.errors import StoreError, StoreUnavailableError, StreamTakenOverError
@@ -562,24 +562,25 @@ def test_wrong_rows_and_wrong_views_are_refused(world: OnlineWorld, valkey: str)
         StreamWriter("redis://127.0.0.1:1/0", Purchases, since=at())
 
 
-def test_rows_that_somebody_else_wrote_are_an_error_not_values(world: OnlineWorld) -> None:
+def test_a_damaged_row_is_null_for_its_entity_and_its_writer_adds_nothing_to_it(world: OnlineWorld) -> None:
     writer, hour = world.writer(at(days=5)), at(days=5, hours=4)
-    world.append(writer, [purchase(hour, "a")])
+    world.append(writer, [purchase(hour, "a"), purchase(hour, "c", 2)])
     row = encode_keys([Column(np.array([1]), np.array([True]))], [Int64]).keys.to_list()[0]
     with redis.Redis.from_url(world.url) as client:
         (key,) = (key for key in client.scan_iter(b"\x01*") if key.endswith(row))
         whole = client.get(key)
         for damaged in (whole[:-1], b"\0" + whole[1:], b"something else"):
             client.set(key, damaged)
-            with pytest.raises(RowError):
-                rows_1h(world, hour + timedelta(minutes=1))
-            with pytest.raises(RowError):
+            read = world.read([(1,), (2,)], hour + timedelta(minutes=1), ["purchases__rows_1h"])
+            assert read.to_dict()["purchases__rows_1h"] == [None, 1]
+            assert read.status_names("purchases__rows_1h") == ["DAMAGED", "PRESENT"]
+            with pytest.raises(RowError, match="1 of 1 entities are damaged"):
                 world.append(writer, [purchase(hour, "b")])
         client.set(key, whole)
     assert rows_1h(world, hour + timedelta(minutes=1)) == 1
 
 
-def test_batch_rows_of_another_as_of_are_an_error(world: OnlineWorld) -> None:
+def test_batch_rows_of_another_as_of_are_damaged(world: OnlineWorld) -> None:
     world.land(0, 6, [purchase(at(days=4, hours=1), "a")])
     world.sync(at(days=5, hours=3))
     world.writer(at(days=5))
@@ -587,8 +588,7 @@ def test_batch_rows_of_another_as_of_are_an_error(world: OnlineWorld) -> None:
         keys = sorted(key for key in client.scan_iter(b"\x01*") if len(key) > 5)
         assert len(keys) == 2, "the rows of the fifth and the sixth day"
         client.set(keys[0], client.get(keys[1]))
-    with pytest.raises(RowError, match="was promised"):
-        rows_1h(world, at(days=5, hours=4))
+    assert world.value("rows_1h", at(days=5, hours=4), (1,)) == (None, "DAMAGED")
 
 
 def test_events_of_keys_that_collide_as_text_stay_apart(tmp_path: Path, valkey: str) -> None:

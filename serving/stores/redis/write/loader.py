@@ -78,6 +78,7 @@ class RedisLoader:
                 self._drop_outdated(token, publication)
                 publication.begin(token)
                 rows = self._write(view, token, snapshot, chunks, progress)
+                snapshot.check_rows(view, rows)
                 generation = snapshot.generation(token, rows, publication.now)
                 self._add(token, publication, generation)
         return LoadReport(
@@ -152,7 +153,7 @@ class RedisLoader:
                 encoded = encode_keys(keys, [String if key.values.dtype == object else Int64 for key in keys])
                 if not encoded.valid.all():
                     raise InputError(f"{view}: a row has a null key; leave such rows out of the snapshot")
-                rows = features if isinstance(features, Ragged) else snapshot.layout.encode(features, snapshot.as_of)
+                rows = features if isinstance(features, Ragged) else snapshot.layout.encode(features, encoded.keys)
                 writer.write(encoded.keys, rows)
                 written += len(encoded.keys)
                 if progress is not None:
