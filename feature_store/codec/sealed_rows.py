@@ -2,8 +2,8 @@
 
 A value starts with four bytes of mark (the format, then three bytes of a hash of the layout) and a u32 checksum. Its
 length is a multiple of four. The checksum is the upper half of a sum mod 2^64 over words of four bytes, little-endian,
-each times an odd constant of its place, without the checksum's own; plus the bytes of the entity's key, each times a
-constant of its place; plus both lengths times a constant. So no flipped bit passes, nor a row under another key.
+of the value (but the checksum) and of the entity's key (zeros up to a whole word), each times an odd constant of its
+place; plus both lengths times a constant. So no flipped bit passes, nor a row under another key.
 
 Format 1, read and never written, has no checksum: it starts with the u32 id of its layout instead. A layout's mark is
 made of other bytes of the hash than its id.
@@ -28,6 +28,9 @@ WORD: Final = 4
 
 _CHECKSUM: Final = 1
 """The place of the checksum among the words of a value."""
+
+_MOST_PADDED: Final = 3
+"""Up to so many times their own size, values of unequal lengths are padded to one length: that is faster."""
 
 _OF_ROWS: Final = 0
 _OF_KEYS: Final = 1 << 32
@@ -128,8 +131,7 @@ class Seal:
         return (lengths == self.least) if self.is_fixed else (lengths >= self.least) & (lengths % WORD == 0)
 
     def _is_marked(self, rows: Ragged) -> bool:
-        marks = _column(Ragged(rows.buffer.view("<u4"), rows.offsets // WORD), 0)
-        return not np.count_nonzero(marks != int.from_bytes(self.mark, "little"))
+        return not np.count_nonzero(_word(rows, 0) != int.from_bytes(self.mark, "little"))
 
     def _open_each(
         self, values: Sequence[bytes], keys: Ragged, renew: Callable[[Sequence[bytes]], list[bytes]]
@@ -156,19 +158,16 @@ def seal(rows: Ragged, keys: Ragged) -> Ragged:
         rows: of lengths that are multiples of four, at least eight; what stands in the checksum's place is ignored.
         keys: the encoded keys of their entities.
     """
-    buffer = np.ascontiguousarray(rows.buffer)
     if len(rows):
-        words = Ragged(buffer.view("<u4"), rows.offsets // WORD)
-        words.buffer[words.offsets[:-1] + _CHECKSUM] = _checksums(words, keys)
-    return Ragged(buffer, rows.offsets)
+        rows.buffer.view("<u4")[rows.offsets[:-1] // WORD + _CHECKSUM] = _checksums(rows, keys)
+    return rows
 
 
 def has_checksum(rows: Ragged, keys: Ragged) -> Mask:
     """Return which rows hold the checksum of their bytes under their keys; see ``seal``."""
     if not len(rows):
         return np.zeros(0, np.bool_)
-    words = Ragged(rows.buffer.view("<u4"), rows.offsets // WORD)
-    return _column(words, _CHECKSUM) == _checksums(words, keys)
+    return _word(rows, _CHECKSUM) == _checksums(rows, keys)
 
 
 def padding(lengths: Array) -> Ragged:
@@ -177,50 +176,57 @@ def padding(lengths: Array) -> Ragged:
     return from_lengths(np.zeros(int(missing.sum()), np.uint8), missing)
 
 
-def _column(words: Ragged, place: int) -> Array:
+def _word(rows: Ragged, place: int) -> Array:
     """Return the word at a place of every row."""
-    width = words.width
-    return words.buffer[words.offsets[:-1] + place] if width is None else words.buffer.reshape(-1, width)[:, place]
+    words, width = rows.buffer.view("<u4"), rows.width
+    return words[rows.offsets[:-1] // WORD + place] if width is None else words.reshape(len(rows), -1)[:, place]
 
 
-def _checksums(words: Ragged, keys: Ragged) -> Array:
-    total = _sums(words, _OF_ROWS) + _sums(keys, _OF_KEYS)
+def _checksums(rows: Ragged, keys: Ragged) -> Array:
+    total = _sums(rows, _OF_ROWS) + _sums(keys, _OF_KEYS)
     return (total >> np.uint64(32)).astype(np.uint32)
 
 
-def _sums(items: Ragged, of_what: int) -> Array:
-    """Return per row the sum mod 2^64 of its items, and of its length, times the constants of their places.
+def _sums(values: Ragged, of_what: int) -> Array:
+    """Return per value the sum mod 2^64 of its words, and of its length, times the constants of their places.
 
     Args:
-        items: bytes or words, end to end.
+        values: some; what lacks to a whole word is zero.
         of_what: where the sequence of constants begins.
     """
-    width = items.width
-    if width is not None:
-        constants = _constants(of_what, width)
-        matrix = items.buffer.reshape(len(items), width).astype(np.uint64)
-        return matrix @ constants[1 : width + 1] + constants[:1] * np.uint64(width)
-    lengths = items.lengths
-    constants = _constants(of_what, int(lengths.max()))
+    width = values.width
+    if width is not None and width % WORD == 0:
+        constants = _constants(of_what, width // WORD)
+        words = values.buffer.view("<u4").reshape(len(values), width // WORD).astype(np.uint64)
+        return words @ constants[1 : width // WORD + 1] + np.uint64(int(constants[0]) * width % 2**64)
+    lengths = values.lengths
+    longest = -(-int(lengths.max()) // WORD) * WORD
+    constants = _constants(of_what, longest // WORD)
     total: Array = lengths.astype(np.uint64) * constants[0]
-    # What all rows have is summed like rows of one width; the rest, item by item.
-    shared = int(lengths.min())
-    total += _heads(items, shared).astype(np.uint64) @ constants[1 : shared + 1]
-    rest = lengths - shared
-    ends = np.cumsum(rest)
-    place = np.arange(int(ends[-1])) - np.repeat(ends - rest, rest) + shared
-    products = items.buffer[np.repeat(items.offsets[:-1], rest) + place] * constants[1:][place]
+    if longest * len(values) > _MOST_PADDED * (len(values.buffer) + WORD * len(values)):
+        return total + _sums_one_by_one(values, constants[1:])
+    return total + _padded(values, longest).astype(np.uint64) @ constants[1 : longest // WORD + 1]
+
+
+def _padded(values: Ragged, longest: int) -> Array:
+    """Return the words of every value, zeros after its last byte, shape ``(n, longest / 4)``."""
+    lengths = values.lengths
+    shortest = int(lengths.min())
+    buffer = np.concatenate([values.buffer, np.zeros(longest, np.uint8)])
+    padded = gather_matrix(buffer, values.offsets[:-1], longest)
+    padded[:, shortest:] *= np.arange(shortest, longest) < lengths[:, np.newaxis]
+    return padded.view("<u4")
+
+
+def _sums_one_by_one(values: Ragged, constants: Array) -> Array:
+    """Return per value the sum of its words times constants, where few values are much longer than the others."""
+    lengths = values.lengths
+    ends = np.cumsum(lengths)
+    place = np.arange(len(values.buffer)) - np.repeat(ends - lengths, lengths)
+    shift = (8 * (place % WORD)).astype(np.uint64)
+    products = (values.buffer.astype(np.uint64) << shift) * constants[place // WORD]
     so_far = np.concatenate([np.zeros(1, np.uint64), np.cumsum(products, dtype=np.uint64)])
-    return total + so_far[ends] - so_far[ends - rest]
-
-
-def _heads(items: Ragged, count: int) -> Array:
-    """Return the first items of every row, shape ``(n, count)``."""
-    size = items.buffer.itemsize
-    if not count:
-        return np.empty((len(items), 0), items.buffer.dtype)
-    head = gather_matrix(items.buffer.view(np.uint8), items.offsets[:-1] * size, count * size)
-    return head.reshape(-1).view(items.buffer.dtype).reshape(len(items), count)
+    return so_far[ends] - so_far[ends - lengths]
 
 
 def _constants(of_what: int, width: int) -> Array:

@@ -250,14 +250,23 @@ def checksum_of(row: bytes, key: bytes) -> int:
         mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB % 2**64
         return (mixed ^ mixed >> 31) | 1
 
-    words = [int.from_bytes(row[start : start + 4], "little") for start in range(0, len(row), 4)]
-    total = constant(0) * len(words) + constant(2**32) * len(key)
-    total += sum(constant(1 + place) * word for place, word in enumerate(words) if place != 1)
-    total += sum(constant(2**32 + 1 + place) * byte for place, byte in enumerate(key))
+    def words(value: bytes) -> list[int]:
+        return [int.from_bytes(value[start : start + 4], "little") for start in range(0, len(value), 4)]
+
+    total = constant(0) * len(row) + constant(2**32) * len(key)
+    total += sum(constant(1 + place) * word for place, word in enumerate(words(row)) if place != 1)
+    total += sum(constant(2**32 + 1 + place) * word for place, word in enumerate(words(key)))
     return total % 2**64 >> 32
 
 
-@given(st.lists(st.tuples(st.binary(max_size=9), st.text(st.characters(exclude_categories=["Cs"]), max_size=30))))
+@given(
+    st.lists(
+        st.tuples(
+            st.binary(max_size=9) | st.sampled_from([b"long" * 50]),
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(["much longer" * 20]),
+        )
+    )
+)
 def test_the_checksum_is_the_documented_one(entities: list[tuple[bytes, str]]) -> None:
     layout = layout_of(String)
     keys = [key for key, _ in entities]

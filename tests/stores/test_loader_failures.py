@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from serving.stores.errors import LeaseHeldError, LeaseLostError
+from serving.stores.errors import IncompleteLoadError, LeaseHeldError, LeaseLostError
 from serving.stores.open_store import open_loader, open_reader
 from serving.stores.snapshot import Chunk
 from tests.stores.sample import DAY, VIEW, baskets, chunk, load, now, snapshot
@@ -183,3 +183,30 @@ def test_readers_see_whole_snapshots_while_others_are_loaded_and_dropped(store: 
         thread.join()
     assert torn == []
     assert {1, 12} <= seen
+
+
+@pytest.mark.parametrize("loaded", [0, 2, 4])
+def test_a_load_of_other_rows_than_the_snapshot_has_is_not_published(store: StoreUnderTest, loaded: int) -> None:
+    """As when a file is cut and whoever reads it says nothing."""
+    before = load(store.url, range(10), snapshot(now() - 2 * DAY))
+    today = snapshot(now() - DAY, "today", rows=3)
+    with pytest.raises(IncompleteLoadError, match=f"{VIEW} as of .*: {loaded} rows were read .* promises 3"):
+        load(store.url, range(loaded), today, factor=5)
+    loader = open_loader(store.url)
+    assert [each.id for each in loader.generations(VIEW)] == [before.generation]
+    assert baskets(open_reader(store.url), range(10)) == list(range(10))
+    assert loader.needs(VIEW, today)
+    assert load(store.url, range(3), today, factor=5).rows == 3
+    assert baskets(open_reader(store.url), range(3)) == [0, 5, 10]
+    assert not loader.needs(VIEW, today)
+
+
+def test_a_generation_with_fewer_rows_than_its_snapshot_is_no_copy_of_it(store: StoreUnderTest) -> None:
+    """One that a release loaded which did not compare them: the same content is loaded again."""
+    as_of = now() - DAY
+    load(store.url, [1, 2], snapshot(as_of))
+    whole = snapshot(as_of, rows=3)
+    assert open_loader(store.url).needs(VIEW, whole)
+    report = load(store.url, [1, 2, 3], whole)
+    assert (report.skipped, report.rows) == (False, 3)
+    assert baskets(open_reader(store.url), [1, 2, 3]) == [1, 2, 3]

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from serving.stores.errors import StoreError, StoreUnavailableError
-from tests.stores.sample import DAY, HOUR, VIEW, baskets, decoded_baskets, load, now, snapshot, wanted
+from tests.stores.sample import DAY, HOUR, VIEW, baskets, decoded_baskets, encoded, load, now, snapshot, wanted
 from tests.stores.under_test import LoopReader, StoreUnderTest, ThreadReader
 
 
@@ -88,3 +88,16 @@ def test_a_loop_can_ask_whether_the_store_can_be_relied_on(store: StoreUnderTest
         reader.check()
     with closing(LoopReader(store.unreachable)) as reader, pytest.raises(StoreUnavailableError):
         reader.check()
+
+
+def test_a_damaged_row_costs_its_own_entity_alone(store: StoreUnderTest, reader: ThreadReader) -> None:
+    report = load(store.url, range(10), snapshot(now() - DAY))
+    keys = encoded(range(10)).to_list()
+    seven = store.replace_row(report.generation, keys[7], None)
+    assert baskets(reader, range(10)) == [*range(7), None, 8, 9], "a row that is not there is an entity without events"
+    three = store.replace_row(report.generation, keys[3], seven)
+    store.replace_row(report.generation, keys[4], b"")
+    store.replace_row(report.generation, keys[7], seven)
+    assert baskets(reader, range(10)) == [0, 1, 2, "damaged", "damaged", 5, 6, 7, 8, 9]
+    store.replace_row(report.generation, keys[3], three)
+    assert baskets(reader, [3]) == [3]

@@ -28,7 +28,7 @@ class StoreUnderTest(Protocol):
         """Lose the rows of a generation, as an operator or an eviction may do."""
         ...
 
-    def replace_row(self, generation: int, entity: bytes, row: bytes | None) -> bytes:
+    def replace_row(self, generation: int, entity: bytes, row: bytes | None) -> bytes | None:
         """Put another row in the place of an entity's, None: delete it; return the one that was there."""
         ...
 

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from feature_store import FeatureService, FeatureView, count, feature_view, fingerprints, sum_
+from feature_store.columns import Column
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import FingerprintError
 from feature_store.expressions.functions import col
@@ -16,7 +17,9 @@ from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
+from serving.load import sync
 from serving.load.sync import is_synced, sync_view
+from serving.stores.errors import IncompleteLoadError
 from serving.stores.open_store import open_loader
 from serving.stores.snapshot import ROWS_PER_STEP, Chunk, LoadReport, Snapshot
 from serving.stores.store import OnlineLoader
@@ -173,3 +176,28 @@ def test_equal_values_of_another_definition_are_loaded_again(
     (load,) = sync_view(store, after, writer, NOW).loads.values()
     assert not load.skipped
     assert is_synced(store, after, writer, NOW)
+
+
+def test_a_partition_of_which_rows_cannot_be_read_is_not_published(
+    store: OfflineStore, writer: OnlineLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = view_of(pieces_3d=pieces())
+    written(store, view, day(5))
+    sync_view(store, view, writer, day(6, 5))
+    written(store, view, day(6))
+    whole = sync._chunks
+    with monkeypatch.context() as patched:
+        patched.setattr(sync, "_chunks", lambda *asked: iter([cut(chunk) for chunk in whole(*asked)]))
+        with pytest.raises(IncompleteLoadError, match=f"{view.full_name} as of 2024-.*1 rows were read .* promises 2"):
+            sync_view(store, view, writer, day(7, 5))
+    assert not is_synced(store, view, writer, day(7, 5))
+    assert [each.rows for each in writer.generations(view.full_name)] == [2]
+    sync_view(store, view, writer, day(7, 5))
+    assert is_synced(store, view, writer, day(7, 5))
+
+
+def cut(chunk: Chunk) -> Chunk:
+    """Leave out all but the first entity."""
+    keys, features = chunk
+    first = {name: Column(column.values[:1], column.valid[:1]) for name, column in features.items()}
+    return [Column(key.values[:1], key.valid[:1]) for key in keys], first
