@@ -117,5 +117,9 @@ class FingerprintError(FeatureStoreError):
     """Stored values were computed by another definition than the one reading them."""
 
 
+class ConflictError(FeatureStoreError):
+    """Another run wrote the same partitions meanwhile; nothing was written, and running again may succeed."""
+
+
 class OwnershipError(FeatureStoreError):
     """A code location tried to write a view that another team owns."""

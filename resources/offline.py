@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 import dagster as dg
@@ -12,7 +11,8 @@ import polars as pl
 
 from feature_store import FeatureView
 from feature_store.errors import InputError, OwnershipError
-from feature_store.offline.materialize.materialize import TileReport, ValueFrame, compute_tiles, write_values
+from feature_store.offline.materialize.materialize import TileReport, compute_tiles
+from feature_store.offline.materialize.staged_values import StagedValues
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
 
@@ -47,14 +47,14 @@ class OfflineStoreResource(dg.ConfigurableResource):
         self.check_owner(view)
         return compute_tiles(self.store, view, start, end, run_id)
 
-    def write_values(self, view: FeatureView, values: ValueFrame, start: datetime, end: datetime, run_id: str) -> int:
-        """Store computed values of a range and return the number of rows; see ``write_values``.
+    def write_values(self, values: StagedValues) -> int:
+        """Commit values that were computed, and return the number of rows; see ``StagedValues.commit``.
 
         Raises:
             OwnershipError: another team owns the view.
         """
-        self.check_owner(view)
-        return write_values(self.store, view, values, start, end, run_id)
+        self.check_owner(values.view)
+        return values.commit()
 
     def check_owner(self, view: FeatureView) -> None:
         """Refuse to write a view that another team owns."""
@@ -74,19 +74,6 @@ class OfflineStoreResource(dg.ConfigurableResource):
             )
 
 
-@dataclass(frozen=True)
-class ViewValues:
-    """What the asset of a view's table hands to the IO manager.
-
-    Attributes:
-        view: the view.
-        values: its computed values of exactly the partitions of the run.
-    """
-
-    view: FeatureView
-    values: ValueFrame
-
-
 class DeltaIOManager(dg.ConfigurableIOManager):
     """Writes the tables of views and reads tables and landed sources, partition by partition, through the ledger.
 
@@ -96,14 +83,13 @@ class DeltaIOManager(dg.ConfigurableIOManager):
 
     offline_store: OfflineStoreResource
 
-    def handle_output(self, context: dg.OutputContext, obj: ViewValues) -> None:
-        """Store the values of the run's partitions: one Delta commit and one ledger entry per partition.
+    def handle_output(self, context: dg.OutputContext, obj: StagedValues) -> None:
+        """Commit the values of the run's partitions: one Delta commit and one ledger entry per partition.
 
         Raises:
             OwnershipError: another team owns the view.
         """
-        window = context.asset_partitions_time_window
-        rows = self.offline_store.write_values(obj.view, obj.values, window.start, window.end, context.run_id)
+        rows = self.offline_store.write_values(obj)
         table = self.offline_store.store.values(obj.view)
         context.add_output_metadata(
             {"dagster/uri": table.uri, "delta_version": table.delta_version() or 0, "rows_of_run": rows}

@@ -10,8 +10,8 @@ import dagster as dg
 
 from feature_assets.demo.range_runs import RangeRun
 from feature_store.model.views import FeatureView
-from feature_store.offline.materialize.materialize import stale_partitions, stale_tiles
 from feature_store.offline.materialize.reach import floor_to, reach_start
+from feature_store.offline.materialize.stale import stale_partitions, stale_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import from_microseconds, to_microseconds

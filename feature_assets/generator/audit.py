@@ -12,7 +12,8 @@ from feature_store.engines.polars.dtypes import polars_dtype
 
 _NEVER_NEGATIVE: Final = ("count", "n_unique", "approx_n_unique", "std", "variance", "count_ratio")
 _INSTANT: Final = pl.Datetime("us", "UTC")
-_EXAMPLES: Final = 20
+SHOWN: Final = 20
+"""Failures that are shown, at most."""
 
 
 def _smallest_slots(data: Any) -> pl.LazyFrame:
@@ -41,7 +42,7 @@ def audit(view: FeatureView, frame: pl.DataFrame) -> pl.DataFrame:
         return (
             cases.group_by("column", "check", maintain_order=True)
             .agg(pl.len().alias("failures"), pl.col("failure_case").cast(pl.String).first().alias("example"))
-            .head(_EXAMPLES)
+            .head(SHOWN)
         )
     return pl.DataFrame(schema={"column": pl.String, "check": pl.String, "failures": pl.UInt32, "example": pl.String})
 

@@ -1,18 +1,19 @@
 """Asset checks that run with the computation of a view: the audit that blocks, and warnings about odd data."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import dagster as dg
 import polars as pl
 
-from feature_assets.generator.audit import audit
+from feature_assets.generator.audit import SHOWN
 from feature_assets.generator.keys import table_key
 from feature_store import Feature, FeatureView
 from feature_store.offline.materialize.reach import floor_to
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.temporal.instants import from_microseconds
+from feature_store.temporal.instants import from_microseconds, to_microseconds
 from feature_store.temporal.windows import Window
 
 AUDIT: Final = "schema"
@@ -41,32 +42,44 @@ def table_checks(view: FeatureView) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def audit_result(view: FeatureView, frame: pl.DataFrame) -> dg.AssetCheckEvaluation:
-    """Return the outcome of the audit of computed values."""
-    failures = audit(view, frame)
+def audit_result(view: FeatureView, found: Sequence[pl.DataFrame], rows: int) -> dg.AssetCheckEvaluation:
+    """Return the outcome of the audit of computed values.
+
+    Args:
+        view: the view.
+        found: what ``audit`` found, day by day.
+        rows: that were looked at.
+    """
+    failures = (
+        pl.concat(found)
+        .group_by("column", "check", maintain_order=True)
+        .agg(pl.col("failures").sum(), pl.col("example").first())
+        .head(SHOWN)
+    )
     shown: dict[str, Any] = {"failures": dg.MetadataValue.json(failures.to_dicts())} if failures.height else {}
     return dg.AssetCheckEvaluation(
-        table_key(view), AUDIT, passed=not shown, metadata={"rows": frame.height, **shown}, blocking=True
+        table_key(view), AUDIT, passed=not shown, metadata={"rows": rows, **shown}, blocking=True
     )
 
 
 def warnings_of(
-    view: FeatureView, frame: pl.DataFrame, newest: datetime, store: OfflineStore
+    view: FeatureView, rows: Mapping[datetime, int], nulls: Mapping[str, int], store: OfflineStore
 ) -> list[dg.AssetCheckEvaluation]:
     """Return the outcomes of the checks that only warn.
 
     Args:
         view: the view.
-        frame: values that were just written.
-        newest: start of the newest partition among them.
+        rows: of values that were just written, by partition start.
+        nulls: among them, by column that has any.
         store: holds these values and older ones.
     """
-    return [_volume(view, frame, newest, store), _nulls(view, frame, store)]
+    return [_volume(view, rows, store), _nulls(view, rows, nulls, store)]
 
 
-def _volume(view: FeatureView, frame: pl.DataFrame, newest: datetime, store: OfflineStore) -> dg.AssetCheckEvaluation:
+def _volume(view: FeatureView, written: Mapping[datetime, int], store: OfflineStore) -> dg.AssetCheckEvaluation:
+    newest = max(written)
     ledger = store.values(view).ledger.partitions()
-    rows = frame.filter(pl.col("partition_start") == newest).height
+    rows = written[newest]
     earlier = ledger.filter(pl.col("partition_start") < newest)["rows"].tail(_COMPARED)
     before = float(earlier.sum()) / max(len(earlier), 1)
     change = abs(rows - before) / max(before, 1) if len(earlier) else 0.0
@@ -79,11 +92,12 @@ def _volume(view: FeatureView, frame: pl.DataFrame, newest: datetime, store: Off
     )
 
 
-def _nulls(view: FeatureView, frame: pl.DataFrame, store: OfflineStore) -> dg.AssetCheckEvaluation:
-    names = [feature.name for feature in view.stored_features]
-    counts = frame.select(names).null_count().row(0, named=True)
-    always = [name for name, nulls in counts.items() if frame.height and nulls == frame.height]
-    quiet = _quiet_windows(view, frame, store) if always else set()
+def _nulls(
+    view: FeatureView, rows: Mapping[datetime, int], nulls: Mapping[str, int], store: OfflineStore
+) -> dg.AssetCheckEvaluation:
+    total = sum(rows.values())
+    always = [feature.name for feature in view.stored_features if total and nulls.get(feature.name) == total]
+    quiet = _quiet_windows(view, [at for at, count in rows.items() if count], store) if always else set()
     empty = [name for name in always if not _may_count_nothing(view, view.feature(name), quiet)]
     return dg.AssetCheckEvaluation(
         table_key(view),
@@ -94,13 +108,12 @@ def _nulls(view: FeatureView, frame: pl.DataFrame, store: OfflineStore) -> dg.As
     )
 
 
-def _quiet_windows(view: FeatureView, frame: pl.DataFrame, store: OfflineStore) -> set[Window]:
-    """Return the windows in which nobody has an event, at any as-of of some values: an hour at night."""
+def _quiet_windows(view: FeatureView, starts: Sequence[datetime], store: OfflineStore) -> set[Window]:
+    """Return the windows in which nobody has an event, at any as-of of some partitions: an hour at night."""
     tiles = store.tiles(view)
     if view.is_table or tiles.ledger.partitions().is_empty():
         return set()
-    starts = frame["partition_start"].to_physical()
-    first, last = (int(start) + view.cadence for start in (starts.min(), starts.max()))  # type: ignore[arg-type]
+    first, last = (to_microseconds(start) + view.cadence for start in (min(starts), max(starts)))
     return {window for window in view.windows if not _has_event(view, tiles, window.tail(first), last)}
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import dagster as dg
 
-from feature_store.errors import FeatureStoreError
+from feature_store.errors import ConflictError, FeatureStoreError
 from serving.stores.errors import StoreError
 
 RETRIES: Final = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL)
@@ -26,7 +26,7 @@ def final_mistakes() -> Generator[None]:
     """
     try:
         yield
-    except StoreError:
+    except (StoreError, ConflictError):
         raise
     except FeatureStoreError as mistake:
         raise dg.Failure(str(mistake), allow_retries=False) from mistake

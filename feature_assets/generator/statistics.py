@@ -11,11 +11,11 @@ from feature_store import Feature, FeatureView
 from feature_store.temporal.durations import DAY
 
 Numbers = dict[str, int | float]
+Statistics = dict[datetime, dict[str, Numbers]]
+"""Numbers by partition start and feature."""
 
 
-def partition_statistics(
-    view: FeatureView, frame: pl.DataFrame, starts: Sequence[datetime]
-) -> dict[datetime, dict[str, Numbers]]:
+def partition_statistics(view: FeatureView, frame: pl.DataFrame, starts: Sequence[datetime]) -> Statistics:
     """Return numbers by partition start and feature: ``rows``, ``null_rate`` and what fits the type.
 
     Numbers get ``mean, min, max``; Booleans ``true_rate``; strings ``distinct``; timestamps the days

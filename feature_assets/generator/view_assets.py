@@ -4,12 +4,14 @@ Write, audit, publish: values are computed and audited first; only what passed i
 selected, all of it is computed and written, and every feature is reported as materialized: that is what happened.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import dagster as dg
 import polars as pl
 
+from feature_assets.generator.audit import audit
 from feature_assets.generator.checks import audit_result, table_checks, warnings_of
 from feature_assets.generator.events import log_materializations, report_check
 from feature_assets.generator.feature_specs import feature_spec, table_spec, tiles_spec
@@ -17,11 +19,11 @@ from feature_assets.generator.freshness_checks import freshness_check, freshness
 from feature_assets.generator.keys import op_name, tiles_key
 from feature_assets.generator.partitions import backfill_policy
 from feature_assets.generator.retries import RETRIES, final_mistakes, start_over_if
-from feature_assets.generator.statistics import partition_statistics
+from feature_assets.generator.statistics import Statistics, partition_statistics
 from feature_store import FeatureView
-from feature_store.offline.materialize.materialize import ValueFrame, compute_values, stale_partitions, stale_tiles
-from feature_store.offline.tables.store import OfflineStore
-from resources.offline import OfflineStoreResource, ViewValues
+from feature_store.offline.materialize.staged_values import StagedValues, stage_values
+from feature_store.offline.materialize.stale import stale_partitions, stale_tiles
+from resources.offline import OfflineStoreResource
 
 Results = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
 Numbers = dict[str, dict[str, int | float]]
@@ -68,41 +70,60 @@ def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDef
     )
     def compute_view(context: dg.AssetExecutionContext, offline_store: OfflineStoreResource) -> Results:
         store, (start, end) = offline_store.store, context.partition_time_window
-        with final_mistakes():
-            offline_store.check_owner(view)
-            values = compute_values(store, view, start, end, _progress(context))
-        audited = audit_result(view, values.frame)
-        yield from report_check(context, audited)
-        if not audited.passed:
-            # Where the check was selected, its failure fails the step as well.
-            raise dg.Failure(f"{view.full_name}: values failed the audit, nothing was written", allow_retries=False)
-        partitions = _partitions(context)
-        rows = _rows_by_partition(values, partitions)
-        if table.key in context.selected_asset_keys:
-            for partition, metadata in rows.items():
-                context.add_asset_metadata(metadata, asset_key=table.key, partition_key=partition)
-            yield dg.MaterializeResult(asset_key=table.key, value=ViewValues(view, values))
-        else:
-            offline_store.write_values(view, values, start, end, context.run.run_id)
-            log_materializations(context, table.key, rows, table.code_version or "")
-        for check in _checks_of_written(view, values.frame, max(partitions.values()), store):
-            yield from report_check(context, check)
-        for warning in values.warnings:
-            context.log.warning(warning)
-        numbers = partition_statistics(view, values.frame, list(partitions.values()))
-        for name, spec in features.items():
-            holding = {key: start for key, start in partitions.items() if name not in values.lacking.get(start, ())}
-            metadata = {partition: numbers[start][name] for partition, start in holding.items()}
-            yield from _feature_results(context, spec, metadata, is_whole=len(holding) == len(partitions))
+        with ExitStack() as stage:
+            with final_mistakes():
+                offline_store.check_owner(view)
+                staged = stage_values(store, view, start, end, context.run.run_id, progress=_progress(context))
+                values = stage.enter_context(staged)
+            yield from _report_values(context, offline_store, values, table, features)
         start_over_if(moved_on=bool(stale_partitions(store, view, start, end)))
 
     return compute_view
 
 
-def _checks_of_written(
-    view: FeatureView, frame: pl.DataFrame, newest: datetime, store: OfflineStore
-) -> list[dg.AssetCheckEvaluation]:
-    return [*warnings_of(view, frame, newest, store), freshness_result(store, view, datetime.now(UTC))]
+def _report_values(
+    context: dg.AssetExecutionContext,
+    offline_store: OfflineStoreResource,
+    values: StagedValues,
+    table: dg.AssetSpec,
+    features: Mapping[str, dg.AssetSpec],
+) -> Results:
+    """Audit what was staged, have it committed, and report it."""
+    view, partitions = values.view, _partitions(context)
+    audited, numbers = _examined(values)
+    yield from report_check(context, audited)
+    if not audited.passed:
+        # Where the check was selected, its failure fails the step as well.
+        raise dg.Failure(f"{view.full_name}: values failed the audit, nothing was written", allow_retries=False)
+    rows = {key: {"dagster/partition_row_count": values.rows[start]} for key, start in partitions.items()}
+    if table.key in context.selected_asset_keys:
+        for partition, metadata in rows.items():
+            context.add_asset_metadata(metadata, asset_key=table.key, partition_key=partition)
+        yield dg.MaterializeResult(asset_key=table.key, value=values)
+    else:
+        offline_store.write_values(values)
+        log_materializations(context, table.key, rows, table.code_version or "")
+    store = offline_store.store
+    warned = warnings_of(view, values.rows, values.nulls, store)
+    for check in [*warned, freshness_result(store, view, datetime.now(UTC))]:
+        yield from report_check(context, check)
+    for warning in values.warnings:
+        context.log.warning(warning)
+    for name, spec in features.items():
+        holding = {key: start for key, start in partitions.items() if name not in values.lacking.get(start, ())}
+        metadata = {partition: numbers[start][name] for partition, start in holding.items()}
+        yield from _feature_results(context, spec, metadata, is_whole=len(holding) == len(partitions))
+
+
+def _examined(values: StagedValues) -> tuple[dg.AssetCheckEvaluation, Statistics]:
+    """Return the outcome of the audit, and the numbers of every partition; one day is in memory at a time."""
+    found: list[pl.DataFrame] = []
+    numbers: Statistics = {}
+    for starts, frame in values.frames():
+        found.append(audit(values.view, frame))
+        if found[-1].is_empty():
+            numbers |= partition_statistics(values.view, frame, starts)
+    return audit_result(values.view, found, sum(values.rows.values())), numbers
 
 
 def _feature_results(
@@ -127,11 +148,6 @@ def _partitions(context: dg.AssetExecutionContext) -> dict[str, datetime]:
     assert isinstance(definition, dg.TimeWindowPartitionsDefinition)
     keys = context.partition_keys
     return {key: definition.time_window_for_partition_key(key).start.astimezone(UTC) for key in keys}
-
-
-def _rows_by_partition(values: ValueFrame, partitions: dict[str, datetime]) -> dict[str, dict[str, int]]:
-    counted = dict(values.frame.group_by("partition_start").len().iter_rows())
-    return {key: {"dagster/partition_row_count": counted.get(start, 0)} for key, start in partitions.items()}
 
 
 def _progress(context: dg.AssetExecutionContext) -> Callable[[int, int], None]:

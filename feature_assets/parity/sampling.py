@@ -11,8 +11,8 @@ import polars as pl
 
 from feature_assets.parity.raw_rows import Keys, recent_entities
 from feature_store import FeatureView
-from feature_store.offline.materialize.materialize import stale_partitions, stale_tiles
 from feature_store.offline.materialize.reach import floor_to, reach_start
+from feature_store.offline.materialize.stale import stale_partitions, stale_tiles
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.streams import stream_as_of

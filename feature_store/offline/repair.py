@@ -10,7 +10,7 @@ from typing import Literal
 import polars as pl
 
 from feature_store.model.views import FeatureView
-from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.store import OfflineStore
 
 Part = Literal["tiles", "values"]
@@ -67,5 +67,4 @@ def repair_day(store: OfflineStore, view: FeatureView, damaged: DamagedDay, run_
     """
     if damaged.part == "tiles":
         return compute_tiles(store, view, damaged.start, damaged.end, run_id).rows
-    values = compute_values(store, view, damaged.start, damaged.end)
-    return write_values(store, view, values, damaged.start, damaged.end, run_id)
+    return compute_values(store, view, damaged.start, damaged.end, run_id)

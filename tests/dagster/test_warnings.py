@@ -44,7 +44,9 @@ def values(rows: dict[int, int], **columns: pl.Series) -> Values:
 
 
 def result(store: OfflineStore, name: str, computed: Values) -> dg.AssetCheckEvaluation:
-    found = warnings_of(HouseholdSpend, computed.frame, computed.newest, store)
+    counted = dict(computed.frame.group_by("partition_start").len().iter_rows())
+    nulls = {name: count for name, count in computed.frame.null_count().row(0, named=True).items() if count}
+    found = warnings_of(HouseholdSpend, {computed.newest: 0, **counted}, nulls, store)
     return next(each for each in found if each.check_name == name)
 
 

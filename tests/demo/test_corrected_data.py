@@ -22,7 +22,7 @@ from feature_assets.project import load_declarations
 from feature_assets.raw.assets import raw_assets
 from feature_assets.raw.sources import purchases
 from feature_store import FeatureView
-from feature_store.offline.materialize.materialize import stale_partitions, stale_tiles
+from feature_store.offline.materialize.stale import stale_partitions, stale_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY
 from resources.offline import DeltaIOManager, OfflineStoreResource

@@ -15,11 +15,12 @@ from feature_assets.project import load_declarations
 from feature_assets.raw.completejourney import RawData
 from feature_assets.raw.feeds import FEEDS
 from feature_store import FeatureView
-from feature_store.offline.materialize.materialize import compute_tiles, compute_values
+from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.materialize.reach import tiles_start
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.snapshots import counted, derived_value, entity_values, float_scale, keys_of
 from tests.engine.frames import assert_value
+from tests.fixtures.computed_values import computed_values
 
 INSTANTS = 50
 """Random pairs of an entity and a partition, per view."""
@@ -80,7 +81,7 @@ def test_values_equal_a_naive_computation(store: OfflineStore, name: str) -> Non
     for _ in range(INSTANTS):
         start = view.start + random_.randrange((END - view.start) // cadence) * cadence
         as_of = start + cadence
-        values = compute_values(store, view, start, as_of).frame
+        values = computed_values(store, view, start, as_of).frame
         # Mostly entities that are there, sometimes any: they may have no counted event.
         there = values.select(view.keys).rows()
         entity = random_.choice(there if there and random_.random() < 0.9 else sorted(rows))

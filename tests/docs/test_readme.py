@@ -19,7 +19,7 @@ from feature_assets.generator import build_feature_assets
 from feature_assets.teams.growth.services import churn
 from feature_assets.teams.stores import features as stores_features
 from feature_store import DefinitionError, FeatureService, FeatureView
-from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set, write_training_set
 from feature_store.plans.service_plan import write_plan
@@ -79,7 +79,7 @@ def test_the_example_view_is_computed_loaded_and_read(copied: OfflineStore, valk
     assert [feature.kind for feature in view] == [*["aggregate"] * 4, "derived", "on-read"]
     day = END - timedelta(days=1)
     compute_tiles(copied, view, END - timedelta(days=92), END, "readme")
-    write_values(copied, view, compute_values(copied, view, day, END), day, END, "readme")
+    compute_values(copied, view, day, END, "readme")
     writer = open_loader(valkey)
     sync_view(copied, view, writer, NOW)
     writer.close()

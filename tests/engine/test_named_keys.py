@@ -40,7 +40,7 @@ from feature_store import (
     sum_,
 )
 from feature_store.engines.polars.dtypes import polars_dtype
-from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set
 from feature_store.plans.compile_stream import compile_stream_plan
@@ -197,14 +197,7 @@ def test_stores_training_sets_explanations_and_parity_know_it(kind: str, tmp_pat
     if not view.is_table:
         compute_tiles(store, view, START, AT, "r")
     start = AT - timedelta(days=1)
-    write_values(
-        store,
-        view,
-        compute_values(store, view, START if view.has_all_history else start, AT),
-        START if view.has_all_history else start,
-        AT,
-        "r",
-    )
+    compute_values(store, view, START if view.has_all_history else start, AT, "r")
     wanted = polars_engine(view, frame_of(view, rows), AT)
     now = AT + timedelta(hours=1)
 

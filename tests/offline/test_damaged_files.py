@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import DamagedError
 from feature_store.offline.join.point_in_time import point_in_time_join
-from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set, load_training_set, write_training_set
@@ -210,9 +210,9 @@ def test_nothing_is_computed_from_damaged_rows_tiles_or_states(store: OfflineSto
     compute_tiles(store, ShopperEver, day(0), day(4), "r")
     damage_day(store.tiles(ShopperEver), 2, flip)
     with pytest.raises(DamagedError, match="shopper_ever/v1/tiles"):
-        compute_values(store, ShopperEver, day(3), day(4))
+        compute_values(store, ShopperEver, day(3), day(4), "r")
     compute_tiles(store, ShopperEver, day(2), day(3), "r")
-    write_values(store, ShopperEver, compute_values(store, ShopperEver, day(0), day(4)), day(0), day(4), "r")
+    compute_values(store, ShopperEver, day(0), day(4), "r")
     assert read_whole(store.values(ShopperEver), 3).height == 7
 
 

@@ -15,17 +15,13 @@ from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import MissingTilesError
 from feature_store.model.views import FeatureView
 from feature_store.offline.join.point_in_time import point_in_time_join
-from feature_store.offline.materialize.materialize import (
-    compute_tiles,
-    compute_values,
-    stale_partitions,
-    stale_tiles,
-    write_values,
-)
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.materialize.reach import tiles_start
+from feature_store.offline.materialize.stale import stale_partitions, stale_tiles
 from feature_store.offline.tables.store import OfflineStore
 from tests.engine.frames import at, frame
 from tests.engine.views import COLUMNS
+from tests.fixtures.computed_values import computed_values
 from tests.offline.definitions import (
     INSTANT,
     START,
@@ -67,7 +63,7 @@ def land(store: OfflineStore, rows: pl.DataFrame, start: datetime = START, end: 
 
 
 def materialize(store: OfflineStore, view: FeatureView, start: datetime, end: datetime) -> None:
-    write_values(store, view, compute_values(store, view, start, end), start, end, run_id="values")
+    compute_values(store, view, start, end, "values")
 
 
 @pytest.fixture
@@ -147,11 +143,11 @@ def test_nothing_is_computed_from_tiles_or_rows_that_have_not_landed(store: Offl
         compute_tiles(store, ShopperSpend, day(3), day(6), "tiles")
     compute_tiles(store, ShopperSpend, START, day(4), "tiles")
     compute_tiles(store, ShopperSpend, day(5), day(DAYS), "tiles")
-    compute_values(store, ShopperSpend, START, day(4))
+    computed_values(store, ShopperSpend, START, day(4))
     with pytest.raises(MissingTilesError, match=r"shop/shopper_spend/v1: computing values .* \[2024-01-05"):
-        compute_values(store, ShopperSpend, day(8), day(9))
+        computed_values(store, ShopperSpend, day(8), day(9))
     # Five days before this as-of the hole is out of reach.
-    compute_values(store, ShopperSpend, day(9), day(DAYS))
+    computed_values(store, ShopperSpend, day(9), day(DAYS))
     assert stale_partitions(store, ShopperSpend, START, day(2)) == [day(0), day(1)]
 
 
@@ -165,9 +161,9 @@ def test_windows_of_a_truncated_source_may_not_reach_before_its_start(store: Off
     store.source(cut.asset).write(rows, START, day(6), time_column="at", run_id="land")
     assert tiles_start(view) == day(2)
     compute_tiles(store, view, day(2), day(6), "tiles")
-    assert compute_values(store, view, day(4), day(6)).frame.height == 0
+    assert computed_values(store, view, day(4), day(6)).frame.height == 0
     with pytest.raises(MissingTilesError, match="needs tiles of shop/cut/v1"):
-        compute_values(store, view, START, day(1))
+        computed_values(store, view, START, day(1))
 
 
 def test_a_corrected_day_changes_exactly_the_windows_that_reach_it(landed: OfflineStore) -> None:
@@ -235,12 +231,12 @@ def test_old_tiles_are_not_read_when_a_checkpoint_holds_them(store: OfflineStore
     land(store, some_purchases(days), START, day(days))
     compute_tiles(store, ShopperEver, START, day(days), "tiles")
     materialize(store, ShopperEver, day(days - 2), day(days - 1))
-    expected = compute_values(store, ShopperEver, day(days - 1), day(days)).frame
+    expected = computed_values(store, ShopperEver, day(days - 1), day(days)).frame
     newest: datetime = store.state(ShopperEver).ledger.partitions()["as_of"][-1]
     for path in Path(store.tiles(ShopperEver).uri).glob("day=*/*.parquet"):
         if path.parent.name < f"day={newest.date()}":
             path.unlink()
-    assert_frame_equal(compute_values(store, ShopperEver, day(days - 1), day(days)).frame, expected)
+    assert_frame_equal(computed_values(store, ShopperEver, day(days - 1), day(days)).frame, expected)
 
 
 def test_an_hourly_view_is_built_from_days_of_rows(store: OfflineStore) -> None:
@@ -279,12 +275,12 @@ def test_a_table_view_takes_the_latest_row_and_sees_its_corrections(store: Offli
     land_addresses([(2, day(1), "hull")], day(1), day(2))
     assert stale_partitions(store, ShopperTown, START, day(4)) == [day(1), day(2), day(3)]
     with pytest.raises(MissingTilesError, match="rows of raw/shop_addresses"):
-        compute_values(store, ShopperTown, day(4), day(5))
+        computed_values(store, ShopperTown, day(4), day(5))
 
 
 def test_values_report_their_progress(landed: OfflineStore) -> None:
     seen: list[tuple[int, int]] = []
-    compute_values(landed, ShopperSpend, day(1), day(4), progress=lambda done, of: seen.append((done, of)))
+    compute_values(landed, ShopperSpend, day(1), day(4), "values", progress=lambda done, of: seen.append((done, of)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -318,7 +314,7 @@ def test_a_feature_added_in_place_waits_for_its_tiles_and_no_other_feature_for_i
     later = sum_(col("pieces") * 2, **window, description="Added later")
     view = growing(later=later, share=ratio(later, PIECES_3D, description="Derived from it"))
     compute_tiles(store, view, day(8), day(9), "tiles")
-    computed = compute_values(store, view, day(8), day(9))
+    computed = computed_values(store, view, day(8), day(9))
     # Only the window of six hours reaches nothing but the day of which there are tiles.
     lacks = set() if over == "6h" else {"later", "share"}
     assert computed.lacking == ({day(8): lacks} if lacks else {})
@@ -327,7 +323,7 @@ def test_a_feature_added_in_place_waits_for_its_tiles_and_no_other_feature_for_i
         first = day(0) if over is None else day(7)
         assert f"shopper_spend/v1: later left out: tiles of [{first}, {day(8)}) were built before they" in warning
         assert computed.frame.select("later", "share").null_count().row(0) == (computed.frame.height,) * 2
-    write_values(store, view, computed, day(8), day(9), "values")
+    compute_values(store, view, day(8), day(9), "values")
     assert held(store, view)[7:] == [["pieces_3d"], sorted({"pieces_3d", "later", "share"} - lacks)]
     spine = pl.DataFrame({"shopper_id": [1], "time": [day(9, 5)]}).cast({"time": INSTANT})
     plan = compile_plan(FeatureService("growing", 1, "storekeepers", "All", [view.all()]))
@@ -366,12 +362,12 @@ def test_a_range_over_the_day_on_which_a_feature_came_has_it_where_its_tiles_are
     compute_tiles(store, growing(), START, day(6), "tiles")
     view = growing(later=later)
     compute_tiles(store, view, day(6), day(10), "tiles")
-    computed = compute_values(store, view, day(3), day(10))
+    computed = computed_values(store, view, day(3), day(10))
     assert computed.lacking == {day(n): {"later"} for n in range(3, 7)}
     whole = OfflineStore(f"{store.root}/whole")
     land(whole, some_purchases())
     compute_tiles(whole, view, START, day(10), "tiles")
-    expected = compute_values(whole, view, day(3), day(10)).frame.with_columns(
+    expected = computed_values(whole, view, day(3), day(10)).frame.with_columns(
         pl.when(pl.col("partition_start") >= day(7)).then("later")
     )
     assert_frame_equal(computed.frame, expected)
@@ -385,10 +381,10 @@ def test_a_stream_view_is_computed_without_the_features_whose_levels_its_tiles_l
     before = replace(Live, features=tuple(feature for feature in Live.features if feature.name not in minutes))
     compute_tiles(store, before, at(), at(days=2), "tiles")
     compute_tiles(store, Live, at(days=2), at(days=4), "tiles")
-    computed = compute_values(store, Live, at(days=1), at(days=4))
+    computed = computed_values(store, Live, at(days=1), at(days=4))
     assert computed.lacking == {at(days=1): minutes}
     compute_tiles(store, Live, at(), at(days=4), "tiles")
-    whole = compute_values(store, Live, at(days=1), at(days=4)).frame
+    whole = computed_values(store, Live, at(days=1), at(days=4)).frame
     kept = [name for name in whole.columns if name not in minutes]
     assert_frame_equal(computed.frame.select(kept), whole.select(kept))
 
@@ -399,11 +395,11 @@ def test_without_any_feature_that_its_tiles_hold_nothing_is_computed(landed: Off
         return feature_view(**GROWING, entity=shopper, source=purchases)(body)
 
     known = only(sum_(col("pieces"), over="2d", description="A known state over another window"))
-    assert compute_values(landed, known, day(5), day(6)).lacking == {}
+    assert computed_values(landed, known, day(5), day(6)).lacking == {}
     unknown = only(sum_(col("amount") * 2, over="3d", description="A state that the tiles lack"))
     match = r"none of its features .* shop/shopper_spend/v1: new left out: tiles of \[2024-01-04 .*, 2024-01-07 "
     with pytest.raises(MissingTilesError, match=match):
-        compute_values(landed, unknown, day(5), day(6))
+        computed_values(landed, unknown, day(5), day(6))
     assert stale_partitions(landed, unknown, day(5), day(6)) == [day(5)]
     compute_tiles(landed, unknown, day(3), day(6), "tiles")
-    compute_values(landed, unknown, day(5), day(6))
+    computed_values(landed, unknown, day(5), day(6))

@@ -30,7 +30,7 @@ from feature_store import (
     sum_,
     top_k,
 )
-from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.store import OfflineStore
 from tests.engine.frames import frame
 
@@ -92,7 +92,7 @@ def store(tmp_path_factory) -> OfflineStore:
     store.source("raw/trips").write(frame(ROWS, COLUMNS), START, AS_OF, time_column="ended_at", run_id="r")
     compute_tiles(store, Rides, START, AS_OF, "r")
     start = AS_OF - timedelta(days=1)
-    write_values(store, Rides, compute_values(store, Rides, start, AS_OF), start, AS_OF, "r")
+    compute_values(store, Rides, start, AS_OF, "r")
     return store
 
 

@@ -11,7 +11,7 @@ from feature_assets.parity.sampling import Sample
 from feature_assets.parity.stored import check_stored
 from feature_assets.project import load_declarations
 from feature_store import FeatureView, Status
-from feature_store.offline.materialize.materialize import compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_values
 from feature_store.offline.tables.store import OfflineStore
 from tests.demo.row_corruption import one_value_changed
 from tests.fixtures.small_store import SmallStore
@@ -130,7 +130,7 @@ def test_a_tile_that_holds_too_much_is_found(offline):
     tiles.write(wrong, start, last["as_of"], run_id="planted", inputs_hash=same_inputs)
     newest = offline.values(SPEND).ledger.partitions().row(-1, named=True)
     span = newest["partition_start"], newest["as_of"]
-    write_values(offline, SPEND, compute_values(offline, SPEND, *span), *span, run_id="planted")
+    compute_values(offline, SPEND, *span, "planted")
     parity = check_stored(offline, SPEND, None, NOW, MANY)
     assert {feature for _path, _keys, feature in differences(parity)} == {"units_30d"}
 

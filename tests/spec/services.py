@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from feature_store import FeatureService, FeatureView
-from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.point_in_time import History, Partition, partition_at
 from feature_store.oracle.snapshots import Keys, Snapshot, Values, keys_of
@@ -136,7 +136,7 @@ def _write(
     for start in starts:
         view = span.view if start >= newer_from else at_first(span.view)
         end = start + span.cadence
-        write_values(store, view, compute_values(store, view, start, end), start, end, RUN)
+        compute_values(store, view, start, end, RUN)
         published = rng.choice([None, end, end + delay, end + delay + MICROSECOND, end + 3 * span.cadence])
         written.append(Written(start, end, end + delay, view, published))
     version = values.delta_version()

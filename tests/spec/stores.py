@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from feature_store.model.sources import EventSource
-from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY
 from tests.spec.declarations import START
@@ -58,7 +58,7 @@ def materialize(store: OfflineStore, span: Range, tiles: Bounds, values: Bounds)
         for start, end in tiles:
             compute_tiles(store, span.view, start, end, RUN)
     for start, end in values:
-        write_values(store, span.view, compute_values(store, span.view, start, end), start, end, RUN)
+        compute_values(store, span.view, start, end, RUN)
 
 
 def all_partitions(span: Range, first: datetime) -> list[datetime]:

@@ -36,7 +36,7 @@ from feature_store import (
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.point_in_time import point_in_time_join
-from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
 from feature_store.plans.service_plan import write_plan
@@ -100,7 +100,7 @@ def landed(store: OfflineStore, view: FeatureView, rows: Driven) -> None:
 def materialised(store: OfflineStore, view: FeatureView, start: datetime, end: datetime) -> None:
     if not view.is_table:
         compute_tiles(store, view, start, end, RUN)
-    write_values(store, view, compute_values(store, view, start, end), start, end, RUN)
+    compute_values(store, view, start, end, RUN)
 
 
 def computed(root: Path, view: FeatureView, rows: Driven) -> OfflineStore:

@@ -14,7 +14,7 @@ from feature_store import FeatureService, col, count, feature_view, sum_
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.point_in_time import point_in_time_join
-from feature_store.offline.materialize.materialize import compute_tiles, compute_values, write_values
+from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
 from feature_store.plans.service_plan import ServicePlan, write_plan
@@ -70,7 +70,7 @@ def store() -> Iterator[OfflineStore]:
         compute_tiles(store, VIEW, START, at(8), RUN)
         for as_of, view in WRITTEN.items():
             start, end = at(as_of - 1), at(as_of)
-            write_values(store, view, compute_values(store, view, start, end), start, end, RUN)
+            compute_values(store, view, start, end, RUN)
         yield store
 
 

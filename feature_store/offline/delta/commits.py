@@ -215,7 +215,7 @@ def overwrite_range(
         table,
         with_shapes(frame.with_columns(absent), arrays),
         mode="overwrite",
-        predicate=_range_predicate(start, end, whole_days=whole_days),
+        predicate=range_predicate(start, end, whole_days=whole_days),
         schema_mode=None if known.issuperset(frame.columns) else "merge",
         commit_properties=CommitProperties(custom_metadata=dict(tags)),
     )
@@ -243,7 +243,7 @@ def drop_replaced(table: DeltaTable) -> None:
     table.cleanup_metadata()
 
 
-def _range_predicate(start: datetime, end: datetime, *, whole_days: bool) -> str:
+def range_predicate(start: datetime, end: datetime, *, whole_days: bool) -> str:
     """Select a range by day alone where that is exact: then files are dropped whole, and none is read."""
     days = f"day >= '{start.date()}' AND day <= '{(end - timedelta(microseconds=1)).date()}'"
     if whole_days or (to_microseconds(start) % _DAY == 0 and to_microseconds(end) % _DAY == 0):

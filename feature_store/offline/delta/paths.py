@@ -2,15 +2,18 @@
 
 Sources lie at ``<root>/<asset>``, the tables of a view at
 ``<root>/views/<namespace>/<view>/vN/{values,tiles,state,stream}``, training sets at ``<root>/training/<name>``. The
-ledger of a table is the table called like it plus ``.ledger``.
+ledger of a table is the table called like it plus ``.ledger``, notes of files that are being staged for it lie in the
+folder called like it plus ``.stages``.
 """
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final
 
 from feature_store.errors import InputError
+from feature_store.temporal.instants import from_microseconds
 
 _NAME: Final = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 
@@ -54,3 +57,37 @@ def ledger_uri(table_uri: str) -> str:
 def manifest_uri(table_uri: str) -> str:
     """Return where the manifests of a training set lie."""
     return f"{table_uri}.manifests"
+
+
+def stages_uri(table_uri: str) -> str:
+    """Return where it is noted which files are being staged for a table."""
+    return f"{table_uri}.stages"
+
+
+def staged_file(stage: str, instant: int, part: int) -> str:
+    """Return where a stage writes the rows of a day, relative to its table.
+
+    Args:
+        stage: name of the stage.
+        instant: of the day, microseconds.
+        part: of the tasks that write the day.
+
+    >>> staged_file("7f", 0, 2)
+    'day=1970-01-01/7f-2.parquet'
+    """
+    return f"{day_folder(instant)}/{stage}-{part}.parquet"
+
+
+def day_folder(instant: int) -> str:
+    """Return the folder of a table's files of a day, relative to the table."""
+    return f"day={from_microseconds(instant).date()}"
+
+
+def local_folder(uri: str) -> Path | None:
+    """Return the folder of a URI on a disk; None: it is in an object store.
+
+    >>> local_folder("file:///lake/raw"), local_folder("s3://lake/raw")
+    (PosixPath('/lake/raw'), None)
+    """
+    plain = uri.removeprefix("file://")
+    return None if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", plain) else Path(plain)

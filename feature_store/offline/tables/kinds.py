@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 import polars as pl
 
 from feature_store import fingerprints
+from feature_store.engines.engine import Staged, Target
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.source_rows import later_of
 from feature_store.errors import FingerprintError, InputError
@@ -18,10 +19,13 @@ from feature_store.model.states import view_states
 from feature_store.model.views import FeatureView
 from feature_store.offline.delta.commits import StorageOptions, retry_commit
 from feature_store.offline.delta.instants import INSTANT
+from feature_store.offline.delta.staged_files import rows_like
+from feature_store.offline.delta.stages import Stage
 from feature_store.offline.delta.storage_types import check_stored_names
 from feature_store.offline.tables.definitions import Definition, agree, drop, read_definitions, require_same
 from feature_store.offline.tables.open_table import OpenTable
-from feature_store.offline.tables.partitioned_table import PartitionedTable, Write
+from feature_store.offline.tables.partitioned_table import PartitionedTable
+from feature_store.offline.tables.write import Write
 from feature_store.plans.stream_plan import level_name
 from feature_store.temporal.durations import DAY
 
@@ -94,12 +98,100 @@ class SourceTable(PartitionedTable):
         return self.write_range(rows, write)
 
 
-class TileTable(PartitionedTable):
-    """The tiles of a view, in partitions of its cadence."""
+class ViewTable(PartitionedTable):
+    """A table of a view: its tiles, its values, or its all-history states.
+
+    Args:
+        uri: where it lies.
+        options: storage options, as deltalake takes them.
+        view: the view.
+    """
 
     def __init__(self, uri: str, options: StorageOptions, view: FeatureView) -> None:
         super().__init__(uri, options)
         self._view = view
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell the rows of a partition apart, by which they are sorted."""
+        return self._view.keys
+
+    @property
+    def cadence(self) -> int:
+        """Span of a partition, microseconds."""
+        return self._view.cadence
+
+    def target(self, stage: Stage, part: int = 0) -> Target:
+        """Return the table as an engine stages files for it."""
+        return Target(self.uri, dict(self.options), stage.name, self.key, self.key, part)
+
+    def commit(
+        self,
+        stage: Stage,
+        staged: Sequence[Staged],
+        start: datetime,
+        end: datetime,
+        *,
+        inputs_hash: Mapping[datetime, str],
+        lacking: Mapping[datetime, Collection[str]] | None = None,
+    ) -> int:
+        """Replace the partitions of ``[start, end)`` by what was staged; return the number of rows.
+
+        Args:
+            stage: that the files belong to.
+            staged: every partition of the range.
+            start: start of the first partition.
+            end: end of the last.
+            inputs_hash: by partition start, hash of what it was computed from.
+            lacking: by partition start, features that it does not hold, whatever stands in their columns.
+
+        Raises:
+            InputError: it is not what the table holds; see ``commit_staged``.
+            ConflictError: another run wrote partitions of the range meanwhile.
+        """
+        write = self._write(start, end, stage.run_id, inputs_hash=inputs_hash, lacking=lacking)
+        return self.commit_staged(stage, staged, write)
+
+    def _write(
+        self,
+        start: datetime,
+        end: datetime,
+        run_id: str,
+        *,
+        inputs_hash: Mapping[datetime, str] | None = None,
+        lacking: Mapping[datetime, Collection[str]] | None = None,
+        excluded: Mapping[datetime, int] | None = None,
+    ) -> Write:
+        return Write(
+            start=start,
+            end=end,
+            cadence=self.cadence,
+            run_id=run_id,
+            order=self.key,
+            key=self.key,
+            available_after=self._available_after,
+            fingerprints=self._fingerprints,
+            inputs_hash=inputs_hash,
+            lacking=lacking,
+            excluded=excluded,
+        )
+
+    @property
+    def _available_after(self) -> int:
+        return 0
+
+    @property
+    def _fingerprints(self) -> Mapping[str, str]:
+        return tile_fingerprints(self._view)
+
+
+class TileTable(ViewTable):
+    """The tiles of a view, in partitions of its cadence."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell the rows of a partition apart, by which they are sorted."""
+        return (*(["span"] if self._view.is_stream else []), *self._view.keys, "tile_start")
 
     def write(
         self,
@@ -121,31 +213,15 @@ class TileTable(PartitionedTable):
             inputs_hash: by partition start, hash of the source partitions they were built from.
             excluded: by partition start, source rows without a key.
         """
-        view = self._view
-        identity = ("span", *view.keys, "tile_start") if view.is_stream else (*view.keys, "tile_start")
-        return self.write_range(
-            frame,
-            Write(
-                start=start,
-                end=end,
-                cadence=view.cadence,
-                run_id=run_id,
-                order=identity,
-                key=identity,
-                available_after=view.partition_delay if view.is_stream else 0,
-                fingerprints=tile_fingerprints(view),
-                inputs_hash=inputs_hash,
-                excluded=excluded,
-            ),
-        )
+        return self.write_range(frame, self._write(start, end, run_id, inputs_hash=inputs_hash, excluded=excluded))
+
+    @property
+    def _available_after(self) -> int:
+        return self._view.partition_delay if self._view.is_stream else 0
 
 
-class ValueTable(PartitionedTable):
+class ValueTable(ViewTable):
     """The feature values of a view, one partition per as-of."""
-
-    def __init__(self, uri: str, options: StorageOptions, view: FeatureView) -> None:
-        super().__init__(uri, options)
-        self._view = view
 
     def write(
         self,
@@ -172,28 +248,14 @@ class ValueTable(PartitionedTable):
                 or not of its declared type.
         """
         view = self._view
-        self._check_columns(frame)
+        self._check_columns(frame.schema)
         if any(frame[key].has_nulls() for key in view.keys):
             raise InputError(f"{view.full_name}: rows with a null key: leave them out, no reader could ever find them")
         span = pl.duration(microseconds=view.cadence)
         rows = frame.select(
             "partition_start", (pl.col("partition_start") + span).alias("as_of"), *view.keys, *view.fingerprints
         )
-        return self.write_range(
-            rows,
-            Write(
-                start=start,
-                end=end,
-                cadence=view.cadence,
-                run_id=run_id,
-                order=view.keys,
-                key=view.keys,
-                available_after=view.partition_delay,
-                fingerprints=view.fingerprints,
-                inputs_hash=inputs_hash,
-                lacking=lacking,
-            ),
-        )
+        return self.write_range(rows, self._write(start, end, run_id, inputs_hash=inputs_hash, lacking=lacking))
 
     def require_same_definitions(self) -> None:
         """Fail unless the view could be written as it is declared now; compares, and writes nothing.
@@ -228,54 +290,42 @@ class ValueTable(PartitionedTable):
         assert current.table is not None
         agree(current.table, self._view.full_name, definitions_of(self._view), _newest_fingerprints(current))
 
-    def _check_columns(self, frame: pl.DataFrame) -> None:
+    def commit_staged(self, stage: Stage, staged: Sequence[Staged], write: Write) -> int:
+        """Replace the partitions of a range by what was staged; see ``PartitionedTable.commit_staged``."""
+        for schema in {each.schema: rows_like(each).schema for each in staged}.values():
+            self._check_columns(schema)
+        return super().commit_staged(stage, staged, write)
+
+    @property
+    def _available_after(self) -> int:
+        return self._view.partition_delay
+
+    @property
+    def _fingerprints(self) -> Mapping[str, str]:
+        return self._view.fingerprints
+
+    def _check_columns(self, schema: pl.Schema) -> None:
         view = self._view
         features = {feature.name: feature.dtype for feature in view.stored_features}
-        missing = {"partition_start", *view.keys, *features} - set(frame.columns)
+        missing = {"partition_start", *view.keys, *features} - set(schema)
         if missing:
             raise InputError(f"{view.full_name}: columns {sorted(missing)} are missing: write all features at once")
         for name, dtype in {**view.entity.keys, **features}.items():
             expected = polars_dtype(dtype)
-            if frame.schema[name] != expected:
+            if schema[name] != expected:
                 fix = f"cast it to {expected!r}"
                 raise InputError(
-                    f"{view.full_name}: {name!r} has type {frame.schema[name]}, but is declared as {dtype}: {fix}"
+                    f"{view.full_name}: {name!r} has type {schema[name]}, but is declared as {dtype}: {fix}"
                 )
 
 
-class StateTable(PartitionedTable):
+class StateTable(ViewTable):
     """All-history states of a view at some as-ofs: a cache from which later ones are carried forward."""
 
-    def __init__(self, uri: str, options: StorageOptions, view: FeatureView) -> None:
-        super().__init__(uri, options)
-        self._view = view
-
-    def write(
-        self, frame: pl.DataFrame, start: datetime, end: datetime, *, run_id: str, inputs_hash: Mapping[datetime, str]
-    ) -> int:
-        """Replace the states of ``[start, end)``, of which partitions are ``CHECKPOINT_SPAN`` long; return their rows.
-
-        Args:
-            frame: ``partition_start``, keys and state columns.
-            start: start of the first partition.
-            end: end of the last.
-            run_id: of the run that writes.
-            inputs_hash: by partition start, hash of all the tiles a state holds.
-        """
-        keys = self._view.keys
-        return self.write_range(
-            frame,
-            Write(
-                start=start,
-                end=end,
-                cadence=CHECKPOINT_SPAN,
-                run_id=run_id,
-                order=keys,
-                key=keys,
-                fingerprints=tile_fingerprints(self._view),
-                inputs_hash=inputs_hash,
-            ),
-        )
+    @property
+    def cadence(self) -> int:
+        """Span of a partition, microseconds."""
+        return CHECKPOINT_SPAN
 
 
 def definitions_of(view: FeatureView) -> dict[str, Definition]:

@@ -6,8 +6,7 @@ has written all or nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -15,7 +14,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from feature_store.codec.content_hash import WHOLE_ROWS
-from feature_store.engines.polars.content_hash import frame_contents
+from feature_store.engines.engine import Staged
 from feature_store.errors import FingerprintError, InputError
 from feature_store.offline.delta.commits import (
     RETENTION,
@@ -28,6 +27,8 @@ from feature_store.offline.delta.commits import (
 )
 from feature_store.offline.delta.compaction import keep_up
 from feature_store.offline.delta.instants import instants, partition_starts
+from feature_store.offline.delta.staged_files import check_files, commit_days, rows_like
+from feature_store.offline.delta.stages import STAGE, Stage
 from feature_store.offline.delta.storage_types import (
     array_shapes,
     as_arrays,
@@ -36,45 +37,12 @@ from feature_store.offline.delta.storage_types import (
     to_storage,
 )
 from feature_store.offline.ledger.ledger import Ledger
-from feature_store.offline.ledger.ledger_entries import LandedPartition, commit_tags
+from feature_store.offline.ledger.ledger_entries import commit_tags
 from feature_store.offline.tables.open_table import OpenTable, open_for_reading
-from feature_store.temporal.instants import from_microseconds, to_microseconds
+from feature_store.offline.tables.write import Write, check_unwritten, describe, describe_staged
 
 COMMITS_BETWEEN_UPKEEPS: Final = 24
 """After so many commits the small files of each day are merged, and what was replaced ``RETENTION`` ago is deleted."""
-
-
-@dataclass(frozen=True)
-class Write:
-    """One write of a contiguous range of partitions.
-
-    Attributes:
-        start: start of the first partition.
-        end: end of the last.
-        cadence: span of a partition, microseconds.
-        run_id: of the run that writes.
-        order: columns by which rows are sorted in the file.
-        key: columns that tell the rows of a partition apart, and are mixed into the sums of the others.
-        unique: whether they tell every row apart; then rows that repeat are refused.
-        available_after: span after a partition's end from which it may be used, microseconds.
-        fingerprints: fingerprint by computed column.
-        lacking: by partition start, computed columns that it does not hold.
-        inputs_hash: by partition start, hash of what it was computed from.
-        excluded: by partition start, source rows left out.
-    """
-
-    start: datetime
-    end: datetime
-    cadence: int
-    run_id: str
-    order: Sequence[str]
-    key: Sequence[str]
-    unique: bool = True
-    available_after: int = 0
-    fingerprints: Mapping[str, str] | None = None
-    lacking: Mapping[datetime, Collection[str]] | None = None
-    inputs_hash: Mapping[datetime, str] | None = None
-    excluded: Mapping[datetime, int] | None = None
 
 
 class PartitionedTable:
@@ -137,7 +105,7 @@ class PartitionedTable:
         self._check_range(stored, write, starts)
         stored = stored.sort("partition_start", *write.order, nulls_last=False, maintain_order=True)
         self._check_unique(stored, write)
-        landed = _describe(stored, starts, write)
+        landed = describe(stored, starts, write)
         with_day = stored.with_columns(day=pl.col("partition_start").dt.date())
         tags = {"range": f"{write.start.isoformat()}/{write.end.isoformat()}", **commit_tags(landed, write.run_id)}
 
@@ -150,10 +118,7 @@ class PartitionedTable:
             self._check_overlap(current.partitions, write)
             self._check_types(table, as_arrays(with_day.schema, arrays), write)
             self._agree(current)
-            beside = self._beside(current.partitions, write)
-            if current.between(write.start, write.end)["rows"].sum():
-                # Delta writes anew whatever lies in files with replaced rows: what is damaged must not look healthy.
-                current.read(beside)
+            beside = self._sound_beside(current, write)
             span = write.start, write.end
             overwrite_range(table, with_day, arrays, *span, tags, whole_days=beside.is_empty())
             return table, listed, base
@@ -163,6 +128,49 @@ class PartitionedTable:
         if base // COMMITS_BETWEEN_UPKEEPS != table.version() // COMMITS_BETWEEN_UPKEEPS:
             keep_up(table, write.order, lambda day: self._read_day(table, day))
         return stored.height
+
+    def commit_staged(self, stage: Stage, staged: Sequence[Staged], write: Write) -> int:
+        """Replace the partitions of a range by what was staged for them, in one commit; return the number of rows.
+
+        Args:
+            stage: that the files belong to.
+            staged: every partition of the range.
+            write: what is written; counts of excluded rows are among the facts.
+
+        Raises:
+            InputError: a partition was not staged, rows repeat, or a file is not what its facts say.
+            FingerprintError: a column changed its type.
+            DamagedError: a part of a day is written, and another part of it is damaged.
+            ConflictError: another run wrote partitions of the range since this one was planned.
+        """
+        landed = describe_staged(self.uri, staged, write)
+        like = rows_like(staged[0])
+        files, arrays = check_files(self.uri, self.options, staged), array_shapes(like.schema)
+        stored = to_storage(like).with_columns(day=pl.col("partition_start").dt.date())
+        within = f"{write.start.isoformat()}/{write.end.isoformat()}"
+        tags = {"range": within, STAGE: stage.name, **commit_tags(landed, write.run_id)}
+
+        def commit() -> tuple[pl.DataFrame, int]:
+            table = open_or_create(
+                self.uri, self.options, stored, keeping(RETENTION), partition_by=["day"], arrays=arrays
+            )
+            base, listed = table.version(), self.ledger.listed()
+            current = OpenTable(self.uri, self.options, table, self.ledger.entries(table, listed))
+            self._check_overlap(current.partitions, write)
+            check_unwritten(self.uri, current.partitions, write, stage)
+            self._check_types(table, as_arrays(stored.schema, arrays), write)
+            self._agree(current)
+            beside = self._sound_beside(current, write)
+            span = write.start, write.end
+            commit_days(table, self.options, staged, files, *span, tags, whole_days=beside.is_empty())
+            return listed, base
+
+        listed, base = retry_commit(commit)
+        table = DeltaTable(self.uri, storage_options=dict(self.options))
+        self.ledger.update(table, listed)
+        if base // COMMITS_BETWEEN_UPKEEPS != table.version() // COMMITS_BETWEEN_UPKEEPS:
+            keep_up(table, write.order, lambda day: self._read_day(table, day))
+        return sum(partition.content.rows for partition in landed)
 
     def _check_range(self, frame: pl.DataFrame, write: Write, starts: Sequence[datetime]) -> None:
         outside = frame.filter(~pl.col("partition_start").is_in(instants(starts).implode(), nulls_equal=True))
@@ -187,11 +195,18 @@ class PartitionedTable:
     def _agree(self, current: OpenTable) -> None:
         """Make sure, within a commit, that what is written means what is stored; see ``ValueTable``."""
 
-    def _beside(self, partitions: pl.DataFrame, write: Write) -> pl.DataFrame:
-        """Return the partitions with rows that lie on days of a write, and are not replaced by it."""
+    def _sound_beside(self, current: OpenTable, write: Write) -> pl.DataFrame:
+        """Return the partitions with rows that lie on days of a write, and are not replaced by it.
+
+        Raises:
+            DamagedError: they are written anew with it, and are damaged: they must not look healthy.
+        """
         start = pl.col("partition_start")
         days = start.dt.date().is_between(write.start.date(), (write.end - timedelta(microseconds=1)).date())
-        return partitions.filter(pl.col("rows") > 0, days, (start < write.start) | (start >= write.end))
+        beside = current.partitions.filter(pl.col("rows") > 0, days, (start < write.start) | (start >= write.end))
+        if current.between(write.start, write.end)["rows"].sum():
+            current.read(beside)
+        return beside
 
     def _read_day(self, table: DeltaTable, day: date) -> pl.DataFrame:
         current = OpenTable(self.uri, self.options, table, self.ledger.entries(table))
@@ -219,26 +234,3 @@ class PartitionedTable:
                     f"{self.uri}: column {name!r} is stored as {stored[name]}, but is {dtype} now: "
                     f"{advice}, or give it another name"
                 )
-
-
-def _describe(stored: pl.DataFrame, starts: Sequence[datetime], write: Write) -> list[LandedPartition]:
-    wanted = instants([*starts, write.end])
-    bounds = stored["partition_start"].search_sorted(wanted, side="left").cast(pl.Int64).to_numpy()
-    contents = frame_contents(stored.drop("partition_start"), write.key, bounds, unique=write.unique)
-    lacking = write.lacking or {}
-    partitions: list[LandedPartition] = []
-    for start, content in zip(starts, contents, strict=True):
-        as_of = to_microseconds(start) + write.cadence
-        without = lacking.get(start, ())
-        partitions.append(
-            LandedPartition(
-                partition_start=start,
-                as_of=from_microseconds(as_of),
-                available_at=from_microseconds(as_of + write.available_after),
-                content=content,
-                inputs_hash=(write.inputs_hash or {}).get(start),
-                fingerprints={name: of for name, of in (write.fingerprints or {}).items() if name not in without},
-                excluded=(write.excluded or {}).get(start, 0),
-            )
-        )
-    return partitions

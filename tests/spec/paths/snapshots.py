@@ -10,7 +10,7 @@ from random import Random
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from feature_store.offline.materialize.materialize import stale_partitions, stale_tiles
+from feature_store.offline.materialize.stale import stale_partitions, stale_tiles
 from feature_store.offline.tables.store import OfflineStore
 from tests.spec.comparing import assert_world, values_by_key
 from tests.spec.stores import copied, folder, in_chunks, land, materialize, one_by_one, one_shot

@@ -12,23 +12,30 @@ from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.engines.numpy.stream_merge import merge
 from feature_store.engines.polars.columns import to_series
 from feature_store.engines.polars.groups import GROUP, heads, number_groups
+from feature_store.engines.polars.partition_buffer import PartitionBuffer
 from feature_store.engines.polars.stream_tiles import tile_states
 from feature_store.model.views import FeatureView
-from feature_store.offline.tables.open_table import OpenTable
 from feature_store.plans.compile_stream import compile_stream_plan
 from feature_store.plans.stream_plan import StreamPlan
-from feature_store.temporal.instants import from_microseconds
 from feature_store.temporal.tile_levels import oldest_start
 
 _AT: Final = pl.col("tile_start").to_physical()
 
 
-def stream_snapshots(view: FeatureView, tiles: OpenTable, as_ofs: Sequence[int]) -> Iterator[pl.DataFrame]:
+def stream_tiles(view: FeatureView, tiles: pl.LazyFrame) -> pl.LazyFrame:
+    """Select what the ends of partitions are computed from: there every window consists of tiles of its own hop."""
+    plan = compile_stream_plan(view, view.fingerprints)
+    hops = pl.col("span").is_in([window.hop for window in plan.windows])
+    states = [state.column for state in plan.states]
+    return tiles.filter(hops).select("partition_start", *view.keys, "span", "tile_start", *states)
+
+
+def stream_snapshots(view: FeatureView, buffer: PartitionBuffer, as_ofs: Sequence[int]) -> Iterator[pl.DataFrame]:
     """Yield keys and stored features at each as-of, of every entity with a counted event, sorted by the keys.
 
     Args:
         view: a stream view.
-        tiles: its batch tiles; all that a window reaches have landed.
+        buffer: its batch tiles, as ``stream_tiles`` selects them; all that a window reaches have landed.
         as_ofs: ends of partitions, microseconds, ascending.
 
     Raises:
@@ -36,12 +43,7 @@ def stream_snapshots(view: FeatureView, tiles: OpenTable, as_ofs: Sequence[int])
     """
     plan = compile_stream_plan(view, view.fingerprints)
     first = min(oldest_start(plan.levels, plan.windows, span, as_ofs[0]) for span in plan.levels)
-    start = from_microseconds(first // plan.cadence * plan.cadence)
-    # At the end of a partition every window consists of tiles of its own hop.
-    hops = pl.col("span").is_in([window.hop for window in plan.windows])
-    columns = [*view.keys, "span", "tile_start", *(state.column for state in plan.states)]
-    scan = tiles.scan(tiles.between(start, from_microseconds(as_ofs[-1])))
-    frame = scan.filter(hops).select(columns).collect().sort(view.keys)
+    frame = buffer.rows(first // plan.cadence * plan.cadence, as_ofs[-1]).sort(view.keys)
     for as_of in as_ofs:
         yield _snapshot(view, plan, frame, as_of)
 
