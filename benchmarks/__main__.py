@@ -11,7 +11,7 @@ from collections.abc import Callable
 from benchmarks.batch_read import batch_read
 from benchmarks.bulk_load import bulk_load
 from benchmarks.http.benchmark import http
-from benchmarks.materialize import materialize
+from benchmarks.materialize import backfill, materialize
 from benchmarks.measure import Result, table
 from benchmarks.point_in_time import point_in_time
 from benchmarks.stream_read import stream_read
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Callable[[int], int], int], Result]] = {
     "http_one": lambda scaled, rounds: http(scaled(200_000), 1, 10, 2, rounds),
     "http_many": lambda scaled, rounds: http(scaled(50_000), 100, 50, 2, rounds),
     "point_in_time": lambda scaled, rounds: point_in_time(scaled(300_000), scaled(100_000), 30, 5, rounds),
+    "backfill": lambda scaled, rounds: backfill(scaled(20_000), scaled(20_000), rounds),
     "materialize": lambda scaled, rounds: materialize(scaled(50_000), scaled(20_000), 10, rounds),
 }
 

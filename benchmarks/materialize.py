@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -43,7 +49,7 @@ class Spend:
     mean_30d = mean(col("amount"), over="30d", description="Mean purchase, 30 days")
 
 
-_HISTORY = 30
+HISTORY = 30
 
 
 def materialize(events_per_day: int, entities: int, days: int, rounds: int) -> Result:
@@ -55,11 +61,11 @@ def materialize(events_per_day: int, entities: int, days: int, rounds: int) -> R
         days: daily snapshots that are computed, each over windows of up to 30 days.
         rounds: of measurements.
     """
-    first = START + timedelta(days=_HISTORY)
+    first = START + timedelta(days=HISTORY)
     end = first + timedelta(days=days)
     with TemporaryDirectory() as folder:
         store = OfflineStore(folder)
-        for day in range(_HISTORY + days):
+        for day in range(HISTORY + days):
             start = START + timedelta(days=day)
             rows = _events(start, day, events_per_day, entities)
             store.source(purchases.asset).write(rows, start, start + timedelta(days=1), time_column="at", run_id="b")
@@ -85,10 +91,48 @@ def materialize(events_per_day: int, entities: int, days: int, rounds: int) -> R
         "rows/s",
         samples,
         [
-            f"ours: tiles of {_HISTORY + days} days, then {days} snapshots, committed to Delta with ledger and hashes",
+            f"ours: tiles of {HISTORY + days} days, then {days} snapshots, committed to Delta with ledger and hashes",
             "the naive way reads each day's 30 days again and keeps no tiles; only the numbers of rows were compared",
         ],
     )
+
+
+def backfill(events_per_day: int, entities: int, rounds: int) -> Result:
+    """Measure what memory a long backfill takes beside a short one, each in a process of its own.
+
+    Args:
+        events_per_day: raw rows.
+        entities: that the events are of.
+        rounds: of measurements.
+    """
+    with TemporaryDirectory() as folder:
+        store = OfflineStore(folder)
+        for day in range(HISTORY + max(_SPANS.values())):
+            start = START + timedelta(days=day)
+            rows = _events(start, day, events_per_day, entities)
+            store.source(purchases.asset).write(rows, start, start + timedelta(days=1), time_column="at", run_id="b")
+        samples = alternate({name: partial(_backfill, folder, days) for name, days in _SPANS.items()}, rounds)
+    result = Result(
+        f"Backfill a year and a month, windows of 7 and 30 days, {events_per_day:,} events/day, {entities:,} entities",
+        "rows/s",
+        samples,
+    )
+    ratios = [
+        long.details["peak MB"] / short.details["peak MB"]
+        for long, short in zip(samples[OURS], samples["30 days"], strict=True)
+    ]
+    note = f"peak memory of 365 days over that of 30 days: {max(ratios):.2f} at most; above 1.5 it grows with the range"
+    return replace(result, notes=[note, "peak: VmHWM of the process; idle: before it began"])
+
+
+_SPANS: Final = {OURS: 365, "30 days": 30}
+"""Days of the backfills that are compared."""
+
+
+def _backfill(folder: str, days: int) -> Sample:
+    command = [sys.executable, "-m", "benchmarks.backfill_process", folder, str(days)]
+    found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return Sample(found["rows"] / found["seconds"], found)
 
 
 def _events(start: datetime, day: int, count_: int, entities: int) -> pl.DataFrame:
@@ -108,7 +152,7 @@ def _events(start: datetime, day: int, count_: int, entities: int) -> pl.DataFra
 
 def _naive(store: OfflineStore, start: datetime, folder: Path) -> int:
     as_of = start + timedelta(days=1)
-    events = store.source(purchases.asset).scan(as_of - timedelta(days=_HISTORY), as_of)
+    events = store.source(purchases.asset).scan(as_of - timedelta(days=HISTORY), as_of)
     week = pl.col("at") >= as_of - timedelta(days=7)
     rows = (
         events.group_by("customer_id")

@@ -177,6 +177,11 @@ class Staged:
 class Engine(Protocol):
     """Whatever computes tiles and values. The memory that it needs does not grow with the length of the range."""
 
+    @property
+    def parts(self) -> int:
+        """How many tasks write each day; they number their files from 0, see ``Target.part``."""
+        ...
+
     def tiles(self, plan: TilePlan) -> Iterator[Staged]:
         """Build and stage tiles, yielding what was staged.
 

@@ -64,6 +64,11 @@ class PolarsEngine:
     stored: StoredFrames
     at_once: int = AT_ONCE
 
+    @property
+    def parts(self) -> int:
+        """How many tasks write each day: this process is the only one."""
+        return 1
+
     def tiles(self, plan: TilePlan) -> Iterator[Staged]:
         """Build and stage tiles; see ``Engine.tiles``."""
         build = build_stream_tiles if plan.view.is_stream else build_tiles

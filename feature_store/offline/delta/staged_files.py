@@ -26,6 +26,7 @@ from feature_store.errors import InputError
 from feature_store.offline.delta.commits import StorageOptions, range_predicate
 from feature_store.offline.delta.instants import INSTANT, instants
 from feature_store.offline.delta.paths import day_folder, local_folder, staged_file
+from feature_store.offline.delta.stages import STAGE
 from feature_store.offline.delta.storage_types import array_shapes, to_storage, with_shapes
 from feature_store.temporal.instants import from_microseconds
 
@@ -102,7 +103,6 @@ def commit_days(
     like = rows_like(staged[0])
     arrays = array_shapes(like.schema)
     stored = to_storage(like)
-    commit = CommitProperties(custom_metadata=dict(tags), max_commit_retries=_COMMIT_ONCE)
     known = {field.name for field in table.schema().fields}
     if not whole_days:
         # Other partitions of the first and the last day stay: delta-rs writes their files anew.
@@ -112,7 +112,7 @@ def commit_days(
             mode="overwrite",
             predicate=range_predicate(start, end, whole_days=False),
             schema_mode=None if known.issuperset(like.columns) else "merge",
-            commit_properties=commit,
+            commit_properties=_once(tags),
         )
         return
     fields = Schema.from_arrow(_arrow_schema(stored, arrays)).fields
@@ -123,8 +123,12 @@ def commit_days(
         Schema([*table.schema().fields, *(field for field in fields if field.name not in known)]),
         partition_by=["day"],
         partition_filters=[("day", ">=", str(start.date())), ("day", "<=", str(last))],
-        commit_properties=commit,
+        commit_properties=_once({**tags, STAGE: staged[0].stage}),  # from here on the table owns the files
     )
+
+
+def _once(tags: Mapping[str, str]) -> CommitProperties:
+    return CommitProperties(custom_metadata=dict(tags), max_commit_retries=_COMMIT_ONCE)
 
 
 def _facts(

@@ -32,7 +32,7 @@ LIFETIME: Final = timedelta(days=1)
 """How long a stage may last: what is older is never committed, and may be removed."""
 
 STAGE: Final = "stage"
-"""The tag of a commit that names the stage it committed."""
+"""The tag of a commit that names the stage of which it lists the files."""
 
 
 @dataclass(frozen=True)

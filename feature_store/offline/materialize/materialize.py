@@ -70,8 +70,9 @@ def compute_tiles(
         ConflictError: another run wrote some of the partitions meanwhile: build them again.
     """
     starts = partition_starts(start, end, view.cadence)
-    table, (first, last) = store.tiles(view), (to_microseconds(start), to_microseconds(end))
-    with open_stage(table.uri, table.options, run_id, table.delta_version(), first, last, view.cadence) as stage:
+    table, engine = store.tiles(view), engine or default_engine()
+    first, last, version = to_microseconds(start), to_microseconds(end), table.delta_version()
+    with open_stage(table.uri, table.options, run_id, version, first, last, view.cadence, engine.parts) as stage:
         source = store.source(view.source.asset).open()
         inputs = source_inputs(view, source)
         needed = max(first, to_microseconds(view.source.start))
@@ -80,7 +81,7 @@ def compute_tiles(
         assert isinstance(view.source, EventSource)
         check_layout(view.source, read)
         plan = plan_tiles(view, source, first, last, table.target(stage))
-        staged = list((engine or default_engine()).tiles(plan))
+        staged = list(engine.tiles(plan))
         hashes = {at: tile_inputs_hash(view, inputs, at) for at in starts}
         rows = table.commit(stage, staged, start, end, inputs_hash=hashes)
     facts = [partition for each in staged for partition in each.partitions]

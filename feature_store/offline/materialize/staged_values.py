@@ -152,17 +152,17 @@ def stage_values(
     """
     starts = partition_starts(start, end, view.cadence)
     as_ofs = [to_microseconds(at) + view.cadence for at in starts]
-    table = store.values(view)
+    table, engine = store.values(view), engine or default_engine()
     with ExitStack() as stack:
         # The stage is begun before the inputs are read: what is committed in between is newer than they may be.
-        stage = stack.enter_context(_stage_of(table, run_id, to_microseconds(start), as_ofs[-1]))
+        stage = stack.enter_context(_stage_of(table, run_id, to_microseconds(start), as_ofs[-1], engine))
         inputs = ValueInputs.of(store, view)
         inputs.require(as_ofs)
         states = [
             _States(
                 each,
                 store.state(each),
-                stack.enter_context(_stage_of(store.state(each), run_id, first_state(each), as_ofs[-1])),
+                stack.enter_context(_stage_of(store.state(each), run_id, first_state(each), as_ofs[-1], engine)),
             )
             for each, _ in groupby(as_ofs, inputs.computable.view_at)
             if each.has_all_history
@@ -183,7 +183,7 @@ def stage_values(
         )
         by_stage = {stage.name: values.staged} | {each.stage.name: each.staged for each in states}
         done = 0
-        for staged in (engine or default_engine()).values(plan):
+        for staged in engine.values(plan):
             by_stage[staged.stage].append(staged)
             if progress is not None and staged.stage == stage.name:
                 for _ in staged.partitions:
@@ -192,8 +192,8 @@ def stage_values(
         yield values
 
 
-def _stage_of(table: ViewTable, run_id: str, start: int, end: int) -> AbstractContextManager[Stage]:
-    return open_stage(table.uri, table.options, run_id, table.delta_version(), start, end, table.cadence)
+def _stage_of(table: ViewTable, run_id: str, start: int, end: int, engine: Engine) -> AbstractContextManager[Stage]:
+    return open_stage(table.uri, table.options, run_id, table.delta_version(), start, end, table.cadence, engine.parts)
 
 
 def _day(staged: Staged) -> int:

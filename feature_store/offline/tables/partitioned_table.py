@@ -28,7 +28,7 @@ from feature_store.offline.delta.commits import (
 from feature_store.offline.delta.compaction import keep_up
 from feature_store.offline.delta.instants import instants, partition_starts
 from feature_store.offline.delta.staged_files import check_files, commit_days, rows_like
-from feature_store.offline.delta.stages import STAGE, Stage
+from feature_store.offline.delta.stages import Stage
 from feature_store.offline.delta.storage_types import (
     array_shapes,
     as_arrays,
@@ -148,7 +148,7 @@ class PartitionedTable:
         files, arrays = check_files(self.uri, self.options, staged), array_shapes(like.schema)
         stored = to_storage(like).with_columns(day=pl.col("partition_start").dt.date())
         within = f"{write.start.isoformat()}/{write.end.isoformat()}"
-        tags = {"range": within, STAGE: stage.name, **commit_tags(landed, write.run_id)}
+        tags = {"range": within, **commit_tags(landed, write.run_id)}
 
         def commit() -> tuple[pl.DataFrame, int]:
             table = open_or_create(
