@@ -11,8 +11,8 @@ from feature_assets.parity.raw_rows import Keys, Row
 from feature_assets.parity.report import Value, Values
 from feature_store import Feature, FeatureView
 from feature_store.fingerprints import stored_column
-from feature_store.offline.tables.kinds import tile_fingerprints
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.offline.tables.view_tables import tile_fingerprints
 from feature_store.oracle.point_in_time import History, Partition, partition_at, read_view
 from feature_store.oracle.snapshots import snapshot
 from feature_store.oracle.streams import StreamHistory, lacking

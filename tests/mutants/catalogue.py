@@ -326,7 +326,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "rows land in the partition in which they happened",
-        "feature_store/offline/tables/kinds.py",
+        "feature_store/offline/tables/view_tables.py",
         "partition = (known.cast(pl.Int64)",
         "partition = (pl.col(time_column).cast(INSTANT).cast(pl.Int64)",
         "snapshots",

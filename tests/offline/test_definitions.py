@@ -11,9 +11,9 @@ from deltalake import DeltaTable
 from feature_store import fingerprints as fingerprints_module
 from feature_store.errors import FingerprintError, InputError
 from feature_store.offline.tables import partitioned_table
-from feature_store.offline.tables.kinds import ValueTable
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.offline.tables.view_tables import ValueTable
 from tests.offline.definition_writer import REFUSED, view_of, write
 from tests.offline.definitions import day
 

@@ -19,7 +19,7 @@ import polars as pl
 from feature_store.model.features import Feature
 from feature_store.model.views import FeatureView
 from feature_store.offline.materialize.reach import window_start
-from feature_store.offline.tables.kinds import tile_fingerprints
+from feature_store.offline.tables.view_tables import tile_fingerprints
 from feature_store.plans.stream_plan import level_name, level_span
 from feature_store.temporal.instants import from_microseconds
 from feature_store.temporal.tile_span import tile_span

@@ -21,7 +21,7 @@ from feature_store.offline.materialize.plans import plan_tiles
 from feature_store.offline.materialize.staged_values import Progress, stage_values
 from feature_store.offline.materialize.stale import tile_inputs_hash
 from feature_store.offline.materialize.value_inputs import source_inputs
-from feature_store.offline.tables.kinds import check_layout
+from feature_store.offline.tables.source_table import check_layout
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 

@@ -12,8 +12,8 @@ from feature_store.model.views import FeatureView
 from feature_store.offline.materialize.inputs import Inputs
 from feature_store.offline.materialize.reach import floor_to, reach_start
 from feature_store.offline.materialize.value_inputs import ValueInputs
-from feature_store.offline.tables.kinds import CHECKPOINT_SPAN, tile_fingerprints
 from feature_store.offline.tables.open_table import OpenTable
+from feature_store.offline.tables.view_tables import CHECKPOINT_SPAN, tile_fingerprints
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 

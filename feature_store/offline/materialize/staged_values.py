@@ -18,8 +18,8 @@ from feature_store.offline.delta.staged_files import read_staged
 from feature_store.offline.delta.stages import Stage, open_stage
 from feature_store.offline.materialize.plans import first_state, plan_values, state_hash
 from feature_store.offline.materialize.value_inputs import ValueInputs
-from feature_store.offline.tables.kinds import CHECKPOINT_SPAN, StateTable, ValueTable, ViewTable
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.offline.tables.view_tables import CHECKPOINT_SPAN, StateTable, ValueTable, ViewTable
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 

@@ -10,8 +10,8 @@ from feature_store.model.views import FeatureView
 from feature_store.offline.delta.instants import partition_starts
 from feature_store.offline.materialize.inputs import Inputs
 from feature_store.offline.materialize.value_inputs import ValueInputs, source_inputs
-from feature_store.offline.tables.kinds import tile_fingerprints
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.offline.tables.view_tables import tile_fingerprints
 from feature_store.temporal.instants import to_microseconds
 
 

@@ -12,9 +12,10 @@ from urllib.parse import quote
 from feature_store.errors import InputError
 from feature_store.model.views import FeatureView
 from feature_store.offline.delta.paths import source_uri, view_uri
-from feature_store.offline.tables.kinds import SourceTable, StateTable, TileTable, ValueTable
 from feature_store.offline.tables.partitioned_table import PartitionedTable
+from feature_store.offline.tables.source_table import SourceTable
 from feature_store.offline.tables.stream_copy import StreamCopy
+from feature_store.offline.tables.view_tables import StateTable, TileTable, ValueTable
 
 _SCHEMES: Final = ("s3", "gs", "az", "abfss", "file")
 _PLAIN: Final = "/:@!$&'()*+,;=~"
