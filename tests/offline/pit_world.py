@@ -99,7 +99,8 @@ def build_world(root: str, seed: int) -> World:
 
 def _write_pairs(world: World, rng: random.Random) -> None:
     partitions = []
-    for number in rng.sample(range(2, 14), 9):
+    # Declarations that lack a stored feature write nothing any more: those at first come first.
+    for number in sorted(rng.sample(range(2, 14), 9), key=lambda number: number >= 6):
         view = pairs_at_first if number < 6 else pairs
         rows = {}
         for key in [(aisle, shopper) for aisle in ("1", "11", "", "é") for shopper in (1, 11, -3)]:

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from feature_store.errors import FingerprintError, InputError
-from feature_store.offline.materialize.materialize import compute_tiles, stale_partitions, stale_tiles
+from feature_store.offline.materialize.materialize import compute_tiles
+from feature_store.offline.materialize.stale import stale_partitions, stale_tiles
 from feature_store.offline.tables.store import OfflineStore
 from tests.fixtures.flights import Delays, flight, flights, hour, land, materialize, rows_of
 

@@ -263,7 +263,7 @@ def test_a_manifest_pins_its_own_views_for_as_long_as_their_versions_are_kept(
     monkeypatch.setattr(reading, "RETENTION", timedelta(0))
     build_training_set(filled, spend, SPINE, pinned=first.manifest)
     filled.values(ShopperSpend).write(spend_values([]), day(8), day(9), run_id="r")
-    with pytest.raises(VersionExpiredError, match=r"values: version 1 was replaced at .* kept for 0 days after that"):
+    with pytest.raises(VersionExpiredError, match=r"values: version 2 was replaced at .* kept for 0 days after that"):
         build_training_set(filled, spend, SPINE, pinned=first.manifest)
 
 
