@@ -20,6 +20,11 @@ app = typer.Typer(
 
 BAD_INPUT = 2
 
+From = Annotated[
+    str,
+    typer.Option("--from", metavar="START", help="Start of the first partition: 2017-06-01, or a time with a zone."),
+]
+To = Annotated[str, typer.Option("--to", metavar="END", help="End of the last partition, which is not one itself.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -178,6 +183,38 @@ def replay_command(
     from feature_assets.cli.parity import ReplayOptions, replay_log  # noqa: PLC0415
 
     return replay_log(service, ReplayOptions(log, "promised" if promised else "actual"), as_json=json)
+
+
+@app.command("backfill")
+def backfill_command(
+    name: Annotated[str, typer.Argument(metavar="VIEW", help="The view.")],
+    start: From,
+    end: To,
+    json: Json = False,
+) -> int:
+    """Land, compute and load what a view lacks.
+
+    Its source where the project lands it, tiles, values and the online store. Exit code 1 if a run failed.
+    """
+    from feature_assets.cli.backfilling import backfill  # noqa: PLC0415
+
+    return backfill(name, start, end, as_json=json)
+
+
+@app.command("land")
+def land_command(
+    asset: Annotated[str, typer.Argument(metavar="ASSET", help="Key of the asset of a source, e.g. raw/transactions.")],
+    start: From,
+    end: To,
+    json: Json = False,
+) -> int:
+    """Land what a source lacks.
+
+    What has landed is not asked for again. Exit code 1 if the run failed.
+    """
+    from feature_assets.cli.backfilling import land  # noqa: PLC0415
+
+    return land(asset, start, end, as_json=json)
 
 
 @app.command("verify")

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from feature_assets.demo.due import Span, range_run
-from feature_assets.demo.progress import Stage
-from feature_assets.demo.range_runs import RunPool
+from feature_assets.backfill.due import range_run
+from feature_assets.backfill.progress import Stage
+from feature_assets.backfill.range_runs import RunPool
+from feature_assets.backfill.spans import Span
 from feature_assets.generator.keys import training_key
+from feature_assets.project.locations import CodeLocation
 from feature_assets.teams.growth.training.churn_model import Metrics, Model, score, train
 from feature_assets.teams.growth.training.churn_spine import ACTIVE_SPAN, LABEL_SPAN, SCORING_TIME, spine_times
 from feature_store.offline.tables.store import OfflineStore
@@ -21,6 +23,8 @@ from serving.client import FeatureClient
 
 SHORTEST_HISTORY = 2 * LABEL_SPAN + timedelta(days=3)
 """Days of values below which no label window closes before a test period that has closed label windows itself."""
+
+_GROWTH = CodeLocation("growth", "feature_assets.teams.growth.definitions")
 
 RECENCY = "household_visits__days_since_last_purchase"
 """What the model is compared with: how long a household has stayed away says much by itself."""
@@ -57,8 +61,9 @@ class ChurnDemo:
         span = Span(_midnight(self.times[0]), _midnight(self.times[-1]) + timedelta(days=1), DAY)
         stale = stale_days(self.store, self.plan, span.start, span.end)
         asset = training_key(self.plan.full_name).to_user_string()
-        run = range_run("feature_assets.teams.growth.definitions", "training set", [asset], stale, span)
-        runs.run_all([run], stage)
+        run = range_run(_GROWTH, "training set", [asset], stale, span)
+        for failure in runs.run_all([run], stage).values():
+            raise failure.error
 
     def train(self) -> tuple[Model, Metrics]:
         """Train on the partitions of the training set and test on its last days."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -14,19 +14,12 @@ import numpy as np
 import polars as pl
 
 from feature_assets.demo.dev import server_command, with_store
-from feature_assets.demo.due import location_of
-from feature_assets.demo.progress import Stage
-from feature_assets.demo.range_runs import RangeRun, RunPool
-from feature_assets.generator.keys import online_key
 from feature_assets.parity.served import ParityReport, check_parity
-from feature_store.model.views import FeatureView
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan
 from resources.online import running_url
 from resources.settings import Settings, project_root
 from serving.client import FeatureClient
-from serving.load.sync import is_synced
-from serving.stores.open_store import open_loader
 from serving.stores.redis.embedded import free_port
 
 ENTITIES = 1_000
@@ -34,14 +27,6 @@ NEVER_SEEN = 50
 """How many of the requested entities do not exist, so that EMPTY is compared too."""
 
 SERVER_SECONDS = 30.0
-
-
-def load_online(runs: RunPool, stage: Stage, store: OfflineStore, views: Iterable[FeatureView], url: str) -> None:
-    """Load the newest partitions of every view: the one that is served now and the one that waits for its time."""
-    served_from = datetime.now(UTC)  # readers go by the real clock, and so does the load
-    with closing(open_loader(url)) as writer:
-        planned = [_load_run(view) for view in views if not is_synced(store, view, writer, served_from)]
-    runs.run_all(planned, stage)
 
 
 def online_url(settings: Settings) -> str:
@@ -102,10 +87,6 @@ def ask_over_http(base: str, plan: ServicePlan, keys: dict[str, list[int | str]]
     """Return the server's answer for some entities, as a model server gets it."""
     address = f"{base}/v1/services/{plan.service}/v{plan.version}/features"
     return httpx.post(address, json={"keys": keys}).raise_for_status().json()
-
-
-def _load_run(view: FeatureView) -> RangeRun:
-    return RangeRun(view.name, location_of(view), (online_key(view).to_user_string(),), None, None, 1)
 
 
 def _ready(base: str, process: subprocess.Popen[bytes]) -> bool:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from feature_assets.raw.feeds import FEEDS
 from feature_store.model.views import FeatureView
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import to_microseconds
@@ -16,11 +15,12 @@ from serving.stores.generations import select
 from serving.stores.open_store import open_loader
 
 
-def count_offline(store: OfflineStore, views: Iterable[FeatureView]) -> tuple[int, int]:
+def count_offline(store: OfflineStore, views: Iterable[FeatureView], sources: Iterable[str]) -> tuple[int, int]:
     """Return the partitions in all ledgers, and the rows of feature values."""
+    views = list(views)
     values = [store.values(view).ledger.partitions() for view in views]
     tiles = [store.tiles(view).ledger.partitions() for view in views if not view.is_table]
-    raw = [store.source(feed.source.asset).ledger.partitions() for feed in FEEDS]
+    raw = [store.source(asset).ledger.partitions() for asset in sources]
     rows = pl.concat(ledger.select("rows") for ledger in values)["rows"].sum()
     return sum(ledger.height for ledger in (*raw, *tiles, *values)), int(rows)
 

@@ -5,7 +5,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from feature_assets.demo.range_runs import RANGE_END, RANGE_START, job_of
+from feature_assets.backfill.range_runs import RANGE_END, RANGE_START, job_of
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.offline.materialize.materialize import compute_tiles
 from tests.dagster.sample import project

@@ -16,8 +16,10 @@ import polars as pl
 import pytest
 
 from feature_assets import build_feature_assets
-from feature_assets.demo.due import partition_key, tile_span, value_span
-from feature_assets.demo.range_runs import RANGE_END, RANGE_START, job_of
+from feature_assets.backfill.due import partition_key
+from feature_assets.backfill.range_runs import RANGE_END, RANGE_START, job_of
+from feature_assets.backfill.spans import tile_span
+from feature_assets.demo.due import value_span
 from feature_assets.project import load_declarations
 from feature_assets.raw.assets import raw_assets
 from feature_assets.raw.sources import purchases

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
+from feature_assets.backfill.progress import StageError
 from feature_assets.demo.endings import describe_failure
-from feature_assets.demo.progress import StageError
 from tests.demo.process import Demo
 
 pytestmark = pytest.mark.timeout(600)
@@ -53,20 +54,25 @@ def test_ctrl_c_stops_at_once_and_says_how_to_go_on(tmp_path: Path, scaled_data:
     assert "Traceback" not in demo.output()
 
 
-def test_a_stage_that_fails_is_named_with_its_cause(tmp_path: Path) -> None:
+def test_a_source_that_fails_costs_what_reads_it_alone_and_is_named_at_the_end(
+    tmp_path: Path, scaled_data: Path
+) -> None:
     data = tmp_path / "data"
-    data.mkdir()
+    shutil.copytree(scaled_data, data)
     (data / "demographics.parquet").write_bytes(b"no Parquet at all")
-    demo = Demo(tmp_path / "demo", data)
-    printed = demo.run(ends_with=1).text
+    demo = Demo(tmp_path / "demo", data, DAYS="1")
+    printed = demo.run(ends_with=1)
     demo.stop_online()
-    assert "Traceback" not in printed
+    assert "Traceback" not in printed.text
     log = demo.state / "demo.log"
-    *_before, failed, where = printed.splitlines()
-    assert failed.startswith("The stage 'raw data' failed: parquet: ")
-    assert where == f"The whole traceback is in {log}. Mend the cause; `make demo` then goes on from here."
+    assert "raw/demographics failed: parquet: " in printed.text
+    assert "retail/household_profile/v1 was not computed, since its source raw/demographics failed" in printed.text
+    assert f"The tracebacks are in {log}." in printed.text
     assert "Traceback" in log.read_text()
-    assert "demographics" in log.read_text()
+    # Services that read no profile are served, and compared.
+    assert "parity live_offer/v1: 1,000 entities" in printed.text
+    assert "parity churn/v1" not in printed.text
+    assert printed.summary["parity_different"] == 0
 
 
 def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_assets.demo.due import complete_until, tile_span, value_span
+from feature_assets.backfill.spans import complete_until, tile_span
+from feature_assets.demo.due import value_span
 from feature_assets.parity.served import check_parity
 from feature_assets.project import load_declarations
 from feature_assets.teams import TEAMS

@@ -16,6 +16,10 @@ teams = "flights.teams"
 testpaths = ["tests"]
 pythonpath = ["."]
 """,
+    "workspace.yaml": """
+load_from:
+  - python_module: {module_name: flights.teams.air.definitions, location_name: air}
+""",
     "flights/__init__.py": "",
     "flights/sources.py": '''
 """What lands."""

@@ -45,3 +45,25 @@ def test_the_sensor_watches_its_views(repository: Repository) -> None:
 def test_the_plug_in_tests_its_views(repository: Repository) -> None:
     done = repository.run("-m", "pytest", "-q", "--feature-parity", "flights.teams.air.features.delays")
     assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_it_backfills_explains_serves_and_trains(repository: Repository) -> None:
+    done = repository.features("backfill", "airport_delays", "--from", "2013-03-03", "--to", "2013-03-06")
+    assert done.returncode == 0, done.stderr
+    assert repository.features("apply").returncode == 0
+    got = json.loads(repository.features("get", "late", "--key", "airport=JFK", "--json").stdout)
+    assert list(got["features"].values()) == [[3], [12.0]]
+    explained = repository.features(
+        "explain", "airport_delays.delay_2d", "--key", "airport=JFK", "--at", "2013-03-06T06:00:00Z", "--json"
+    )
+    assert explained.returncode == 0, explained.stderr
+    sides = json.loads(explained.stdout)["sides"]
+    assert [sides[each]["value"] for each in ("recomputed", "offline", "online")] == [12.0, 12.0, 12.0]
+    repository.write("spine.csv", "airport,time,late\nJFK,2013-03-06T06:00:00Z,1\nLAX,2013-03-05T02:00:01Z,0\n")
+    trained = repository.features("training-set", "late", "--spine", "spine.csv", "--out", "rows.csv")
+    assert trained.returncode == 0, trained.stderr
+    assert (repository.folder / "rows.csv").read_text().splitlines() == [
+        "airport,time,late,airport_delays__departures_1d,airport_delays__delay_2d",
+        "JFK,2013-03-06T06:00:00.000000+00:00,1,3,12.0",
+        "LAX,2013-03-05T02:00:01.000000+00:00,0,0,",
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import multiprocessing
 import signal
@@ -13,40 +12,56 @@ from functools import cache
 
 import dagster as dg
 
-from feature_assets.demo.progress import Stage
+from feature_assets.backfill.interrupted import PROCESS_TAG, AliveMark
+from feature_assets.backfill.progress import Stage
+from feature_assets.project.locations import CodeLocation
 
 PROCESSES = 2
 
-DEMO_TAG = "feature_store/demo"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-
-_ALIVE = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
 @dataclass(frozen=True)
 class RangeRun:
-    """One run of some assets over a range of partitions.
+    """Runs of some assets over ranges of partitions, one after the other.
 
     Attributes:
         label: what people see in the progress bar.
-        location: module of the code location, e.g. ``feature_assets.raw.definitions``.
+        location: the code location that makes them.
         assets: keys, ``/``-separated.
-        first, last: partition keys, both included; None for assets without partitions.
+        ranges: first and last partition key of each run; empty: one run of assets without partitions.
         partitions: how many partitions that is, at least 1.
     """
 
     label: str
-    location: str
+    location: CodeLocation
     assets: tuple[str, ...]
-    first: str | None
-    last: str | None
+    ranges: tuple[tuple[str, str], ...]
     partitions: int
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A run that failed, or could not be planned; others went on.
+
+    Attributes:
+        label: of the run.
+        error: what it raised.
+    """
+
+    label: str
+    error: BaseException
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.label}: {' '.join(str(self.error).split()) or type(self.error).__name__}"
 
 
 class RunPool:
     """A few processes that execute runs; they start with the first run and live until the pool is closed."""
 
     def __init__(self) -> None:
+        self._alive = AliveMark()
         context = multiprocessing.get_context("spawn")
         # Ctrl-C reaches every process of the terminal: only the first one may answer it. A blocked signal stays
         # blocked in what Dagster starts there, whatever handlers it sets.
@@ -59,13 +74,14 @@ class RunPool:
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         if failure is not None:
-            # What is cut off is done again by the next demo; nobody waits for it now.
+            # What is cut off is done again by the next backfill; nobody waits for it now.
             for process in multiprocessing.active_children():
                 process.kill()
         self._pool.shutdown(cancel_futures=True)
+        self._alive.close()
 
-    def run_all(self, runs: Iterable[RangeRun | None], stage: Stage) -> None:
-        """Execute independent runs, the longest first; the first failure is raised.
+    def run_all(self, runs: Iterable[RangeRun | None], stage: Stage) -> dict[RangeRun, FailedRun]:
+        """Execute independent runs, the longest first; return those that failed, after all of them ended.
 
         Args:
             runs: none may depend on another; None stands for one that has nothing to do.
@@ -74,24 +90,31 @@ class RunPool:
         planned = [run for run in runs if run is not None]
         stage.expect(sum(run.partitions for run in planned))
         longest_first = sorted(planned, key=lambda run: -run.partitions * len(run.assets))
-        futures = {self._pool.submit(execute, run): run for run in longest_first}
+        futures = {self._pool.submit(execute, run, self._alive.name): run for run in longest_first}
+        failed: dict[RangeRun, FailedRun] = {}
         for future in as_completed(futures):
-            future.result()
-            stage.step(futures[future].label, futures[future].partitions)
+            run, error = futures[future], future.exception()
+            if error is not None:
+                failed[run] = FailedRun(run.label, error)
+            stage.step(run.label, run.partitions)
+        return failed
 
 
-def execute(run: RangeRun) -> None:
-    """Execute one run in this process against the project's Dagster instance."""
+def execute(run: RangeRun, alive: str) -> None:
+    """Execute the runs in this process against the project's Dagster instance.
+
+    Args:
+        run: the runs.
+        alive: name of the mark of who asked for it; see ``AliveMark``.
+    """
     logging.getLogger("dagster").setLevel(logging.ERROR)
-    definitions: dg.Definitions = importlib.import_module(run.location).defs
-    tags = {DEMO_TAG: "true"}
-    if run.first is not None and run.last is not None:
-        tags |= {RANGE_START: run.first, RANGE_END: run.last}
-    job_of(definitions, [dg.AssetKey(asset.split("/")) for asset in run.assets]).execute_in_process(
-        instance=_instance(),
-        tags=tags,
-        run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
-    )
+    job = job_of(run.location.load(), [dg.AssetKey(asset.split("/")) for asset in run.assets])
+    for tags in [{RANGE_START: first, RANGE_END: last} for first, last in run.ranges] or [dict[str, str]()]:
+        job.execute_in_process(
+            instance=_instance(),
+            tags={PROCESS_TAG: alive, **tags},
+            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+        )
 
 
 def job_of(definitions: dg.Definitions, assets: Iterable[dg.AssetKey]) -> dg.JobDefinition:
@@ -107,16 +130,3 @@ def job_of(definitions: dg.Definitions, assets: Iterable[dg.AssetKey]) -> dg.Job
 def _instance() -> dg.DagsterInstance:
     """Open the instance once per process: it checks the schema of its databases for half a second each time."""
     return dg.DagsterInstance.get()
-
-
-def close_interrupted_runs() -> int:
-    """Mark runs of an earlier demo that was killed as cancelled and give back their pools; return how many there were.
-
-    A run that was killed keeps its place in a pool, and the next run of the asset would wait for it for ever.
-    """
-    with dg.DagsterInstance.get() as instance:
-        runs = instance.get_runs(dg.RunsFilter(tags={DEMO_TAG: "true"}, statuses=_ALIVE))
-        for run in runs:
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-            instance.report_run_canceled(run, "the process of this run was killed")
-        return len(runs)

@@ -1,4 +1,4 @@
-"""Stages of the demo: what is going on, how far it is, and how long each part took."""
+"""Stages of a backfill: what is going on, how far it is, and how long each part took."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Stage:
 
 @dataclass
 class Stages:
-    """The stages of one demo and the seconds each took."""
+    """The stages of one backfill, or of the demo, and the seconds each took."""
 
     console: Console
     seconds: dict[str, float] = field(default_factory=dict[str, float])
