@@ -45,6 +45,7 @@ class Demo:
         data: replaces the files of the data package; None: all the real data.
         online_url: None: the embedded Valkey.
         command: what Python runs.
+        root: folder of the project.
         environment: more settings of every run.
     """
 
@@ -54,10 +55,12 @@ class Demo:
         data: Path | None,
         online_url: str | None = None,
         command: Sequence[str] = ("-m", "feature_assets.demo"),
+        root: Path | None = None,
         **environment: str,
     ) -> None:
         folder.mkdir(parents=True)
         self.state = folder / "state"
+        self._root = root or project_root()
         self._output = folder / "output.txt"
         self._online_url = online_url
         self._command = [*HEEDING_CTRL_C, sys.executable, *command]
@@ -105,7 +108,7 @@ class Demo:
         with self._output.open("w") as output:
             process = subprocess.Popen(
                 self._command,
-                cwd=project_root(),
+                cwd=self._root,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -52,27 +51,6 @@ def test_ctrl_c_stops_at_once_and_says_how_to_go_on(tmp_path: Path, scaled_data:
     assert process.returncode == 130
     assert demo.output().endswith("Stopped; `make demo` goes on from here.\n")
     assert "Traceback" not in demo.output()
-
-
-def test_a_source_that_fails_costs_what_reads_it_alone_and_is_named_at_the_end(
-    tmp_path: Path, scaled_data: Path
-) -> None:
-    data = tmp_path / "data"
-    shutil.copytree(scaled_data, data)
-    (data / "demographics.parquet").write_bytes(b"no Parquet at all")
-    demo = Demo(tmp_path / "demo", data, DAYS="1")
-    printed = demo.run(ends_with=1)
-    demo.stop_online()
-    assert "Traceback" not in printed.text
-    log = demo.state / "demo.log"
-    assert "raw/demographics failed: parquet: " in printed.text
-    assert "retail/household_profile/v1 was not computed, since its source raw/demographics failed" in printed.text
-    assert f"The tracebacks are in {log}." in printed.text
-    assert "Traceback" in log.read_text()
-    # Services that read no profile are served, and compared.
-    assert "parity live_offer/v1: 1,000 entities" in printed.text
-    assert "parity churn/v1" not in printed.text
-    assert printed.summary["parity_different"] == 0
 
 
 def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
