@@ -15,7 +15,8 @@ import pytest
 
 from feature_assets.cli import explaining
 from feature_assets.cli.app import run
-from feature_assets.project import collect, load_declarations
+from feature_assets.project import load_declarations
+from feature_assets.project.declarations import collect
 from feature_assets.raw import entities, sources
 from feature_store import FeatureView, col, count, stream_view, sum_
 from feature_store.offline.materialize.materialize import compute_tiles
