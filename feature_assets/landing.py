@@ -11,7 +11,7 @@ import polars as pl
 
 from feature_assets.late_knowledge import grown, known_later
 from feature_store import EventSource, TableSource
-from feature_store.arguments import checked
+from feature_store.checks.arguments import checked
 from feature_store.engines.polars.frames import has_no_values, read_frame
 from feature_store.engines.polars.source_rows import declared_column, known_time
 from feature_store.errors import InputError

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import numpy as np
 
-from feature_store.checks import shown
+from feature_store.checks.declared import shown
 from feature_store.dtypes import Boolean, DType, Float32, Float64, Int64, String, Timestamp
 from feature_store.errors import DefinitionError
 from feature_store.temporal.instants import FIRST, LAST, to_microseconds

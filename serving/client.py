@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from feature_store.arguments import checked
+from feature_store.checks.arguments import checked
 from serving.read.plan_folder import PLAN_SECONDS, PlanFolder
 from serving.read.requests import read_features, read_keys, read_time
 from serving.read.vectors import FeatureVectors

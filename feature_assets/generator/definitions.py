@@ -16,7 +16,7 @@ from feature_assets.generator.repairs import repair_sensor
 from feature_assets.generator.training_assets import Model, TrainingSet, model_spec, training_asset
 from feature_assets.generator.view_assets import table_assets, tiles_asset
 from feature_store import FeatureService, FeatureView
-from feature_store.arguments import checked_declaration
+from feature_store.checks.arguments import checked_declaration
 from feature_store.model.agreement import by_name, owner_of, services_by_name
 
 

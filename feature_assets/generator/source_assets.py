@@ -11,7 +11,7 @@ import dagster as dg
 from feature_assets.generator.partitions import end_of, stable_api, time_partitions
 from feature_assets.landing import Landed, Source, known_column, land, problems_of, time_column
 from feature_store import DefinitionError
-from feature_store.arguments import checked_declaration
+from feature_store.checks.arguments import checked_declaration
 from feature_store.engines.polars.frames import read_frame
 from feature_store.model.service_levels import check_span
 from feature_store.model.sources import check_start_of_partition

@@ -15,7 +15,7 @@ from feature_assets.generator.labels import STORED, service_labels
 from feature_assets.generator.partitions import reads
 from feature_assets.generator.retries import RETRIES, final_mistakes
 from feature_store import FeatureService
-from feature_store.arguments import checked_class
+from feature_store.checks.arguments import checked_class
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set, write_training_set
 from resources.offline import OfflineStoreResource

@@ -7,6 +7,8 @@ record of the generation, so that the row of an entity whose values did not chan
 
 Format 1, which is read and not written any more: layout id (u32) and as-of (i64 microseconds) instead of the first two,
 and no zeros.
+
+Longer than other modules while two formats are read: the older goes once no store can hold its rows.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ the bytes of the strings and sketches of all tiles in that order; then zeros up 
 is little-endian.
 
 Format 1, which is read and not written any more: layout id (u32) instead of the first two, and no zeros.
+
+Longer than other modules while two formats are read: the older goes once no store can hold its rows.
 """
 
 from __future__ import annotations

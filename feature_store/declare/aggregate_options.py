@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from feature_store.checks import shown
+from feature_store.checks.declared import shown
 from feature_store.constants import constant_problem
 from feature_store.dtypes import MOST_SLOTS, DType, Float64
 from feature_store.errors import DefinitionError

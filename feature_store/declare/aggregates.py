@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack, cast
 
-from feature_store.calls import declares
+from feature_store.checks.calls import declares
 from feature_store.declare.drafts import AggregateDraft
 from feature_store.declare.options import AggregateOptions, ByOptions, check_options
 from feature_store.expressions.nodes import Expression, Scalar

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from feature_store.checks import STORED_COLUMNS, check_description, check_name
+from feature_store.checks.declared import STORED_COLUMNS, check_description, check_name
 from feature_store.declare.drafts import WRITTEN, FeatureDraft
 from feature_store.errors import DefinitionError
 from feature_store.expressions.nodes import Expression

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_store.checks import shown
+from feature_store.checks.declared import shown
 from feature_store.declare.aggregate_options import check_buckets, check_half_life, check_k, check_q
 from feature_store.declare.compile_window import compile_window
 from feature_store.declare.drafts import AggregateDraft

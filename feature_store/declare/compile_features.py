@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
-from feature_store.checks import one_of, shown
+from feature_store.checks.declared import one_of, shown
 from feature_store.declare.compile_aggregate import compile_aggregate
 from feature_store.declare.drafts import AggregateDraft, DerivedDraft, FieldDraft, OnReadDraft
 from feature_store.declare.row_expressions import over_rows, row_order

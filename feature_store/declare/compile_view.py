@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from feature_store.calls import check_given
-from feature_store.checks import check_description, check_name, check_type, check_version, one_of
+from feature_store.checks.calls import check_given
+from feature_store.checks.declared import check_description, check_name, check_type, check_version, one_of
 from feature_store.declare.class_body import written_features
 from feature_store.declare.compile_features import compile_all
 from feature_store.declare.scope import ViewScope

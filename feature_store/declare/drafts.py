@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from feature_store.calls import class_body, written_place
+from feature_store.checks.calls import class_body, written_place
 from feature_store.constants import Default
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from feature_store.calls import declares
+from feature_store.checks.calls import declares
 from feature_store.declare.drafts import DerivedDraft, FieldDraft, OnReadDraft
 from feature_store.declare.options import DerivedOptions, FieldOptions, OnReadOptions, check_options
 from feature_store.expressions.nodes import Expression, Operand, as_expression, operation

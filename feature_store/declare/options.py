@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Required, TypedDict
 
-from feature_store.calls import check_given, written_place
+from feature_store.checks.calls import check_given, written_place
 from feature_store.constants import Default
 from feature_store.dtypes import DType
 from feature_store.expressions.nodes import Expression, Scalar

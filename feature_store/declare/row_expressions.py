@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_store.checks import one_of, shown
+from feature_store.checks.declared import one_of, shown
 from feature_store.declare.drafts import FeatureDraft
 from feature_store.declare.scope import ViewScope, check_depth, check_no_other_view, checked_dtype
 from feature_store.dtypes import DType

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from feature_store.checks import check_name, check_type
+from feature_store.checks.declared import check_name, check_type
 from feature_store.constants import check_default, default_json
 from feature_store.declare.drafts import FeatureDraft, replace_drafts
 from feature_store.dtypes import Array, DType, Float32, Float64

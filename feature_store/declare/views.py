@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Unpack
 
-from feature_store.calls import declares
+from feature_store.checks.calls import declares
 from feature_store.declare.compile_view import compile_view
 from feature_store.declare.view_options import FeatureViewOptions, StreamViewOptions
 from feature_store.model.views import FeatureView

@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from feature_store.calls import declared_by_call
-from feature_store.checks import check_name, check_type
+from feature_store.checks.calls import declared_by_call
+from feature_store.checks.declared import check_name, check_type
+from feature_store.checks.frozen import FrozenMapping
 from feature_store.errors import DefinitionError
-from feature_store.frozen import FrozenMapping
 
 _LARGEST_FLOAT32: Final = float(np.finfo(np.float32).max)
 

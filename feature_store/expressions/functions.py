@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from feature_store.calls import declares
-from feature_store.checks import check_type
+from feature_store.checks.calls import declares
+from feature_store.checks.declared import check_type
 from feature_store.expressions.embeddings import EmbeddingTable
 from feature_store.expressions.nodes import ColumnRef, Literal, Operand, Operation, Option, Scalar, members, operation
 

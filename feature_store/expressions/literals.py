@@ -7,7 +7,7 @@ from datetime import datetime
 from numbers import Integral, Real
 from typing import Final
 
-from feature_store.checks import shown
+from feature_store.checks.declared import shown
 from feature_store.constants import constant_problem
 from feature_store.dtypes import Boolean, DType, Float64, Int64, String, Timestamp
 from feature_store.errors import ExpressionTypeError

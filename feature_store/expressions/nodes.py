@@ -1,4 +1,7 @@
-"""Expression trees: what users write with ``col("x") * 2``; engines compile them, nobody interprets them here."""
+"""Expression trees: what users write with ``col("x") * 2``; engines compile them, nobody interprets them here.
+
+Longer than other modules: every operator and method that users can write stands here once, with what it means.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
-from feature_store.calls import written_place
+from feature_store.checks.calls import written_place
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError, MissingAttributeError
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Final
 
-from feature_store.checks import shown
+from feature_store.checks.declared import shown
 from feature_store.dtypes import (
     MOST_SLOTS,
     Boolean,

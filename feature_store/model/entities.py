@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from feature_store.calls import declared_by_call
-from feature_store.checks import STORED_COLUMNS, check_description, check_name, check_type, shown
+from feature_store.checks.calls import declared_by_call
+from feature_store.checks.declared import STORED_COLUMNS, check_description, check_name, check_type, shown
+from feature_store.checks.frozen import FrozenMapping
 from feature_store.dtypes import KEY_DTYPES, DType
 from feature_store.errors import DefinitionError
-from feature_store.frozen import FrozenMapping
 
 _TAKEN: Final = (*STORED_COLUMNS, "tile_start", "span")
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from feature_store.calls import declared_by_call
-from feature_store.checks import check_description, check_name, check_type, check_version, one_of
+from feature_store.checks.calls import declared_by_call
+from feature_store.checks.declared import check_description, check_name, check_type, check_version, one_of
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
 from feature_store.model.teams import EVERYONE, check_access

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from typing import Final
 
-from feature_store.calls import declared_by_call
-from feature_store.checks import check_description, check_name, check_type, one_of, shown, stored_names_problem
+from feature_store.checks.calls import declared_by_call
+from feature_store.checks.declared import check_description, check_name, check_type, one_of, shown, stored_names_problem
+from feature_store.checks.frozen import FrozenMapping
 from feature_store.constants import instant_problem
 from feature_store.dtypes import KEY_DTYPES, SCALARS, Boolean, DType, Int64, String, Timestamp, is_value_dtype
 from feature_store.errors import DefinitionError
-from feature_store.frozen import FrozenMapping
 from feature_store.model.service_levels import check_delay
 from feature_store.temporal.durations import format_duration
 from feature_store.temporal.instants import from_microseconds, to_microseconds

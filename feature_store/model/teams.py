@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from feature_store.calls import declared_by_call
-from feature_store.checks import check_name, check_names_list, check_type, one_of
+from feature_store.checks.calls import declared_by_call
+from feature_store.checks.declared import check_name, check_names_list, check_type, one_of
 from feature_store.errors import DefinitionError
 
 EVERYONE = "everyone"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
-from feature_store.calls import declares, written_place
-from feature_store.checks import check_type, one_of, shown
+from feature_store.checks.calls import declares, written_place
+from feature_store.checks.declared import check_type, one_of, shown
 from feature_store.errors import DefinitionError, MissingAttributeError
 from feature_store.fingerprints import fingerprint
 from feature_store.model.aggregations import Aggregation

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from feature_store.arguments import checked
+from feature_store.checks.arguments import checked
 from feature_store.codec.row_codec import LayoutField, RowLayout
 from feature_store.columns import Column
 from feature_store.dtypes import Boolean, DType, String

@@ -12,7 +12,7 @@ import pytest
 
 from feature_assets import build_feature_assets, source_asset
 from feature_store import DefinitionError, Entity, EventSource, FeatureView, count, feature_view
-from feature_store.checks import LONGEST_NAME
+from feature_store.checks.declared import LONGEST_NAME
 from tests.dagster.sample import project
 from tests.dagster.sample.declarations import (
     HouseholdHours,

@@ -16,7 +16,7 @@ from feature_assets.generator.definitions import build_feature_assets
 from feature_assets.generator.source_assets import source_asset
 from feature_assets.generator.training_assets import Model, TrainingSet
 from feature_assets.landing import land
-from feature_store.arguments import checked, checked_declaration, is_checked
+from feature_store.checks.arguments import checked, checked_declaration, is_checked
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import DefinitionError, InputError
 from feature_store.offline.join.point_in_time import point_in_time_join

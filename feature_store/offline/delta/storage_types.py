@@ -13,7 +13,7 @@ import polars as pl
 from arro3.core import Schema, Table
 from deltalake import DeltaTable
 
-from feature_store.checks import stored_names_problem
+from feature_store.checks.declared import stored_names_problem
 from feature_store.engines.polars.frames import translated
 from feature_store.engines.polars.typed import to_timestamp
 from feature_store.errors import InputError

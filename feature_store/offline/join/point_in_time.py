@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from feature_store.arguments import checked
+from feature_store.checks.arguments import checked
 from feature_store.columns import Column, Mask
 from feature_store.dtypes import Timestamp, dtype_from_name
 from feature_store.engines.numpy.on_read import compute_on_read

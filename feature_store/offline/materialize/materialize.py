@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from feature_store.arguments import checked
+from feature_store.checks.arguments import checked
 from feature_store.engines.engine import Engine
 from feature_store.model.sources import EventSource
 from feature_store.model.views import FeatureView

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from feature_store.arguments import checked
+from feature_store.checks.arguments import checked
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.engines.polars.frames import read_frame
 from feature_store.errors import DamagedError, InputError, NotReproducibleError

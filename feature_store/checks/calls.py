@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import ParamSpec, TypeVar, cast
 
-from feature_store.checks import one_of
+from feature_store.checks.declared import one_of
 from feature_store.errors import DefinitionError
 
 P = ParamSpec("P")

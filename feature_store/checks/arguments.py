@@ -10,7 +10,7 @@ from datetime import datetime
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, NamedTuple, ParamSpec, TypeVar, cast
 
-from feature_store.checks import one_of, shown
+from feature_store.checks.declared import one_of, shown
 from feature_store.errors import DefinitionError, InputError
 
 P = ParamSpec("P")

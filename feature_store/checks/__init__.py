@@ -1,0 +1,1 @@
+"""Checks that all public functions and declarations share: names, options, arguments, calls."""
