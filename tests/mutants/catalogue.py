@@ -110,14 +110,6 @@ MUTANTS: Final[Sequence[Mutant]] = (
         "daily",
     ),
     Mutant(
-        "a value is usable at its available-at",
-        "feature_store/offline/join/partition_choice.py",
-        'time, side="left") - 1]',
-        'time, side="right") - 1]',
-        "point-in-time",
-        "daily",
-    ),
-    Mutant(
         "what was corrected later was served already",
         "feature_store/offline/join/partition_choice.py",
         'pl.col("read_at").fill_null(pl.col("delta_version")),',
@@ -326,7 +318,7 @@ MUTANTS: Final[Sequence[Mutant]] = (
     ),
     Mutant(
         "rows land in the partition in which they happened",
-        "feature_store/offline/tables/view_tables.py",
+        "feature_store/offline/tables/source_table.py",
         "partition = (known.cast(pl.Int64)",
         "partition = (pl.col(time_column).cast(INSTANT).cast(pl.Int64)",
         "snapshots",
