@@ -117,15 +117,20 @@ def training_set_command(
     with_status: Annotated[
         bool, typer.Option("--with-status", help="Add the status of each value, and the as-of of each view.")
     ] = False,
+    max_age: Annotated[
+        str | None, typer.Option(help="Give null for values as of longer ago, e.g. 2d; else the views' ttl decides.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Add features to the rows of a spine.
 
     Each row gets them as they were available before its time.
     """
+    from feature_assets.cli.times import parse_age  # noqa: PLC0415
     from feature_assets.cli.training_sets import SpineOptions, write_training_set  # noqa: PLC0415
 
-    options = SpineOptions(spine, time_column, allow_missing=allow_missing, with_status=with_status)
+    oldest = parse_age(max_age)
+    options = SpineOptions(spine, time_column, allow_missing=allow_missing, with_status=with_status, max_age=oldest)
     write_training_set(service, options, out, as_json=json)
 
 

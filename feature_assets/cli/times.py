@@ -1,10 +1,11 @@
-"""The instants asked for on the command line: ``--at 2026-01-31T06:00:00Z``."""
+"""Instants and ages asked for on the command line: ``--at 2026-01-31T06:00:00Z``, ``--max-age 2d``."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from feature_store.errors import InputError
+from feature_store.temporal.durations import DurationError, parse_duration
 
 
 def parse_time(text: str, what: str = "--at") -> datetime:
@@ -24,6 +25,21 @@ def parse_time(text: str, what: str = "--at") -> datetime:
     if instant is None or instant.tzinfo is None:
         raise not_an_instant(text, what)
     return instant.astimezone(UTC)
+
+
+def parse_age(text: str | None, what: str = "--max-age") -> timedelta | None:
+    """Return an age; None: none was asked for.
+
+    Raises:
+        InputError: it is no duration.
+
+    >>> parse_age("36h")
+    datetime.timedelta(days=1, seconds=43200)
+    """
+    try:
+        return None if text is None else timedelta(microseconds=parse_duration(text))
+    except DurationError as error:
+        raise InputError(f"{what}: {error}") from error
 
 
 def not_an_instant(text: str, what: str) -> InputError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -15,8 +16,8 @@ from feature_assets.cli.spine_files import check_columns, check_out, read_spine,
 from feature_assets.project.clock import now
 from feature_store import Status
 from feature_store.errors import InputError, NotComputedError
-from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.offline.training.training_sets import TrainingSet, build_training_set
 from feature_store.plans.service_plan import ServicePlan
 from resources.settings import Settings
 
@@ -30,12 +31,14 @@ class SpineOptions:
         time_column: its column of times.
         allow_missing: give nulls where nothing was computed.
         with_status: add status and as-of.
+        max_age: values as of longer ago are EXPIRED; None: as the views' ``ttl`` says.
     """
 
     path: Path
     time_column: str
     allow_missing: bool
     with_status: bool
+    max_age: timedelta | None = None
 
 
 def write_training_set(service_name: str, options: SpineOptions, out: Path, *, as_json: bool) -> None:
@@ -50,14 +53,16 @@ def write_training_set(service_name: str, options: SpineOptions, out: Path, *, a
     spine = read_spine(options.path, service.keys, options.time_column)
     check_columns(spine.schema, out)
     _refuse_future(spine, options)
-    rows = _join(compile_service(service), spine, options)
+    training = _build(compile_service(service), spine, options)
+    rows = training.frame
     if out.suffix == ".csv":
         rows = rows.with_columns(
             _status_names(name) for name in rows.columns[spine.width :] if name.endswith("__status")
         )
     write_rows(rows, out)
     if as_json:
-        print_json({"service": service.full_name, "rows": rows.height, "columns": rows.columns, "out": str(out)})
+        made = {"rows": rows.height, "columns": rows.columns, "out": str(out), "warnings": list(training.warnings)}
+        print_json({"service": service.full_name, **made})
     else:
         added = rows.width - spine.width
         print_line(
@@ -65,17 +70,18 @@ def write_training_set(service_name: str, options: SpineOptions, out: Path, *, a
         )
 
 
-def _join(plan: ServicePlan, spine: pl.DataFrame, options: SpineOptions) -> pl.DataFrame:
+def _build(plan: ServicePlan, spine: pl.DataFrame, options: SpineOptions) -> TrainingSet:
     settings = Settings.from_environment()
     store = OfflineStore(settings.offline_root, settings.storage_options)
     try:
-        return point_in_time_join(
+        return build_training_set(
             store,
             plan,
             spine,
             options.time_column,
             allow_missing=options.allow_missing,
             with_status=options.with_status,
+            max_age=options.max_age,
         )
     except NotComputedError as error:
         raise NotComputedError(str(error).replace("allow_missing=True", "--allow-missing")) from error

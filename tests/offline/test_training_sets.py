@@ -21,6 +21,7 @@ from feature_store.offline.training.training_sets import (
     stale_days,
     write_training_set,
 )
+from feature_store.status import Status
 from tests.offline.definitions import INSTANT, ShopperSpend, ShopperTown, day, service, spend_values
 
 
@@ -316,3 +317,28 @@ def test_a_day_without_rows_is_not_stale(filled: OfflineStore) -> None:
     write_training_set(filled, plan.full_name, built, day(2), day(4), run_id="r")
     filled.values(ShopperSpend).write(spend_values([]), day(2), day(3), run_id="r")
     assert stale_days(filled, plan, day(2), day(4)) == []
+
+
+def test_rows_that_read_older_values_than_a_view_promises_are_told(filled: OfflineStore) -> None:
+    spend = FeatureService("spend", 1, "storekeepers", "Spend", [ShopperSpend["pieces_3d"]])
+    fresh = build_training_set(filled, spend, spine_of(day(6, 3), day(8)))
+    assert fresh.warnings == ()
+    late = build_training_set(filled, spend, spine_of(day(8), day(8, 0.001), day(83)))
+    assert late.warnings == (
+        "shop/shopper_spend/v1: 2 of 3 rows read values as of up to 77 days, 0:00:00 before them; its freshness is 2d",
+    )
+
+
+def test_values_older_than_the_largest_age_are_expired_and_not_told(filled: OfflineStore) -> None:
+    spend = FeatureService("spend", 1, "storekeepers", "Spend", [ShopperSpend["pieces_3d"]])
+    spine = spine_of(day(8), day(8, 0.001), day(83))
+    built = build_training_set(filled, spend, spine, max_age=timedelta(days=2), with_status=True)
+    statuses = [Status(code).name for code in built.frame["shopper_spend__pieces_3d__status"]]
+    assert statuses == ["PRESENT", "EXPIRED", "EXPIRED"]
+    assert built.frame["shopper_spend__pieces_3d"].to_list()[1:] == [None, None]
+    assert built.warnings == ()
+
+
+def test_an_age_of_nothing_is_refused(filled: OfflineStore) -> None:
+    with pytest.raises(InputError, match="max_age=0:00:00 keeps nothing"):
+        build_training_set(filled, service, SPINE, max_age=timedelta(0))

@@ -7,6 +7,8 @@ cadence or table view that is one partition, joined on typed keys; of a stream v
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from feature_store.dtypes import Timestamp, dtype_from_name
 from feature_store.engines.numpy.on_read import compute_on_read
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.frames import read_frame
-from feature_store.errors import NotComputedError
+from feature_store.errors import InputError, NotComputedError
 from feature_store.offline.join.opened_views import Opened, open_views
 from feature_store.offline.join.partition_choice import Availability
 from feature_store.offline.join.spines import FOUND, Spine, check_spine, unfit_column
@@ -26,7 +28,21 @@ from feature_store.offline.join.view_join import Statuses, ViewJoin, join_view
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import PlanFeature, PlanOutput, PlanView, ServicePlan
 from feature_store.status import Status
+from feature_store.temporal.durations import SECOND, format_duration
 from feature_store.temporal.instants import from_microseconds
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A spine with features.
+
+    Attributes:
+        frame: the rows.
+        warnings: a line per view whose values were older than it promises; what is older than its ``ttl`` is EXPIRED.
+    """
+
+    frame: pl.DataFrame
+    warnings: tuple[str, ...]
 
 
 @checked
@@ -39,6 +55,7 @@ def point_in_time_join(
     allow_missing: bool = False,
     with_status: bool = False,
     availability: Availability = "promised",
+    max_age: timedelta | None = None,
 ) -> pl.DataFrame:
     """Add the features of a service to a spine.
 
@@ -51,6 +68,7 @@ def point_in_time_join(
         allow_missing: give null where nothing was computed, instead of failing.
         with_status: also add ``<output>__status`` (Int8, see ``Status``) and ``<prefix>__as_of`` per view.
         availability: ``promised``: by the view's declared delay; ``actual``: by when it was really published.
+        max_age: values as of longer ago than this are EXPIRED too, whatever the views' ``ttl``; None: ``ttl`` alone.
 
     Returns:
         The spine's rows in order, each exactly once, its columns untouched, then the outputs in the service's order.
@@ -61,7 +79,8 @@ def point_in_time_join(
             fit Int64; unless ``allow_missing``.
         FingerprintError: a partition was computed by another definition of a feature.
     """
-    return join_opened(
+    plan = expiring_after(plan, max_age)
+    joined = join_opened(
         open_views(store, plan),
         plan,
         read_frame(spine, "the spine"),
@@ -70,6 +89,7 @@ def point_in_time_join(
         with_status=with_status,
         availability=availability,
     )
+    return joined.frame
 
 
 def join_opened(
@@ -81,7 +101,7 @@ def join_opened(
     allow_missing: bool,
     with_status: bool,
     availability: Availability,
-) -> pl.DataFrame:
+) -> Joined:
     """Do ``point_in_time_join`` from tables that are already open, in the order of the plan's views."""
     extra = _extra_names(plan) if with_status else []
     checked = check_spine(plan, spine, time_column, [*(output.name for output in plan.outputs), *extra])
@@ -104,7 +124,35 @@ def join_opened(
         added += [pl.Series(f"{output.name}__status", statuses[output.name], pl.Int8) for output in plan.outputs]
         for view, join in zip(plan.views, joins, strict=True):
             added.append(join.as_of.alias(f"{view.prefix}__as_of"))
-    return spine.with_columns(added)
+    return Joined(spine.with_columns(added), tuple(_stale(plan, joins, checked)))
+
+
+def expiring_after(plan: ServicePlan, max_age: timedelta | None) -> ServicePlan:
+    """Return a plan of whose views no value is older than an age.
+
+    Raises:
+        InputError: the age is not positive.
+    """
+    if max_age is None:
+        return plan
+    if max_age <= timedelta(0):
+        raise InputError(f"max_age={max_age} keeps nothing: give an age, timedelta(days=2)")
+    oldest = max_age // timedelta(microseconds=1)
+    views = (replace(view, ttl=oldest if view.ttl is None else min(view.ttl, oldest)) for view in plan.views)
+    return replace(plan, views=tuple(views))
+
+
+def _stale(plan: ServicePlan, joins: Sequence[ViewJoin], spine: Spine) -> Iterator[str]:
+    """Yield the views of which rows read values that were older than the view's freshness promises."""
+    for view, join in zip(plan.views, joins, strict=True):
+        age = np.where(join.is_read, spine.time - join.as_of.to_physical().fill_null(0).to_numpy(), 0)
+        stale = age > view.freshness
+        if stale.any():
+            yield (
+                f"{view.view}: {stale.sum()} of {len(stale)} rows read values as of up to "
+                f"{timedelta(seconds=int(age.max()) // SECOND)} before them; its freshness is "
+                f"{format_duration(view.freshness)}"
+            )
 
 
 def _extra_names(plan: ServicePlan) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
 
 import numpy as np
 import polars as pl
@@ -19,7 +20,7 @@ from feature_store.offline.delta.paths import training_uri
 from feature_store.offline.delta.storage_types import check_stored_names, to_storage
 from feature_store.offline.join.opened_views import Versions, open_views, opened_versions, table_names
 from feature_store.offline.join.partition_choice import Availability
-from feature_store.offline.join.point_in_time import join_opened
+from feature_store.offline.join.point_in_time import expiring_after, join_opened
 from feature_store.offline.join.spines import spine_instants
 from feature_store.offline.materialize.reach import floor_to
 from feature_store.offline.tables.partitioned_table import PartitionedTable, Write
@@ -31,6 +32,8 @@ from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
+_LOG: Final = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -39,10 +42,12 @@ class TrainingSet:
     Attributes:
         frame: the spine's rows in order and its columns, then the features of the service.
         manifest: what it was made from.
+        warnings: a line per view whose values were older, at some rows' times, than its freshness promises.
     """
 
     frame: pl.DataFrame
     manifest: Manifest
+    warnings: tuple[str, ...] = ()
 
 
 @checked
@@ -55,6 +60,7 @@ def build_training_set(
     allow_missing: bool = False,
     with_status: bool = False,
     availability: Availability = "promised",
+    max_age: timedelta | None = None,
     pinned: Manifest | None = None,
 ) -> TrainingSet:
     """Join the features of a service to a spine, each row as of just before its time.
@@ -68,6 +74,7 @@ def build_training_set(
         allow_missing: give null where nothing was computed, instead of failing.
         with_status: also add status and as-of columns.
         availability: ``promised`` or ``actual``.
+        max_age: values as of longer ago than this are EXPIRED too, whatever the views' ``ttl``; None: ``ttl`` alone.
         pinned: a manifest, as whose tables were then they are read; None: as they are now. The same spine and options
             give the same rows again, as long as versions are kept: ``RETENTION`` after they were replaced.
 
@@ -83,9 +90,9 @@ def build_training_set(
     tables = open_views(store, plan, None if pinned is None else _pinned_versions(pinned, plan))
     rows = read_frame(spine, "the spine")
     try:
-        frame = join_opened(
+        joined = join_opened(
             tables,
-            plan,
+            expiring_after(plan, max_age),
             rows,
             time_column,
             allow_missing=allow_missing,
@@ -110,11 +117,13 @@ def build_training_set(
         start=from_microseconds(int(time.min())) if len(time) else None,
         end=from_microseconds(int(time.max())) if len(time) else None,
         rows=rows.height,
-        columns=frame.columns,
+        columns=joined.frame.columns,
         inputs={str(day): of for day, of in day_inputs(plan, tables, days, availability).items()},
         created_at=datetime.now(UTC),
     )
-    return TrainingSet(frame, manifest)
+    for warning in joined.warnings:
+        _LOG.warning("training set of %s: %s", plan.full_name, warning)
+    return TrainingSet(joined.frame, manifest, joined.warnings)
 
 
 @checked
