@@ -14,7 +14,7 @@ from feature_assets.cli.output import print_json, print_line, print_table
 from feature_assets.project.clock import now
 from feature_store import FeatureView
 from feature_store.errors import FeatureStoreError
-from feature_store.offline.repair import damaged_days_of, repair_day
+from feature_store.offline.materialize.repair import damaged_days_of, repair_day
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.verify import Verification, tables_of, verify_table
 from resources.settings import Settings

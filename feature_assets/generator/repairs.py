@@ -15,7 +15,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from feature_assets.generator.keys import table_key, tiles_key
 from feature_store import FeatureView
 from feature_store.offline.materialize.reach import tiles_start
-from feature_store.offline.repair import DamagedDay, damaged_days_of
+from feature_store.offline.materialize.repair import DamagedDay, damaged_days_of
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY, format_duration
 from resources.offline import OfflineStoreResource

@@ -4,7 +4,7 @@ import pytest
 
 from feature_store.errors import DamagedError
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values
-from feature_store.offline.repair import damaged_days_of, repair_day
+from feature_store.offline.materialize.repair import damaged_days_of, repair_day
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.verify import tables_of, verify_table
 from tests.offline.damage import DAMAGES, damage_day

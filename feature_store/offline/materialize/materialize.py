@@ -14,9 +14,9 @@ from feature_store.checks.arguments import checked
 from feature_store.engines.engine import Engine
 from feature_store.model.sources import EventSource
 from feature_store.model.views import FeatureView
-from feature_store.offline.default_engine import default_engine
 from feature_store.offline.delta.instants import partition_starts
 from feature_store.offline.delta.stages import open_stage
+from feature_store.offline.materialize.default_engine import default_engine
 from feature_store.offline.materialize.plans import plan_tiles
 from feature_store.offline.materialize.staged_values import Progress, stage_values
 from feature_store.offline.materialize.stale import tile_inputs_hash

@@ -12,10 +12,10 @@ import polars as pl
 
 from feature_store.engines.engine import Engine, Staged, Target
 from feature_store.model.views import FeatureView
-from feature_store.offline.default_engine import default_engine
 from feature_store.offline.delta.instants import partition_starts
 from feature_store.offline.delta.staged_files import read_staged
 from feature_store.offline.delta.stages import Stage, open_stage
+from feature_store.offline.materialize.default_engine import default_engine
 from feature_store.offline.materialize.plans import first_state, plan_values, state_hash
 from feature_store.offline.materialize.value_inputs import ValueInputs
 from feature_store.offline.tables.store import OfflineStore
