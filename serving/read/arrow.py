@@ -1,46 +1,52 @@
-"""Feature vectors as Arrow. The one module of serving that needs pyarrow; import it only where Arrow is asked for."""
+"""Columns of an answer as Arrow. The one module of serving that needs pyarrow; imported only where it is asked for."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
 
-from feature_store.columns import Column
+from feature_store.columns import Array, Column
 from feature_store.dtypes import Boolean, DType, Int64, String, Timestamp
-from feature_store.temporal.instants import iso_instant
+from serving.read.requests import KeyValue
 from serving.read.values import json_values
-from serving.read.vectors import STATUS_SUFFIX, FeatureVectors
 
 # pyarrow has no types of its own.
 pa: Final[Any] = import_module("pyarrow")
 
 
-def to_table(vectors: FeatureVectors) -> Any:
-    """Return a ``pyarrow.Table``; see ``FeatureVectors.to_arrow``."""
-    key_types = {name: pa.int64() if vectors.dtypes[name] == Int64 else pa.string() for name in vectors.keys}
-    arrays: dict[str, Any] = {name: pa.array(values, key_types[name]) for name, values in vectors.keys.items()}
-    arrays |= {name: _array(column, vectors.dtypes[name]) for name, column in vectors.columns.items()}
-    arrays |= {f"{name}{STATUS_SUFFIX}": pa.array(codes) for name, codes in vectors.status.items()}
-    metadata = {
-        "service": vectors.service,
-        "version": str(vectors.version),
-        "time": iso_instant(vectors.time),
-        "as_of": json.dumps(vectors.as_of_text()),
-    }
-    return pa.table(arrays).replace_schema_metadata(metadata)
+def to_table(
+    keys: Mapping[str, Sequence[KeyValue]],
+    columns: Mapping[str, Column],
+    codes: Mapping[str, Array],
+    dtypes: Mapping[str, DType],
+    metadata: Mapping[str, str],
+) -> Any:
+    """Return a ``pyarrow.Table``.
+
+    Args:
+        keys: by key column, the entities asked for.
+        columns: values by feature name.
+        codes: uint8 columns by name.
+        dtypes: by key column and feature name.
+        metadata: of the schema.
+    """
+    key_types = {name: pa.int64() if dtypes[name] == Int64 else pa.string() for name in keys}
+    arrays: dict[str, Any] = {name: pa.array(values, key_types[name]) for name, values in keys.items()}
+    arrays |= {name: _array(column, dtypes[name]) for name, column in columns.items()}
+    arrays |= {name: pa.array(values) for name, values in codes.items()}
+    return pa.table(arrays).replace_schema_metadata(dict(metadata))
 
 
-def to_polars(vectors: FeatureVectors) -> Any:
-    """Return a ``polars.DataFrame`` with the table's columns."""
-    return import_module("polars").from_arrow(to_table(vectors))
+def to_polars(table: Any) -> Any:
+    """Return a ``polars.DataFrame`` with a table's columns."""
+    return import_module("polars").from_arrow(table)
 
 
-def to_ipc_stream(vectors: FeatureVectors) -> bytes:
-    """Return the table in the Arrow IPC stream format."""
-    table = to_table(vectors)
+def to_ipc_stream(table: Any) -> bytes:
+    """Return a table in the Arrow IPC stream format."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -111,13 +112,20 @@ class FeatureVectors:
         """
         from serving.read.arrow import to_table  # noqa: PLC0415 - pyarrow is large, and most callers do without
 
-        return to_table(self)
+        codes = {f"{name}{STATUS_SUFFIX}": codes for name, codes in self.status.items()}
+        metadata = {
+            "service": self.service,
+            "version": str(self.version),
+            "time": iso_instant(self.time),
+            "as_of": json.dumps(self.as_of_text()),
+        }
+        return to_table(self.keys, self.columns, codes, self.dtypes, metadata)
 
     def to_polars(self) -> Any:
         """Return a ``polars.DataFrame`` with the columns of ``to_arrow``. Needs polars and pyarrow."""
         from serving.read.arrow import to_polars  # noqa: PLC0415 - as above
 
-        return to_polars(self)
+        return to_polars(self.to_arrow())
 
     def as_of_text(self) -> dict[str, str | None]:
         """Return the as-ofs in ISO 8601."""

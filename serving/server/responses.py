@@ -75,7 +75,8 @@ def features_arrow(answer: Answer) -> Response:
     """Return one request's feature vectors as an Arrow IPC stream."""
     from serving.read.arrow import to_ipc_stream  # noqa: PLC0415 - pyarrow is large, and JSON callers do without
 
-    return Response(200, ARROW, to_ipc_stream(answer.batch.vectors.take(answer.start, answer.stop)))
+    vectors = answer.batch.vectors.take(answer.start, answer.stop)
+    return Response(200, ARROW, to_ipc_stream(vectors.to_arrow()))
 
 
 def services_json(plans: list[ServicePlan]) -> Response:
