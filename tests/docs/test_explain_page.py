@@ -48,7 +48,7 @@ def page(small_store: SmallStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     fill(OfflineStore(str(tmp_path / "offline")), small_store, view)
     teams = load_declarations()
     with_stream = collect([*teams.views.values(), view], teams.services.values())
-    monkeypatch.setattr(explaining, "load_declarations", lambda: with_stream)
+    monkeypatch.setattr(explaining, "declared", lambda: with_stream)
     return text
 
 
