@@ -56,6 +56,10 @@ ELSEWHERE = {
     ("feature_store/engines/polars/tables.py", "landed_at"),
     # Whether a generation became available later than a stream does: two spans, no T.
     ("serving/read/stream_decoder.py", "plan.lag"),
+    # Whether a partition was written again after it could be used: it landed late, whatever T.
+    ("feature_assets/late_knowledge.py", "landed_at"),
+    # Two spans of a declaration, no T.
+    ("feature_store/declare/compile_view.py", "view.ttl < freshness"),
     # When in a day what is usable changes: nothing is chosen by it.
     ("feature_store/offline/training/day_inputs.py", "start"),
 }

@@ -39,10 +39,10 @@ def example(kind: type[Exception]) -> Exception:
     """An error with a text, or a number where one is wanted, for each argument of its constructor."""
     if "__init__" not in {name for parent in kind.__mro__[:-3] for name in vars(parent)}:
         return kind("a message")
-    wanted = inspect.signature(kind).parameters.values()
-    return kind(
-        *(404 if each.annotation == "int" else f"some {each.name}" for each in wanted if each.default is each.empty)
-    )
+    wanted = [each for each in inspect.signature(kind).parameters.values() if each.default is each.empty]
+    given = {each: 404 if each.annotation == "int" else f"some {each.name}" for each in wanted}
+    named = {each.name: value for each, value in given.items() if each.kind is each.KEYWORD_ONLY}
+    return kind(*(value for each, value in given.items() if each.name not in named), **named)
 
 
 def test_all_errors_are_found():

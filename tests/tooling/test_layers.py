@@ -20,6 +20,7 @@ CATALOG = "SQLAlchemy and Alembic only in the catalog"
 MODEL = "Within feature_store, the model knows no engine and no storage"
 ORACLE = "The oracle is plain Python: no arrays, no engine, none of their code"
 DAGSTER = "serving never imports Dagster"
+PLANNED = "What is computed is planned and committed without knowing which engine computes"
 READER = "The production server reads only"
 ROOMS = "Within serving, stores know nobody who reads or writes"
 STORES = "Within serving.stores, the contract knows no store"
@@ -38,6 +39,7 @@ PLANTED = [
     ("feature_store/offline/tables/store.py", "import sqlalchemy", CATALOG),
     ("serving/client.py", "import alembic", CATALOG),
     ("feature_store/oracle/windows.py", "import numpy", ORACLE),
+    ("feature_store/offline/materialize/plans.py", "import feature_store.engines.polars.tiles", PLANNED),
     ("serving/__init__.py", "import dagster", DAGSTER),
     ("serving/server/__init__.py", "import serving.stores.redis.write.loader", READER),
     ("serving/server/__init__.py", "import polars", READER),
