@@ -56,23 +56,23 @@ class Lineage:
         return self._reach(name, self.upstream)
 
     def _reach(self, name: str, arrows: Mapping[str, tuple[str, ...]]) -> list[Node]:
-        found = dict.fromkeys(self._start(name))
+        start = self._start(name)
+        found = dict.fromkeys(start)
         waiting = list(found)
         while waiting:
             for other in arrows.get(waiting.pop(0), ()):
                 if other not in found:
                     found[other] = None
                     waiting.append(other)
-        begun = set(self._start(name)) if name in self.nodes else set[str]()
-        return [self.nodes[each] for each in found if each not in begun]
+        itself = set(start) if name in self.nodes else set[str]()
+        return [self.nodes[each] for each in found if each not in itself]
 
     def _start(self, name: str) -> list[str]:
         """Return the node of that name, or all of the source or view of that name."""
-        if name in self.nodes:
-            return [name]
+        for node in (name, f"service {name}"):
+            if node in self.nodes:
+                return [node]
         inside = [node for node in self.nodes if node.rpartition(".")[0] == name]
-        if f"service {name}" in self.nodes:
-            return [f"service {name}"]
         if not inside:
             near = get_close_matches(name, [*self.nodes, *{node.rpartition(".")[0] for node in self.nodes}], 3)
             raise InputError(f"the catalog knows no {name!r}: {self._hint(near)}")

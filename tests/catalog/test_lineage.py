@@ -1,0 +1,59 @@
+"""Columns are followed to features and services, and back; features that are alike are found."""
+
+import pytest
+
+from feature_store.catalog.lineage import lineage_of
+from feature_store.catalog.similar import similar_to
+from feature_store.errors import InputError
+from tests.catalog.declared import feature, service, view
+
+SPEND = view(
+    "retail/spend/v1",
+    [
+        feature("spend_7d", "sum(x)"),
+        feature("visits_7d", "count()", columns=["at"]),
+        feature("share", "spend_7d / visits_7d", kind="derived", reads=["spend_7d", "visits_7d"]),
+        feature("spend_30d", "sum(x)", over="30d"),
+    ],
+)
+MONEY = view("shops/money/v1", [feature("money", "sum(x)")], owner="shops")
+CHURN = service("churn/v1", {SPEND.name: SPEND}, [(SPEND.name, "share")])
+ALL = lineage_of([CHURN, SPEND, MONEY])
+
+
+def names(nodes: list) -> list[str]:
+    return [node.name for node in nodes]
+
+
+def test_a_column_reaches_what_reads_it_of_every_team() -> None:
+    of_spend = [f"{SPEND.name}.spend_30d", f"{SPEND.name}.spend_7d"]
+    assert names(ALL.below("raw/rows.x")) == [
+        *of_spend,
+        f"{MONEY.name}.money",
+        f"{SPEND.name}.share",
+        "service churn/v1",
+    ]
+    assert names(ALL.below("raw/rows.at")) == [f"{SPEND.name}.visits_7d", f"{SPEND.name}.share", "service churn/v1"]
+
+
+def test_a_source_reaches_all_that_its_columns_do() -> None:
+    assert {node.owner for node in ALL.below("raw/rows")} == {None, "growth", "shops"}
+
+
+def test_a_service_is_computed_from_columns_through_features() -> None:
+    above = set(names(ALL.above("service churn/v1")))
+    assert above == {f"{SPEND.name}.{f}" for f in ("share", "spend_7d", "visits_7d")} | {"raw/rows.x", "raw/rows.at"}
+
+
+def test_an_unknown_name_is_an_error_that_names_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"knows no 'raw/row\.x': did you mean raw/rows\.x"):
+        ALL.below("raw/row.x")
+
+
+def test_features_alike_are_found_the_most_alike_first() -> None:
+    alike = similar_to(f"{SPEND.name}.spend_7d", [SPEND, MONEY])
+    assert [(each.name, each.likeness, each.owner) for each in alike] == [
+        (f"{MONEY.name}.money", "same values", "shops"),
+        (f"{SPEND.name}.spend_30d", "same logic, other window", "growth"),
+    ]
+    assert similar_to(f"{SPEND.name}.visits_7d", [SPEND, MONEY]) == []
