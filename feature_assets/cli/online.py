@@ -13,10 +13,11 @@ from feature_assets.cli.declared import declared
 from feature_assets.cli.keys import parse_keys
 from feature_assets.cli.names import find_servable, find_view
 from feature_assets.cli.output import print_fields, print_json, print_line, print_table, text
-from feature_assets.cli.plan_folder import applied_plan, compile_service, find_plan
+from feature_assets.cli.plan_folder import applied_plan, find_plan
 from feature_assets.cli.times import parse_time
 from feature_assets.project.clock import now
 from feature_store import FeatureService, FeatureView
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from feature_store.temporal.instants import iso_instant
 from resources.online import running_url
@@ -75,7 +76,7 @@ def _plan_of_declared(settings: Settings, name: str) -> ServicePlan:
     found = find_servable(declared(), name)
     if isinstance(found, FeatureService):
         return applied_plan(settings.plans, found)
-    return compile_service(service_of_view(found))
+    return compile_plan(service_of_view(found))
 
 
 def service_of_view(view: FeatureView) -> FeatureService:

@@ -10,13 +10,13 @@ import polars as pl
 from feature_assets.cli.declared import declared
 from feature_assets.cli.names import find_service, find_view
 from feature_assets.cli.output import print_json, print_line, print_table
-from feature_assets.cli.plan_folder import compile_service
 from feature_assets.explain.explanation import plain
 from feature_assets.parity.replay import replay
 from feature_assets.parity.report import ViewParity
 from feature_assets.parity.sampling import Sample
 from feature_assets.parity.stored import check_stored
 from feature_assets.project.clock import now
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import InputError
 from feature_store.offline.join.partition_choice import Availability
 from feature_store.offline.tables.store import OfflineStore
@@ -64,7 +64,7 @@ def replay_log(service_name: str, options: ReplayOptions, *, as_json: bool) -> i
         raise InputError(f"--log {options.log}: there is no Parquet file of that name")
     settings = Settings.from_environment()
     store = OfflineStore(settings.offline_root, settings.storage_options)
-    report = replay(store, compile_service(service), _read(options.log), options.availability)
+    report = replay(store, compile_plan(service), _read(options.log), options.availability)
     different = report.different.to_dicts()
     if as_json:
         print_json(plain({"rows": report.entities, "compared": report.compared, "different": different}))

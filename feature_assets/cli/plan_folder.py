@@ -46,18 +46,13 @@ def apply_plans(declarations: Declarations, folder: Path, *, allow_redefined: bo
             or outputs of a service were removed, changed or moved without a new version of it.
     """
     former = read_plans(folder)
-    plans = {name: compile_service(service) for name, service in declarations.services.items()}
+    plans = {name: compile_plan(service) for name, service in declarations.services.items()}
     if not allow_redefined:
         _refuse_redefined(former, plans.values())
         _refuse_reshaped(former, plans.values())
     changes = [_apply(folder, former.get(name), plan) for name, plan in plans.items()]
     left = [plan for name, plan in former.items() if name not in plans]
     return changes + [_left(folder, plan, declarations.broken) for plan in left]
-
-
-def compile_service(service: FeatureService) -> ServicePlan:
-    """Return the plan of a service, with the empty values as the engine computes them."""
-    return compile_plan(service)
 
 
 def find_plan(folder: Path, name: str) -> ServicePlan | None:

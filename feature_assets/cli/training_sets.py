@@ -11,10 +11,10 @@ import polars as pl
 from feature_assets.cli.declared import declared
 from feature_assets.cli.names import find_service
 from feature_assets.cli.output import print_json, print_line
-from feature_assets.cli.plan_folder import compile_service
 from feature_assets.cli.spine_files import check_columns, check_out, read_spine, write_rows
 from feature_assets.project.clock import now
 from feature_store import Status
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import InputError, NotComputedError
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import TrainingSet, build_training_set
@@ -53,7 +53,7 @@ def write_training_set(service_name: str, options: SpineOptions, out: Path, *, a
     spine = read_spine(options.path, service.keys, options.time_column)
     check_columns(spine.schema, out)
     _refuse_future(spine, options)
-    training = _build(compile_service(service), spine, options)
+    training = _build(compile_plan(service), spine, options)
     rows = training.frame
     if out.suffix == ".csv":
         rows = rows.with_columns(

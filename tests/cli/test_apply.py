@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from feature_assets.cli.applying import refuse_redefined
-from feature_assets.cli.plan_folder import apply_plans, compile_service
+from feature_assets.cli.plan_folder import apply_plans
 from feature_assets.project import Declarations, load_declarations
 from feature_store import FeatureService
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import FingerprintError, InputError
 from feature_store.plans.service_plan import PlanFeature, ServicePlan, read_plans, write_plan
 from resources.settings import Settings
@@ -35,7 +36,7 @@ def test_every_service_gets_a_plan_and_applying_again_changes_nothing(features, 
     folder = tmp_path / "state" / "plans"
     assert {change["action"] for change in features.json("apply")} == {"new"}
     plans = read_plans(folder)
-    assert plans == {name: compile_service(service) for name, service in DECLARED.services.items()}
+    assert plans == {name: compile_plan(service) for name, service in DECLARED.services.items()}
     written = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert {change["action"] for change in features.json("apply")} == {"unchanged"}
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
@@ -99,7 +100,7 @@ def redefined(plan: ServicePlan) -> ServicePlan:
 
 
 def test_a_feature_that_changed_without_a_new_version_is_refused_and_nothing_is_written(tmp_path):
-    write_plan(tmp_path, redefined(compile_service(probe("spend_7d"))))
+    write_plan(tmp_path, redefined(compile_plan(probe("spend_7d"))))
     with pytest.raises(
         FingerprintError, match=r"retail/household_spend/v1\.spend_7d changed, but the view kept its version"
     ):
@@ -114,7 +115,7 @@ def test_a_feature_renamed_and_changed_at_once_is_refused(tmp_path):
     def former(feature: PlanFeature) -> PlanFeature:
         return replace(feature, name="week", fingerprint="0" * 16)
 
-    plan = compile_service(probe("spend_7d"))
+    plan = compile_plan(probe("spend_7d"))
     views = tuple(replace(view, features=tuple(map(former, view.features))) for view in plan.views)
     write_plan(tmp_path, replace(plan, views=views))
     renamed = replace(SPEND, features=tuple(replace(feature, renamed_from="week") for feature in SPEND.features))

@@ -9,11 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from feature_assets.cli.plan_folder import compile_service
 from feature_assets.demo.live_stream import LivePurchases, stream_start
 from feature_assets.parity.served import check_parity
 from feature_assets.teams.growth.features import HouseholdActivity
 from feature_store import FeatureService
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, write_plan
@@ -45,7 +45,7 @@ class Shop:
         writer = open_loader(url)
         sync_view(self.store, HouseholdActivity, writer, BATCH_END + timedelta(hours=3))
         writer.close()
-        self.plan: ServicePlan = compile_service(SERVICE)
+        self.plan: ServicePlan = compile_plan(SERVICE)
         write_plan(self.plans, self.plan)
 
     def open(self) -> LivePurchases:

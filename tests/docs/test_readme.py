@@ -14,11 +14,11 @@ import polars as pl
 import pytest
 
 from feature_assets.cli.app import run
-from feature_assets.cli.plan_folder import compile_service
 from feature_assets.generator import build_feature_assets
 from feature_assets.teams.growth.services import churn
 from feature_assets.teams.stores import features as stores_features
 from feature_store import DefinitionError, FeatureService, FeatureView
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set, write_training_set
@@ -84,7 +84,7 @@ def test_the_example_view_is_computed_loaded_and_read(copied: OfflineStore, valk
     sync_view(copied, view, writer, NOW)
     writer.close()
     service = FeatureService("momentum", version=1, owner="growth", description="Of the README", features=[view.all()])
-    write_plan(tmp_path / "plans", compile_service(service))
+    write_plan(tmp_path / "plans", compile_plan(service))
     with FeatureClient(tmp_path / "plans", valkey) as client:
         (row,) = client.get_features("momentum", {"household_id": [900]}, time=NOW).to_dicts()
     assert row["household_momentum__spend_90d"] > 0

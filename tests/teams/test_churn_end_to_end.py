@@ -4,12 +4,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from feature_assets.cli.plan_folder import compile_service
 from feature_assets.raw.clock import DATA_END
 from feature_assets.teams.growth.services import churn
 from feature_assets.teams.growth.training.churn_dataset import churn_spine, labels_known_until, transactions_known_until
 from feature_assets.teams.growth.training.churn_model import score, train
 from feature_assets.teams.growth.training.churn_spine import LABEL, LABEL_SPAN, build_spine
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from serving.client import FeatureClient
@@ -56,7 +56,7 @@ def test_labels_that_a_hole_in_the_purchases_reaches_are_not_known(small_store: 
 def test_served_vectors_score_like_the_training_rows_of_that_time(small_store: SmallStore):
     households = list(HOUSEHOLDS)
     spine = pl.DataFrame({"household_id": households}).with_columns(time=pl.lit(T).dt.cast_time_unit("us"))
-    rows = point_in_time_join(small_store.offline, compile_service(churn), spine, "time")
+    rows = point_in_time_join(small_store.offline, compile_plan(churn), spine, "time")
     features = [name for name in rows.columns if name not in spine.columns]
     model, _metrics = train(two_periods(rows), features)
     plans = small_store.environment["FEATURES_STATE"] + "/plans"
