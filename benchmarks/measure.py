@@ -27,7 +27,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Result:
-    """What a benchmark found.
+    """The findings of a benchmark.
 
     Attributes:
         title: what was done, with its sizes.

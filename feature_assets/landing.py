@@ -25,7 +25,7 @@ Source = EventSource | TableSource
 
 @dataclass(frozen=True)
 class Landed:
-    """What a landing wrote.
+    """The outcome of a landing.
 
     Attributes:
         rows: by partition start, the rows that lie there now.

@@ -1,4 +1,4 @@
-"""What a feature is and means: the vocabulary with which teams declare features.
+"""Features and their meaning: the vocabulary with which teams declare features.
 
 Everything a declaration needs is importable from here; nothing here imports more than numpy.
 """

@@ -32,7 +32,7 @@ class Column:
 
     @property
     def has_value(self) -> Mask:
-        """Which rows are not null, shape ``(n,)``: an array is null where all its slots are."""
+        """A mask of the rows that are not null, shape ``(n,)``: an array is null where all its slots are."""
         return self.valid if self.valid.ndim == 1 else np.logical_or.reduce(self.valid, axis=1)
 
 

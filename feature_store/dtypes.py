@@ -59,7 +59,7 @@ class DType:
 
     @property
     def slots(self) -> int:
-        """How many things in a value may be null: the slots of an array, or the one value."""
+        """The number of things in a value that may be null: the slots of an array, or the one value."""
         return self.length if self.is_array else 1
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Why a feature value is what it is: the status that travels with every value, offline and online."""
+"""The status of a feature value: why it is what it is. It travels with every value, offline and online."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def without_password(url: str) -> str:
 
 
 class OnlineStoreResource(dg.ConfigurableResource):
-    """Where views are loaded for serving.
+    """The store that views are loaded into for serving.
 
     Attributes:
         url: ``redis://...``; empty: the embedded Valkey, started when it is first needed. Dagster shows it: give

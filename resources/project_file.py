@@ -25,7 +25,7 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class ProjectFile:
-    """Where a project lies and what holds its parts.
+    """The place of a project, and what holds its parts.
 
     Attributes:
         root: its folder; relative settings count from there, and its packages are imported from there.

@@ -22,7 +22,7 @@ def project_root() -> Path:
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set from outside. Secrets are left out of its text.
+    """The settings from outside. Secrets are left out of its text.
 
     Attributes:
         state: folder of everything that is kept between runs (``FEATURES_STATE``; ``.state``).

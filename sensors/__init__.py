@@ -1,1 +1,1 @@
-"""What watches the store and tells Slack: freshness, drift, late data, streams."""
+"""Watchers of the store, who tell Slack: freshness, drift, late data, streams."""

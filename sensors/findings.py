@@ -1,4 +1,4 @@
-"""What is found of a view at an instant: stale, landed but not served, or not to be judged at all."""
+"""Findings about a view at an instant: stale, landed but not served, or not to be judged at all."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Finding:
 
     @property
     def name(self) -> str:
-        """What an open alert is known by."""
+        """The identity of an open alert."""
         return f"{self.view.full_name} {self.kind}"
 
 

@@ -35,7 +35,7 @@ A view that is begun in time may take some more: for each thing that is to be to
 
 @dataclass
 class Cursor:
-    """What is kept between two looks.
+    """The state kept between two looks.
 
     Attributes:
         open: since when alerts are open, by their names.

@@ -1,4 +1,4 @@
-"""What alerts say: who owns it, what was promised, how bad it is, who is hit, where to look. In Slack's markup."""
+"""Texts of alerts: who owns it, what was promised, how bad it is, who is hit, where to look. In Slack's markup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the HTTP server is measured against; ``granian --interface rsgi benchmarks.http.minimal:one`` and so on.
+"""The bare server, against which ours is measured; ``granian --interface rsgi benchmarks.http.minimal:one`` and so on.
 
 ``one`` and ``many`` share one redis-py MGET among all requests in flight, decode and answer JSON; nothing is checked,
 there is no status, no as-of, no plan. ``empty`` answers a constant: granian, the loop and the load generator alone.

@@ -27,7 +27,7 @@ Plan = Callable[[], RangeRun | None]
 
 @dataclass(frozen=True)
 class Backfill:
-    """What is backfilled, and what of it failed so far.
+    """The state of a backfill: its steps, and what failed so far.
 
     Attributes:
         runs: where the runs are executed.

@@ -1,4 +1,4 @@
-"""Which partitions still have to be made: those that the ledger lacks or Dagster has not seen."""
+"""Partitions that still have to be made: those that the ledger lacks or Dagster has not seen."""
 
 from __future__ import annotations
 

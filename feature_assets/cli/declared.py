@@ -1,4 +1,4 @@
-"""What is declared, as commands see it: a team that is broken is named on stderr, and the others go on."""
+"""Declarations as commands see them: a team that is broken is named on stderr, and the others go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the ledger says of a view, if anything of it was ever computed."""
+"""The ledger's entries of a view, if anything of it was ever computed."""
 
 from __future__ import annotations
 

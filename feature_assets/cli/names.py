@@ -1,4 +1,4 @@
-"""What a name on the command line stands for."""
+"""Names on the command line, and what they stand for."""
 
 from __future__ import annotations
 

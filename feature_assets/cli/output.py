@@ -1,4 +1,4 @@
-"""How answers are printed: tables for people, one JSON document on stdout for programs.
+"""Printing of answers: tables for people, one JSON document on stdout for programs.
 
 Nothing is dropped or cut: a table that is wider than the terminal becomes one block of lines per row. A pipe has no
 width, unless ``COLUMNS`` gives it one.

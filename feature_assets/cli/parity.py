@@ -31,7 +31,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class ReplayOptions:
-    """What is replayed.
+    """The scope of a replay.
 
     Attributes:
         log: Parquet file of responses.

@@ -16,7 +16,7 @@ from feature_store.plans.service_plan import PlanView, ServicePlan, plan_path, r
 
 @dataclass(frozen=True)
 class PlanChange:
-    """What applying did to one service.
+    """The outcome of applying one service.
 
     Attributes:
         service: ``name/vN``.

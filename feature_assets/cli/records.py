@@ -1,4 +1,4 @@
-"""What is declared, as JSON-able records: what ``--json`` prints and tables are made from."""
+"""Declarations as JSON-able records: what ``--json`` prints and tables are made from."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Final
 from feature_assets.cli.records import Record
 
 WEIGHTS: Final = {"name": 6.0, "description": 3.0, "entities": 2.0, "team": 2.0, "kind": 1.0, "computed_from": 1.0}
-"""How much a word counts, by where it stands."""
+"""The weight of a word, by where it stands."""
 
 _SHORTEST_STEM: Final = 3
 

@@ -23,7 +23,7 @@ from resources.online import running_url, without_password
 from resources.settings import Settings, project_root
 
 STOP_SECONDS = 5.0
-"""How long processes may take to stop by themselves: whatever is cut off then, the next start does again."""
+"""The time in which processes may stop by themselves: whatever is cut off then, the next start does again."""
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""What the demo covers: days of values, few of hourly and stream views, and all raw rows that have arrived."""
+"""The reach of the demo: days of values, few of hourly and stream views, and all raw rows that have arrived."""
 
 from __future__ import annotations
 

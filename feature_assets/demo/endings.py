@@ -1,4 +1,4 @@
-"""How the demo ends: well, by Ctrl-C, by a stage that fails, or by a wrong setting; no traceback fills the screen."""
+"""Endings of the demo: well, by Ctrl-C, by a stage that fails, or by a wrong setting; no traceback fills the screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What failed while the rest went on: a line each at the end, and the tracebacks in a file."""
+"""Failures while the rest went on: a line each at the end, and the tracebacks in a file."""
 
 from __future__ import annotations
 

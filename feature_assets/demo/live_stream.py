@@ -31,10 +31,10 @@ from serving.streams.events import source_of
 from serving.streams.writer import StreamWriter
 
 PORTION: Final = timedelta(hours=1)
-"""How much is appended at once of what arrived long ago."""
+"""The rows appended at once of what arrived long ago."""
 
 HEARTBEAT: Final = timedelta(minutes=1)
-"""How often a stream is told that nothing arrived."""
+"""The interval at which a stream is told that nothing arrived."""
 
 _PAUSE: Final = 2.0
 _AFTER_FAILURE: Final = 30.0

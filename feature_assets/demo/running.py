@@ -1,4 +1,4 @@
-"""Which ``make dev`` runs on a state folder: it holds a lock on a file with its process id for as long as it lives."""
+"""The ``make dev`` of a state folder: it holds a lock on a file with its process id for as long as it lives."""
 
 from __future__ import annotations
 

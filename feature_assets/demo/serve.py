@@ -24,7 +24,7 @@ from serving.stores.redis.embedded import free_port
 
 ENTITIES = 1_000
 NEVER_SEEN = 50
-"""How many of the requested entities do not exist, so that EMPTY is compared too."""
+"""The number of requested entities that do not exist, so that EMPTY is compared too."""
 
 SERVER_SECONDS = 30.0
 

@@ -19,7 +19,7 @@ from serving.read.vectors import FeatureVectors
 
 @dataclass(frozen=True)
 class Summary:
-    """What the demo did.
+    """The outcome of the demo.
 
     Attributes:
         parity: by service.

@@ -1,4 +1,4 @@
-"""How much the demo has written, read from the ledgers and the online store."""
+"""Totals of what the demo has written, read from the ledgers and the online store."""
 
 from __future__ import annotations
 

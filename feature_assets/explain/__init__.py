@@ -1,4 +1,4 @@
-"""Why a feature has its value: the partition, the window, the tiles and rows, and what every store holds."""
+"""Explanations of a feature's value: the partition, the window, the tiles and rows, and what every store holds."""
 
 from feature_assets.explain.explanation import Explanation
 from feature_assets.explain.features import explain

@@ -1,4 +1,4 @@
-"""What an explanation holds. Plain facts: how they are printed is the command line's business."""
+"""The facts of an explanation. Plain facts: how they are printed is the command line's business."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class PartitionFacts:
 
 @dataclass(frozen=True)
 class WindowFacts:
-    """Which events can count: ``tail <= time < head``. ``over`` and ``hop`` are None for all history."""
+    """The span of events that can count: ``tail <= time < head``. ``over`` and ``hop`` are None for all history."""
 
     tail: datetime
     head: datetime
@@ -98,7 +98,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class WindowContents:
-    """What an aggregate is made from.
+    """The inputs of an aggregate.
 
     Attributes:
         window: its bounds.
@@ -157,7 +157,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a feature has its value.
+    """The explanation of a feature's value.
 
     Attributes:
         feature: ``namespace/view/vN.feature``.

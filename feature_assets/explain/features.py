@@ -33,7 +33,7 @@ SHOWN: Final = 10
 """Tiles, events and rows of each listing."""
 
 _FURTHEST: Final = 30 * DAY
-"""How far outside of a window events are looked for at most."""
+"""The most outside of a window that events are looked for."""
 
 
 def explain(

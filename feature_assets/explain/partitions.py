@@ -1,4 +1,4 @@
-"""Which partition answers a request at T, and everything the ledger says of it."""
+"""The partition that answers a request at T, and everything the ledger says of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a request at T is answered from.
+    """The source of the answer to a request at T.
 
     Attributes:
         facts: what people want to know of it.

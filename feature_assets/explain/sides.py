@@ -22,7 +22,7 @@ ONLINE: Final = "online"
 
 @dataclass(frozen=True)
 class Online:
-    """What is served of one entity at T.
+    """The served values of one entity at T.
 
     Attributes:
         values: by feature; None: nothing can be compared.
@@ -94,7 +94,7 @@ _BOUNDS: Final = {
     "approx_percentile": "within the stated 1 % of the recomputed value",
     "approx_n_unique": "within four standard errors (6 %) of the recomputed count",
 }
-"""How near approximations come; other floats may differ by rounding."""
+"""The relative error of approximations; other floats may differ by rounding."""
 
 
 def _known_to_both(view: FeatureView, offline: Values, online: Values) -> Values:

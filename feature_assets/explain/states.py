@@ -16,7 +16,7 @@ from feature_store.temporal.instants import from_microseconds, to_microseconds
 ROWS: Final = "rows"
 _RATIO: Final = ("numerator", "denominator")
 _UNITS: Final = {"theta": "bytes", "bins": "bins", "bin_counts": "bins", "unique": "values"}
-"""What parts of a state consist of that nobody reads one by one."""
+"""The parts of a state that nobody reads one by one, in words."""
 
 
 def state_names(aggregation: Aggregation) -> dict[str, str]:

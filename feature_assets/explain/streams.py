@@ -1,4 +1,4 @@
-"""What answers a request at T in a stream view: the batch tiles, the stream's, and which of them a window counts."""
+"""The tiles behind an answer at T in a stream view: the batch tiles, the stream's, and which of them windows count."""
 
 from __future__ import annotations
 

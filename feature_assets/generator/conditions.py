@@ -1,4 +1,4 @@
-"""When assets are materialized without anybody asking: as soon as what they read is complete; again after a failure.
+"""Automation conditions: assets are materialized as soon as what they read is complete, and again after a failure.
 
 All conditions have one shape. A *cause* calls for a partition: it is new, or something that it reads was written anew.
 A cause is served by a request, and by any materialization that comes after it, whoever asked for that. What fails is
@@ -19,7 +19,7 @@ from feature_store import EventSource, FeatureView
 Condition = dg.AutomationCondition[Any]
 
 HEALED: Final = timedelta(days=7)
-"""How far back partitions are made up for that were missed or failed, without anybody asking."""
+"""The reach back in which partitions that were missed or failed are made up for, without anybody asking."""
 
 _EVERY_HOUR: Final = "0 * * * *"
 _RETRIED: Final = 24

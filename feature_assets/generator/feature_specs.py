@@ -1,4 +1,4 @@
-"""What Dagster shows of a view: the asset of its table and one asset per feature."""
+"""A view in Dagster: the asset of its table and one asset per feature."""
 
 from __future__ import annotations
 

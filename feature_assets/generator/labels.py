@@ -1,4 +1,4 @@
-"""What assets are found and grouped by in the UI: group, owners, tags and kinds."""
+"""Labels by which assets are found and grouped in the UI: group, owners, tags and kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an op that fails does: an outage is tried again, a mistake is not; one whose inputs moved on starts over."""
+"""Retries of an op that fails: an outage is tried again, a mistake is not; one whose inputs moved on starts over."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class TrainingSet:
 
     @property
     def days_ahead(self) -> int:
-        """How many days after its own a day reads at most."""
+        """The most days after its own that a day reads."""
         mappings = (dep.partition_mapping for dep in self.deps if isinstance(dep, dg.AssetDep))
         return max((m.end_offset for m in mappings if isinstance(m, dg.TimeWindowPartitionMapping)), default=0)
 

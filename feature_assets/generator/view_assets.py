@@ -27,7 +27,7 @@ from resources.offline import OfflineStoreResource
 
 Results = Iterator[dg.MaterializeResult | dg.AssetCheckResult]
 Numbers = dict[str, dict[str, int | float]]
-"""What is shown of each partition, by its key."""
+"""The metadata shown of each partition, by its key."""
 
 
 def tiles_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefinition:

@@ -29,7 +29,7 @@ _TIME: Final = "__T"
 
 @dataclass(frozen=True)
 class Served:
-    """What the online store answers at one T.
+    """The answers of the online store at one T.
 
     Attributes:
         as_of: of the values; None: nothing that is usable at T is online.

@@ -1,4 +1,4 @@
-"""What a parity check found: every value compared, those that differ, and both as tables that people read."""
+"""The findings of a parity check: every value compared, those that differ, and both as tables that people read."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class ViewParity:
 
     @property
     def compared(self) -> int:
-        """How many values were compared."""
+        """The number of values that were compared."""
         return len(self.values)
 
     @property

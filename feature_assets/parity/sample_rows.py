@@ -29,7 +29,7 @@ _NULL_KEYS: Final = 0.04
 """Share of keys that are null."""
 
 _DRAWS: Final = 40
-"""How often values are drawn until a part of a filter holds; some never do."""
+"""The number of draws until a part of a filter is given up; some never hold."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 

@@ -1,4 +1,4 @@
-"""Which instants and entities a parity check looks at."""
+"""The instants and entities that a parity check looks at."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _POOL: Final = 100
 
 @dataclass(frozen=True)
 class Sample:
-    """How much a parity check looks at.
+    """The size of a parity check.
 
     Attributes:
         entities: per instant.

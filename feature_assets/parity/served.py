@@ -22,7 +22,7 @@ SERVED_AT: Final = "served_at"
 
 @dataclass(frozen=True)
 class ParityReport:
-    """How many values were compared, and those that differ.
+    """The number of values compared, and those that differ.
 
     Attributes:
         entities: rows that were served.

@@ -1,4 +1,4 @@
-"""What the specification says a request gets, from what the ledgers list and from raw rows: the second computation."""
+"""The specified answer to a request, from what the ledgers list and from raw rows: the second computation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from feature_store.plans.stream_plan import level_name
 
 @dataclass(frozen=True)
 class Specified:
-    """What is known of a view, whatever its rows are.
+    """Facts of a view, whatever its rows are.
 
     Attributes:
         view: the view.

@@ -1,4 +1,4 @@
-"""What the stores hold against a second computation: sampled entities and instants, offline and online."""
+"""The stores against a second computation: sampled entities and instants, offline and online."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When two values are the same, as the specification states it."""
+"""Sameness of two values, as the specification states it."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _FAILURES: Final = (Exception, SystemExit)
 
 @dataclass(frozen=True)
 class Declarations:
-    """What all teams declare.
+    """The declarations of all teams.
 
     Attributes:
         views: feature views by full name, ``namespace/name/vN``.
@@ -47,7 +47,7 @@ def load_declarations() -> Declarations:
 
 
 class _Loading:
-    """What is declared so far."""
+    """The declarations so far."""
 
     def __init__(self, package: str) -> None:
         self._package = package

@@ -19,10 +19,10 @@ _PARTS: Final = {
     "views": ("features/__init__.py", "views = (...)"),
     "services": ("services.py", "services = (...)"),
 }
-"""What a team folder holds, by the name that its file defines."""
+"""The parts of a team folder, by the name that its file defines."""
 
 _FAILURES: Final = (Exception, SystemExit)
-"""What a broken file of a team may raise, without being more than one broken team."""
+"""The exceptions that a broken file of a team may raise, without being more than one broken team."""
 
 
 def import_of_project(module: str) -> ModuleType:

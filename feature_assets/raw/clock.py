@@ -34,7 +34,7 @@ _WEEK = timedelta(weeks=1)
 
 @dataclass(frozen=True)
 class Clock:
-    """How the data's dates are moved.
+    """The shift of the data's dates.
 
     Attributes:
         weeks: whole weeks that are added to every timestamp.

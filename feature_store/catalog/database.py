@@ -20,7 +20,7 @@ NEWEST: Final = "0001"
 """The newest step of ``migrations/versions``."""
 
 BUSY_SECONDS: Final = 60
-"""How long a writer waits for another one before it gives up."""
+"""The longest that a writer waits for another one, after which it gives up."""
 
 _MIGRATION_LOCK: Final = 4_061_537_208
 """Number of the advisory lock under which PostgreSQL is migrated by one process at a time."""

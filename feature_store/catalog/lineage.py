@@ -27,7 +27,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Lineage:
-    """What is computed from what.
+    """The graph of what is computed from what.
 
     Attributes:
         nodes: by name.

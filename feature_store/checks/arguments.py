@@ -19,7 +19,7 @@ C = TypeVar("C")
 
 
 class Misfit(NamedTuple):
-    """What is wrong with a call, and what to do instead."""
+    """A fault of a call, and what to do instead."""
 
     problem: str
     instead: str

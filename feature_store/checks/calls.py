@@ -160,4 +160,4 @@ _OTHER_WORDS = {
     "schema": "columns",
     "timestamp": "event_time",
 }
-"""What other feature stores, and people, call our options."""
+"""The names that other feature stores, and people, have for our options."""

@@ -20,7 +20,7 @@ NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 LONGEST_SHOWN: Final = 200
 MOST_LISTED: Final = 10
-"""How much of values, and of lists of names, messages show."""
+"""The most that messages show of values and of lists of names."""
 
 STORED_COLUMNS: Final = ("partition_start", "as_of", "day")
 """Columns that the offline store adds to the values of a view; no key and no feature can be called so."""

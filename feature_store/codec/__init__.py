@@ -1,1 +1,1 @@
-"""Which bytes: every format that outlives a process and is ours."""
+"""Bytes: every format that outlives a process and is ours."""

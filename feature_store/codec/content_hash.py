@@ -32,7 +32,7 @@ Bounds = npt.NDArray[np.int64]
 """Row numbers at which partitions begin, and the number of rows: shape ``(partitions + 1,)``."""
 
 WHOLE_ROWS: Final = "*"
-"""What the sum of whole rows is called among the sums of columns."""
+"""The name of the sum of whole rows among the sums of columns."""
 
 _MODULUS: Final = 1 << 64
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -42,7 +42,7 @@ _LAST: Final = np.uint64(31)
 
 @dataclass(frozen=True)
 class Content:
-    """What is known of some rows: how many they are, and the sums of their columns; those of shards add up.
+    """Facts of some rows: how many they are, and the sums of their columns; those of shards add up.
 
     Attributes:
         rows: their number.

@@ -83,7 +83,7 @@ class DecodedRows:
 
 @dataclass(frozen=True)
 class RowLayout:
-    """Which features a row holds, in order, and how they become bytes."""
+    """The layout of a row: the features it holds, in order, and how they become bytes."""
 
     features: tuple[LayoutField, ...]
 
@@ -269,12 +269,12 @@ class RowLayout:
 
     @cached_property
     def _bare(self) -> int:
-        """How many bytes these take."""
+        """The number of bytes these take."""
         return np.dtype(self._values).itemsize
 
     @cached_property
     def _bits(self) -> int:
-        """How many nulls a row can hold."""
+        """The number of nulls that a row can hold."""
         return sum(field.dtype.slots for field in self.features)
 
     @cached_property

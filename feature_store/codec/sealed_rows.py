@@ -1,4 +1,4 @@
-"""How every online value begins, and the checksum that tells a damaged one: for a whole batch at once.
+"""The beginning of every online value, and the checksum that tells a damaged one: for a whole batch at once.
 
 A value starts with four bytes of mark (the format, then three bytes of a hash of the layout) and a u32 checksum. Its
 length is a multiple of four. The checksum is the upper half of a sum mod 2^64 over words of four bytes, little-endian,
@@ -72,7 +72,7 @@ class OpenedRows:
 
 @dataclass(frozen=True)
 class Seal:
-    """How the values of one layout begin.
+    """The beginning of the values of one layout.
 
     Attributes:
         mark: their first four bytes.

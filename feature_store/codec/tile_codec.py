@@ -83,7 +83,7 @@ class DecodedTiles:
 
 @dataclass(frozen=True)
 class TileLayout:
-    """What the tiles of a view are made of, and how they become bytes.
+    """The layout of a view's tiles: what they are made of, and how they become bytes.
 
     Attributes:
         levels: spans of the tiles, microseconds, ascending.

@@ -1,1 +1,1 @@
-"""How users write views and services, and what is refused."""
+"""The way users write views and services, and what is refused."""

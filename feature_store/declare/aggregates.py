@@ -38,13 +38,13 @@ def _draft(
 
 @declares
 def count(value: Expression | None = None, **options: Unpack[ByOptions]) -> AggregateDraft:
-    """How many rows, or how many non-null values; Int64, 0 when empty."""
+    """The number of rows, or of non-null values; Int64, 0 when empty."""
     return _draft("count", value, options, can_be_by=True)
 
 
 @declares
 def histogram(value: Expression, categories: Sequence[Scalar], **options: Unpack[AggregateOptions]) -> AggregateDraft:
-    """How many rows of each category; Array[Int64, n], zeros when empty. Values of no category do not count."""
+    """The number of rows of each category; Array[Int64, n], zeros when empty. Values of no category do not count."""
     check_options("histogram", options, AggregateOptions)
     given: ByOptions = {**options, "by": value, "buckets": categories}
     return _draft("histogram", None, given, kind="count", can_be_by=True)
@@ -132,7 +132,7 @@ def top_k(value: Expression, k: int, **options: Unpack[AggregateOptions]) -> Agg
 
 @declares
 def n_unique(value: Expression, **options: Unpack[ByOptions]) -> AggregateDraft:
-    """How many distinct non-null values, exact; Int64, 0 when empty."""
+    """The number of distinct non-null values, exact; Int64, 0 when empty."""
     return _draft("n_unique", value, options, can_be_by=True)
 
 

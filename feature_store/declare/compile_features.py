@@ -21,7 +21,7 @@ from feature_store.model.sources import EventSource
 Features = Mapping[str, Feature]
 
 MOST_BELOW: Final = 19
-"""How many derived features in a row another may be derived from: explanations and lineage follow every way down."""
+"""The most derived features in a row below another: explanations and lineage follow every way down."""
 
 
 def compile_all(scope: ViewScope) -> dict[str, Feature]:

@@ -44,7 +44,7 @@ _OPTIONAL: Final[Mapping[str, Any]] = {
     "name": None,
     "assets": "feature",
 }
-"""What options are that are not given."""
+"""The values of options that are not given."""
 
 
 def snake_case(name: str) -> str:

@@ -12,7 +12,7 @@ from feature_store.expressions.nodes import Expression, Scalar
 
 
 class OnReadOptions(TypedDict, total=False):
-    """What every feature can be given.
+    """The options of every feature.
 
     Attributes:
         description: one line for the catalog.
@@ -22,7 +22,7 @@ class OnReadOptions(TypedDict, total=False):
 
 
 class DerivedOptions(OnReadOptions, total=False):
-    """What stored features can be given.
+    """The options of stored features.
 
     Attributes:
         dtype: Float32 to narrow a Float64; otherwise inferred. Of an array, the type of its slots.
@@ -36,7 +36,7 @@ class DerivedOptions(OnReadOptions, total=False):
 
 
 class FieldOptions(DerivedOptions, total=False):
-    """What features that come straight from rows can be given.
+    """The options of features that come straight from rows.
 
     Attributes:
         default: value where there is none: where nothing was counted; of an array, in each slot of which nothing was;
@@ -47,7 +47,7 @@ class FieldOptions(DerivedOptions, total=False):
 
 
 class AggregateOptions(FieldOptions, total=False):
-    """What every aggregate can be given.
+    """The options of every aggregate.
 
     Attributes:
         over: the window, e.g. ``7d``; without it, all history.
@@ -61,7 +61,7 @@ class AggregateOptions(FieldOptions, total=False):
 
 
 class ByOptions(AggregateOptions, total=False):
-    """What aggregates can be given that can be kept apart by the value of an expression.
+    """The options of aggregates that can be kept apart by the value of an expression.
 
     Attributes:
         by: count events apart by this value; the feature is an array with a slot per bucket.

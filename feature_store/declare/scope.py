@@ -1,4 +1,4 @@
-"""What a feature is checked against in its view, and the checks that every kind of feature shares."""
+"""The scope of a feature: what it is checked against in its view, and the checks that every kind of feature shares."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from feature_store.model.sources import Source
 from feature_store.model.views import OTHER_VIEW, FeatureView, ViewSelection
 
 DEEPEST: Final = 300
-"""How many operations may stand within one another: Python, JSON and engines walk through them by recursion."""
+"""The most operations within one another: Python, JSON and engines walk through them by recursion."""
 
 
 @dataclass(frozen=True)

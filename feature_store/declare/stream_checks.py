@@ -1,4 +1,4 @@
-"""What a stream view can declare: tiles of seconds that merge at any T ask more of windows than partitions do."""
+"""Checks of stream views: tiles of seconds that merge at any T ask more of windows than partitions do."""
 
 from __future__ import annotations
 

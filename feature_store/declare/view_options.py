@@ -12,7 +12,7 @@ from feature_store.model.views import AssetGranularity
 
 
 class ViewOptions(TypedDict, total=False):
-    """What every view can be given.
+    """The options of every view.
 
     Attributes:
         entity: what its features describe; its keys are columns of the source.
@@ -44,7 +44,7 @@ class ViewOptions(TypedDict, total=False):
 
 
 class FeatureViewOptions(ViewOptions, total=False):
-    """What a view with a snapshot per partition can be given beside that.
+    """The further options of a view with a snapshot per partition.
 
     Attributes:
         available_after: how long after an as-of its values may be used; ``0s`` if not given.
@@ -58,7 +58,7 @@ class FeatureViewOptions(ViewOptions, total=False):
 
 
 class StreamViewOptions(ViewOptions, total=False):
-    """What a stream view is given beside that.
+    """The further options of a stream view.
 
     Attributes:
         batch_after: how long after a partition's end its batch tiles are used instead of the stream's.

@@ -132,7 +132,7 @@ class ValuePlan:
 
 @dataclass(frozen=True)
 class PartitionFacts:
-    """What is known of the rows of a partition in one staged file.
+    """Facts of the rows of a partition in one staged file.
 
     Attributes:
         start: of the partition.
@@ -179,7 +179,7 @@ class Engine(Protocol):
 
     @property
     def parts(self) -> int:
-        """How many tasks write each day; they number their files from 0, see ``Target.part``."""
+        """The number of tasks that write each day; they number their files from 0, see ``Target.part``."""
         ...
 
     def tiles(self, plan: TilePlan) -> Iterator[Staged]:

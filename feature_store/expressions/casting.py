@@ -1,4 +1,4 @@
-"""What ``cast`` means: a value as another type, null where that type cannot hold it.
+"""The meaning of ``cast``: a value as another type, null where that type cannot hold it.
 
 - Float to Int64: cut off towards zero. Int64 to Float32: through Float64. Float to String: refused, since a float has
   many spellings.

@@ -1,4 +1,4 @@
-"""What each operation takes and returns. Every engine implements exactly these names (a test asserts it)."""
+"""The operations: what each takes and returns. Every engine implements exactly these names (a test asserts it)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from feature_store.expressions.type_rules import Options, Types
 
 @dataclass(frozen=True)
 class Signature:
-    """How an operation is typed and spelled.
+    """The typing and spelling of an operation.
 
     Attributes:
         result: the type of the result; raises ``ExpressionTypeError``.

@@ -1,4 +1,4 @@
-"""Which types each operation takes, and of which type its result is; wrong ones raise ``ExpressionTypeError``.
+"""The types that each operation takes and gives; wrong ones raise ``ExpressionTypeError``.
 
 A rule is called with the types of the arguments, None being that of a literal null, and with the options.
 """

@@ -1,1 +1,1 @@
-"""What was declared, checked and frozen."""
+"""Declarations, checked and frozen."""

@@ -21,7 +21,7 @@ from feature_store.temporal.windows import Window
 
 @dataclass(frozen=True, eq=False)
 class StateInput:
-    """What a state is of.
+    """The input of a state.
 
     Attributes:
         value: what is aggregated; None: rows.

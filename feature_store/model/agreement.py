@@ -1,4 +1,4 @@
-"""What declarations must agree on among themselves: each name stands for one thing, and a view has one writer."""
+"""The agreement of declarations among themselves: each name stands for one thing, and a view has one writer."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _TAKEN: Final = (*STORED_COLUMNS, "tile_start", "span")
 @declared_by_call
 @dataclass(frozen=True)
 class Entity:
-    """What a feature describes: a household, an item, a household in a department.
+    """The thing that a feature describes: a household, an item, a household in a department.
 
     Attributes:
         name: e.g. ``household``.

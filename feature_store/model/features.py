@@ -61,7 +61,7 @@ class Feature:
 
     @property
     def logic(self) -> str:
-        """How it is computed, as people read it."""
+        """The logic, as people read it."""
         if self.aggregation is not None:
             return str(self.aggregation)
         if self.on_read is not None:

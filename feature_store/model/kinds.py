@@ -17,7 +17,7 @@ Option = Literal["k", "q", "half_life"]
 """An option that only some aggregations have, as ``Aggregation`` calls it."""
 
 Finish = Literal["value", "counted", "variance", "std", "skew", "ratio", "percentile", "list"]
-"""How a value comes of the merged parts: the only part is the value; the last part is, where ``n`` counted anything;
+"""The way from the merged parts to a value: the only part is the value; the last part is, where ``n`` counted anything;
 as the formula of that name says; the slots of an array are the list's values."""
 
 

@@ -14,7 +14,7 @@ from feature_store.temporal.durations import NO_DELAYS, DurationError, format_du
 
 @dataclass(frozen=True)
 class Cycle:
-    """How old the newest values are when the next ones become available.
+    """The age of the newest values when the next ones become available.
 
     Attributes:
         step: span between values, microseconds.

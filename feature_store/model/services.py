@@ -20,7 +20,7 @@ _COLUMN: Final = re.compile(r"[A-Za-z]\w*", re.ASCII)
 @declared_by_call
 @dataclass(frozen=True, eq=False)
 class FeatureService:
-    """What one model reads: outputs are named ``view__feature``, ``role__view__feature``, or by alias.
+    """All that one model reads: outputs are named ``view__feature``, ``role__view__feature``, or by alias.
 
     Attributes:
         name, version: its identity.

@@ -44,7 +44,7 @@ class State:
 
     @property
     def digest(self) -> str:
-        """What it shares with other states of the same input and filter."""
+        """The part that it shares with other states of the same input and filter."""
         return self.column.rpartition("_")[2]
 
     def sibling(self, part: str) -> str:

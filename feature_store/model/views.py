@@ -22,7 +22,7 @@ from feature_store.temporal.windows import Window
 AssetGranularity = Literal["feature", "view"]
 
 OTHER_VIEW: Final = "declare both in one view, or combine the values of both views where a service's answer is read"
-"""What to do instead of reading a feature of another view in a view."""
+"""The advice to who reads a feature of another view in a view."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class FeatureView:
 
     @property
     def partition_delay(self) -> int:
-        """How long after a partition's end what is computed of it may be used, microseconds."""
+        """The time from a partition's end until what is computed of it may be used, microseconds."""
         return self.available_after if self.batch_after is None else self.batch_after
 
     @property
@@ -104,7 +104,7 @@ class FeatureView:
 
     @property
     def identity(self) -> list[object]:
-        """What determines which rows of the source belong to which entity, as JSON."""
+        """The facts that determine which rows of the source belong to which entity, as JSON."""
         named = {key: column for key, column in self.source.keys.items() if key in self.entity.keys}
         return [self.source.canonical(), self.entity.canonical(), *([named] if named else [])]
 
@@ -232,7 +232,7 @@ class ViewSelection:
 
     @property
     def prefix(self) -> str:
-        """What output names start with."""
+        """The beginning of output names."""
         return self.view.name if self.role is None else f"{self.role}__{self.view.name}"
 
     def output_name(self, feature: str) -> str:

@@ -19,7 +19,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found of a table.
+    """The findings about a table.
 
     Attributes:
         table: where it lies.

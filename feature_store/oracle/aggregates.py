@@ -1,4 +1,4 @@
-"""What each aggregation gives for the events that it counts. Sums are exact and rounded once, at the end."""
+"""Aggregations: the value of each for the events that it counts. Sums are exact and rounded once, at the end."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ CHOSEN: Final[Mapping[str, Callable[[Sequence[Event], int | None], list[Event]]]
 """Aggregations that choose events, whose values are the result; of a tie the first takes the smaller event."""
 
 EMPTY: Final[Mapping[str, Any]] = {"count": 0, "n_unique": 0, "approx_n_unique": 0, "sum": 0, "decayed_sum": 0.0}
-"""What aggregations give where nothing was counted; the others give null."""
+"""The value of aggregations where nothing was counted; the others give null."""
 
 
 def aggregate(aggregation: Aggregation, events: Sequence[Event], as_of: datetime) -> Any:

@@ -1,4 +1,4 @@
-"""What expressions mean, one row at a time.
+"""The meaning of expressions, one row at a time.
 
 A float is never NaN, infinite or -0.0: those become None and 0.0 wherever they come up, in the input too.
 """

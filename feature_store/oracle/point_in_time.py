@@ -1,4 +1,4 @@
-"""What a request or a spine row gets at T: which partition, which values, and why."""
+"""Point-in-time reads: the partition that a request or a spine row gets at T, its values, and why."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Partition:
 
 
 History = Sequence[Partition] | StreamHistory
-"""What was written of a view, and of a stream view what is known of it."""
+"""The written partitions of a view, and of a stream view what is known of it."""
 
 
 def usable_from(partition: Partition, availability: str) -> datetime | None:

@@ -1,4 +1,4 @@
-"""What is read of a row: its entity, and its rank among other rows."""
+"""Rows: the facts that are read of one, its entity, and its rank among other rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a snapshot is: the complete values of a view of events at one as-of."""
+"""Snapshots of views of events: the complete values of a view of events at one as-of."""
 
 from __future__ import annotations
 

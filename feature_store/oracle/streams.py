@@ -1,4 +1,4 @@
-"""What the value of a stream view is at any T, and when it can be known.
+"""Stream views: their value at any T, and when it can be known.
 
 The time before E, the end of the newest partition whose batch tiles were available before T, belongs to the batch; the
 time from E on to the stream, or to batch tiles that landed later: the same events.
@@ -54,7 +54,7 @@ def stream_values(view: FeatureView, rows: Sequence[Row], time: datetime) -> Val
 
 @dataclass(frozen=True)
 class StreamHistory:
-    """What is known of a stream view.
+    """The facts known of a stream view.
 
     Attributes:
         rows: every event, of all entities.

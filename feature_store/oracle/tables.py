@@ -1,4 +1,4 @@
-"""What a snapshot of a table view is: per key the latest row that was known and still holds."""
+"""Snapshots of table views: per key the latest row that was known and still holds."""
 
 from __future__ import annotations
 

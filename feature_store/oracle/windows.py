@@ -1,4 +1,4 @@
-"""Which events count at an as-of."""
+"""Windows: the events that count at an as-of."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a server needs to know to answer: compiled services and stream views."""
+"""Compiled plans: all that a server needs to know of services and stream views to answer."""

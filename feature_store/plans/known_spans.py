@@ -1,4 +1,4 @@
-"""Which windows of a stream view can be known, by the batch tiles that landed: one judgement for training and serving.
+"""The windows of a stream view that can be known by the landed batch tiles: one judgement for training and serving.
 
 Of a state, or a level of tiles, everything is known up to the end of a partition *from* some instant on: the end of the
 last partition before it that was not built, or not with that state. A window is known once its tail has left that

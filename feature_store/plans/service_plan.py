@@ -97,7 +97,7 @@ class PlanOutput:
 
 @dataclass(frozen=True)
 class ServicePlan:
-    """What a feature service returns and how.
+    """A compiled service: what it returns and how.
 
     Attributes:
         service: name of the feature service.

@@ -95,7 +95,7 @@ class StreamDerived:
 
 @dataclass(frozen=True)
 class StreamPlan:
-    """How the tiles of a stream view become the values of the features that a service reads.
+    """A compiled stream view: the way from its tiles to the values of the features that a service reads.
 
     Attributes:
         view: full name, for messages.
@@ -140,7 +140,7 @@ class StreamPlan:
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
-        """What ledgers record of its tiles: a fingerprint by state column, and each level that is kept."""
+        """The part of its tiles that ledgers record: a fingerprint by state column, and each level that is kept."""
         kept = {level_name(span): level_name(span) for span in self.levels}
         return {**{state.column: state.fingerprint for state in self.states}, **kept}
 

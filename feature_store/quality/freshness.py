@@ -16,7 +16,7 @@ from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 @dataclass(frozen=True)
 class Freshness:
-    """How fresh a view is at an instant.
+    """The freshness of a view at an instant.
 
     Attributes:
         view: the view.

@@ -22,7 +22,7 @@ from feature_store.errors import FeatureStoreError
 
 LG_SIZE: Final = 12
 SIZE: Final = 1 << LG_SIZE
-"""How many hashes are kept: up to so many distinct values are counted exactly; beyond, the error is 1 / sqrt(SIZE)."""
+"""The number of hashes kept: up to so many distinct values are counted exactly; beyond, the error is 1 / sqrt(SIZE)."""
 
 _ALL: Final = 2**63 - 1
 """Theta while no hash was dropped: a hash is smaller."""

@@ -1,1 +1,1 @@
-"""When something counts: spans, instants, windows, tiles of time."""
+"""Time: when something counts. Spans, instants, windows, tiles."""

@@ -1,4 +1,4 @@
-"""When a value may be used: strictly after its available-at, and until it is older than the TTL. Decided here alone.
+"""The time when a value may be used: strictly after its available-at, until it outlives the TTL. Decided here alone.
 
 Microseconds, datetimes, arrays and Polars expressions are all compared alike, so every engine and path asks here. The
 oracle says it a second time, in its own words.

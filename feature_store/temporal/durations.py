@@ -22,7 +22,7 @@ _DURATION: Final = re.compile(r"([1-9][0-9]{0,18})([smhdw])")
 
 
 NO_DELAYS: Final = tuple(f"0{unit}" for unit in _UNITS)
-"""How no delay at all is written."""
+"""The spelling of no delay at all."""
 
 
 class DurationError(CarriedError, ValueError):

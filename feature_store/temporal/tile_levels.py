@@ -67,7 +67,7 @@ def bounds(levels: Sequence[int], window: Window, as_of: Instants) -> list[tuple
 
 
 class Counting:
-    """Which tiles windows count. What all windows need is worked out once.
+    """The tiles that windows count. What all windows need is worked out once.
 
     Args:
         levels: of the view, ascending.

@@ -64,7 +64,7 @@ class BatchTiles:
 
     @property
     def snapshot(self) -> Snapshot:
-        """What is loaded."""
+        """The snapshot to load."""
         fields = tuple(LayoutField(f.name, f.dtype, f.fingerprint) for f in self.view.stored_features)
         contents = self._needed().select(pl.col("partition_start").to_physical(), "content_hash").rows()
         content_hash = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:32]

@@ -40,7 +40,7 @@ _Held = tuple[Feature, str]
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What the online store holds of a view after a sync.
+    """The state of a view in the online store after a sync.
 
     Attributes:
         served_as_of: as-of of the newest partition that is available; None: none is yet.

@@ -27,7 +27,7 @@ _MOST_SELECTIONS: Final = 256
 
 @dataclass(frozen=True)
 class Question:
-    """What has to be read to answer a request.
+    """The reads that answer a request.
 
     Attributes:
         keys: the entities.
@@ -131,7 +131,7 @@ def _check_outputs(plan: ServicePlan) -> None:
 
 
 class _PlannedView:
-    """How one view of a plan is read.
+    """The reading of one view of a plan.
 
     Attributes:
         index: among the plan's views.

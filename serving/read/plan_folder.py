@@ -13,7 +13,7 @@ from serving.read.assembly import Assembly
 from serving.read.requests import RequestError, UnknownServiceError
 
 PLAN_SECONDS: Final = 1.0
-"""How long plans are used before the folder is looked at again."""
+"""The time that plans are used before the folder is looked at again."""
 
 _NO_PLANS: Final = "there are none yet: run `features apply`"
 
@@ -36,7 +36,7 @@ class _File:
 
 
 class _Catalog:
-    """What some files hold; replaced whole, so that a reader on another thread never sees half a change."""
+    """The content of some files; replaced whole, so that a reader on another thread never sees half a change."""
 
     def __init__(self, files: Mapping[str, _File]) -> None:
         good = [file.assembly for file in files.values() if file.assembly is not None]
@@ -65,7 +65,7 @@ class PlanFolder:
 
     @property
     def problems(self) -> dict[str, str]:
-        """Why files cannot be used, by name; the last good state of each stays in use."""
+        """The reason why a file cannot be used, by name; the last good state of each stays in use."""
         return self._catalog.problems
 
     def refresh(self) -> bool:

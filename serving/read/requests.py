@@ -1,4 +1,4 @@
-"""What a caller asks for, checked, for the client and the server alike: every error names the field that is wrong."""
+"""A caller's request, checked, for the client and the server alike: every error names the field that is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a cadence or table view of a plan is read: from rows to values and their status."""
+"""The reading of a cadence or table view of a plan: from rows to values and their status."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Values = tuple[Column, Array]
 
 
 class SnapshotDecoder:
-    """How one view whose values are stored as they are is read.
+    """The reading of one view whose values are stored as they are.
 
     Args:
         view: of a plan.
@@ -90,7 +90,7 @@ class SnapshotDecoder:
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where the wanted features of a view stand in a layout.
+    """The places of the wanted features of a view in a layout.
 
     Attributes:
         layout: the layout.

@@ -1,4 +1,4 @@
-"""How a stream view of a plan is read: batch tiles and stream tiles of every entity, merged relative to T.
+"""The reading of a stream view of a plan: batch tiles and stream tiles of every entity, merged relative to T.
 
 The batch tiles of the generation that is served at T own the time before its as-of E; from E on the stream's tiles
 count. Both are merged by the code of the point-in-time join, at A = T floored to a second, less the view's lag. Without
@@ -38,7 +38,7 @@ from serving.stores.streams import Stream
 
 
 class StreamDecoder:
-    """How one stream view is read.
+    """The reading of one stream view.
 
     Args:
         view: of a plan.
@@ -136,7 +136,7 @@ class StreamDecoder:
 
 @dataclass(frozen=True)
 class _Mergeable:
-    """What of a view can be merged.
+    """The part of a view that can be merged.
 
     Attributes:
         generation, stream: from which.

@@ -18,7 +18,7 @@ from serving.server.app import build
 from serving.stores.open_store import open_async_reader
 
 STOP_SECONDS: Final = 10
-"""How long a worker may finish what it is at."""
+"""The time in which a worker may finish what it is at."""
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ class _Waiting(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """What was read for the requests of one assembly."""
+    """The values read for the requests of one assembly."""
 
     assembly: Assembly
     requests: Sequence[_Waiting]

@@ -1,4 +1,4 @@
-"""What goes over the wire: bodies, headers and status codes."""
+"""The wire: bodies, headers and status codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong between this project and the online store."""
+"""Errors between this project and the online store."""
 
 from __future__ import annotations
 

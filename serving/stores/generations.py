@@ -16,7 +16,7 @@ from serving.stores.errors import StoreError
 T = TypeVar("T")
 
 READER_LAG: Final = 60_000_000
-"""How far a reader's clock may be behind the store's, microseconds: so long a generation outlives its succession."""
+"""The most a reader's clock may be behind the store's, microseconds: so long a generation outlives its succession."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Generation:
 
     @property
     def voucher(self) -> bytes:
-        """What stands under the generation's bare row prefix while all its rows are there.
+        """The value under the generation's bare row prefix while all its rows are there.
 
         It differs even from that of a generation with the same id, as a server that was emptied counts from 1 again.
         """

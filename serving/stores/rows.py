@@ -1,4 +1,4 @@
-"""What is asked of a store, and what was read: the same for every store."""
+"""Questions to a store, and what was read: the same for every store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RowsWanted:
 
 @dataclass(frozen=True)
 class RowsRead:
-    """What was read of one view.
+    """The answer of a store for one view.
 
     Attributes:
         generation: the one that was read; None: none is usable at T, or a stream view has no stream yet.

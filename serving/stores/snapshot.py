@@ -1,4 +1,4 @@
-"""What is loaded: a snapshot, its entities in chunks, and what a load or a restore did."""
+"""The input of loading: a snapshot, its entities in chunks; and the outcome of a load or a restore."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROWS_PER_STEP: Final = 16_384
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is loaded: the complete values of a view at one as-of.
+    """The input of a load: the complete values of a view at one as-of.
 
     Attributes:
         as_of: microseconds UTC.
@@ -51,7 +51,7 @@ class Snapshot:
 
     @property
     def content(self) -> Content:
-        """What it is known by where it was rejected."""
+        """The name it is known by where it was rejected."""
         return self.as_of, self.content_hash
 
     def is_held_by(self, generation: Generation) -> bool:
@@ -102,7 +102,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a load did.
+    """The outcome of a load.
 
     Attributes:
         generation: the live generation that holds the snapshot; where another snapshot is served instead, that one.
@@ -123,7 +123,7 @@ class LoadReport:
 
 @dataclass(frozen=True)
 class RestoreReport:
-    """What a restore did.
+    """The outcome of a restore.
 
     Attributes:
         served: the generation that is served again.

@@ -42,7 +42,7 @@ WRITE_TIMEOUT: Final = 60.0
 """Seconds that a loader or a stream writer waits: the store may be busy freeing or saving."""
 
 LEASE_SECONDS: Final = 10.0
-"""How long another loader waits for one after its last sign of life."""
+"""The time that another loader waits for one after its last sign of life."""
 
 
 class OnlineReader(Protocol):

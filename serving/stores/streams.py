@@ -1,4 +1,4 @@
-"""What is known online of a view's stream: which rows are its, since when it is whole, what its tiles are made of."""
+"""The online record of a view's stream: which rows are its, since when it is whole, what its tiles are made of."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Stream:
 
     @property
     def voucher(self) -> bytes:
-        """What stands under the bare row prefix while all its rows are there; see ``Generation.voucher``."""
+        """The value under the bare row prefix while all its rows are there; see ``Generation.voucher``."""
         return b"stream:%d:%d" % (self.since, self.started_at)
 
 

@@ -1,4 +1,4 @@
-"""Which events a stream knows already: ids by entity, packed like tiles, in values that writers alone read."""
+"""The events that a stream knows already: ids by entity, packed like tiles, in values that writers alone read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tiles a stream row keeps: those that some A not before its ``complete_since`` can count, and no more."""
+"""The tiles that a stream row keeps: those that some A not before its ``complete_since`` can count, and no more."""
 
 from __future__ import annotations
 

@@ -50,14 +50,14 @@ from serving.streams.ids import KnownEvents
 from serving.streams.retention import is_kept
 
 KEPT_PAST: Final = 2 * DAY
-"""How long before the oldest live as-of tiles are kept."""
+"""The time before the oldest live as-of for which tiles are kept."""
 
 EXACT_FOR: Final = timedelta(days=2)
 
 
 @dataclass(frozen=True)
 class AppendReport:
-    """What became of the rows of an append.
+    """The outcome of an append, by rows.
 
     Attributes:
         events: that count now.
@@ -277,7 +277,7 @@ class StreamWriter:
 
 @dataclass(frozen=True)
 class _Held:
-    """What the store holds of some entities.
+    """The stored rows of some entities.
 
     Attributes:
         tiles: by place of the entity.

@@ -1,4 +1,4 @@
-"""How the states of several tiles merge into one, part by part, for all rows at once.
+"""The merge of the states of several tiles into one, part by part, for all rows at once.
 
 Every function takes the tiles that a window counts, sorted by row, and gives one merged state per row. Floats are added
 up in the order of the tiles, so that equal tiles give equal floats to the last bit.

@@ -1,4 +1,4 @@
-"""What of a stream plan can be merged from tiles that may have been made for another state of the view's definition."""
+"""The mergeable part of a stream plan, from tiles that may be of another state of the view's definition."""
 
 from __future__ import annotations
 

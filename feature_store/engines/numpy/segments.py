@@ -14,7 +14,7 @@ _LOW: np.int64 = np.int64(0xFFFFFFFF)
 
 @dataclass(frozen=True)
 class Segments:
-    """Where the values of each row stand, among values sorted by row.
+    """The places of each row's values, among values sorted by row.
 
     Attributes:
         rows: the rows that have values, ascending.

@@ -31,7 +31,7 @@ Snapshot = tuple[int, pl.DataFrame]
 
 
 class StoredFrames(Protocol):
-    """What the engine asks of the offline store."""
+    """The questions of the engine to the offline store."""
 
     def scan(self, rows: StoredRows) -> pl.LazyFrame:
         """Read stored partitions, lazily; in no particular order, with ``partition_start``, arrays as lists."""
@@ -66,7 +66,7 @@ class PolarsEngine:
 
     @property
     def parts(self) -> int:
-        """How many tasks write each day: this process is the only one."""
+        """The number of tasks that write each day: this process is the only one."""
         return 1
 
     def tiles(self, plan: TilePlan) -> Iterator[Staged]:

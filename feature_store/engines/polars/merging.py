@@ -1,4 +1,4 @@
-"""How the states of several tiles merge into one."""
+"""The merge of the states of several tiles into one."""
 
 from __future__ import annotations
 

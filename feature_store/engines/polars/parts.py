@@ -1,4 +1,4 @@
-"""What this engine does with each part of a state: builds it from rows, merges it, and reads it at an as-of."""
+"""The parts of a state in this engine: builds each from rows, merges it, and reads it at an as-of."""
 
 from __future__ import annotations
 

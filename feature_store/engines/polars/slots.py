@@ -1,4 +1,4 @@
-"""What an aggregation gives from its merged state, and where anything was counted."""
+"""Values from merged states: what each aggregation gives, and where anything was counted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def slot_values(merged: pl.DataFrame, aggregation: Aggregation) -> list[Value]:
 
 @dataclass(frozen=True)
 class _Slot:
-    """What is finished: merged states, an aggregation without ``by``, and the place in its list if it has one."""
+    """The input of finishing: merged states, an aggregation without ``by``, and the place in its list if it has one."""
 
     merged: pl.DataFrame
     aggregation: Aggregation

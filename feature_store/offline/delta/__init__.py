@@ -1,1 +1,1 @@
-"""How tables lie in Delta Lake: commits, paths, types, hashes, compaction."""
+"""Tables in Delta Lake: commits, paths, types, hashes, compaction."""

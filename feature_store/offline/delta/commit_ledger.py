@@ -1,4 +1,4 @@
-"""What the commits of a table did, listed in an append-only table beside it, because Delta forgets commits in time.
+"""The ledger of a table's commits, listed in an append-only table beside it, because Delta forgets commits in time.
 
 A commit carries in its tags what is to be known of it, so rows and facts are there at once, or neither is. The ledger
 is brought up to date after commits; of those that it does not list yet, since their writer died or is about to list
@@ -36,7 +36,7 @@ _READ_WITHIN: Final = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Listing:
-    """What a kind of ledger lists.
+    """The entries of one kind of ledger.
 
     Attributes:
         schema: its columns; ``delta_version`` is one of them, ``landed_at`` another.

@@ -23,7 +23,7 @@ from feature_store.offline.delta.storage_types import Shapes, with_shapes
 from feature_store.temporal.instants import to_microseconds
 
 ATTEMPTS: Final = 40
-"""How often a commit that lost against a concurrent one is tried before its error is raised."""
+"""The tries of a commit that loses against concurrent ones before its error is raised."""
 
 _LONGEST_PAUSE: Final = 500
 """Milliseconds."""
@@ -31,10 +31,10 @@ _LONGEST_PAUSE: Final = 500
 _DAY: Final = 86_400_000_000
 
 RETENTION: Final = timedelta(days=90)
-"""How long the versions of a table can be read after they were replaced."""
+"""The time for which versions of a table can be read after they were replaced."""
 
 _LOG_OUTLIVES: Final = timedelta(days=1)
-"""How much longer than the files of a version the log is kept that lists them."""
+"""The time by which the log that lists the files of a version outlives them."""
 
 
 def keeping(replaced: timedelta) -> dict[str, str]:

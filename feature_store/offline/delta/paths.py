@@ -1,4 +1,4 @@
-"""Where everything lies under the root of the offline store. Nobody else builds these paths.
+"""Paths under the root of the offline store. Nobody else builds these paths.
 
 Sources lie at ``<root>/<asset>``, the tables of a view at
 ``<root>/views/<namespace>/<view>/vN/{values,tiles,state,stream}``, training sets at ``<root>/training/<name>``. The

@@ -31,7 +31,7 @@ from feature_store.offline.delta.storage_types import array_shapes, to_storage, 
 from feature_store.temporal.instants import from_microseconds
 
 _COMMIT_ONCE: Final = 0
-"""How often delta-rs tries again, at a later version than the one that was checked."""
+"""The times that delta-rs tries again, at a later version than the one that was checked."""
 
 
 def stage_day(

@@ -29,7 +29,7 @@ from feature_store.offline.delta.paths import local_folder, staged_file, stages_
 from feature_store.temporal.durations import DAY
 
 LIFETIME: Final = timedelta(days=1)
-"""How long a stage may last: what is older is never committed, and may be removed."""
+"""The longest a stage may last: what is older is never committed, and may be removed."""
 
 STAGE: Final = "stage"
 """The tag of a commit that names the stage of which it lists the files."""

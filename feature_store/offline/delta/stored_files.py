@@ -14,7 +14,7 @@ from deltalake._internal import DeltaFileSystemHandler
 from feature_store.offline.delta.commits import StorageOptions, read_actions
 
 CHECKSUMS: Final = pl.Schema({"path": pl.String, "size": pl.Int64, "crc": pl.Int64})
-"""What a ledger keeps of a file: its size and the CRC-32 of its bytes, as they were written."""
+"""The facts of a file that a ledger keeps: its size and the CRC-32 of its bytes, as they were written."""
 
 _AT_ONCE: Final = 8 * 2**20
 _READERS: Final = 8

@@ -1,4 +1,4 @@
-"""Which spans of event time are known, counted in partitions: landed batch tiles, and what the stream covers."""
+"""Spans of event time that are known, counted in partitions: landed batch tiles, and what the stream covers."""
 
 from __future__ import annotations
 

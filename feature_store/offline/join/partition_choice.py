@@ -1,4 +1,4 @@
-"""Which partition of a view each row of a spine may see, and which stored column holds each feature there."""
+"""The partition of a view that each row of a spine may see, and the stored column of each feature there."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class OpenStream:
 
 @dataclass(frozen=True)
 class StreamChoice:
-    """What each spine row may see of a stream view.
+    """The tiles of a stream view that each spine row may see.
 
     Attributes:
         status: NOT_COMPUTED without any available partition, else PRESENT; int8.
@@ -120,7 +120,7 @@ def _starts(partitions: pl.DataFrame) -> Instants:
 
 
 class _Holders:
-    """Which partitions and writes hold which states and levels, by the fingerprints that the ledgers list."""
+    """The partitions and writes that hold each state and level, by the fingerprints that the ledgers list."""
 
     def __init__(self, view: PlanView, plan: StreamPlan, texts: Iterable[str]) -> None:
         self._states: dict[str, set[str]] = {}
@@ -136,7 +136,7 @@ class _Holders:
 
 
 class _Unknown:
-    """Where something cannot be known, in rows with an E."""
+    """The rows with an E in which something cannot be known."""
 
     def __init__(self, plan: StreamPlan, choice: StreamChoice, partitions: pl.DataFrame, holders: _Holders) -> None:
         self._plan, self._choice, self._partitions, self._holders = plan, choice, partitions, holders

@@ -31,7 +31,7 @@ Statuses = npt.NDArray[np.int8]
 
 @dataclass(frozen=True)
 class ViewJoin:
-    """What each row of a spine may see of a view.
+    """The values of a view that each row of a spine may see.
 
     Attributes:
         status: NOT_COMPUTED, EXPIRED, or PRESENT where something is read; int8.

@@ -1,1 +1,1 @@
-"""Which partitions of a view exist, and since when."""
+"""The ledger: the partitions of a view that exist, and since when."""

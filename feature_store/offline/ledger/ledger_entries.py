@@ -1,4 +1,4 @@
-"""What the ledger of a table in partitions lists: the partitions, and everything about each that readers must know.
+"""The entries of the ledger of a table in partitions: the partitions, and everything about each that readers must know.
 
 Five kinds of entry:
 
@@ -60,19 +60,19 @@ SCHEMA: Final = pl.Schema(
 _TAGS: Final = ("run_id", "fingerprints", "partitions")
 
 COMMIT: Final = pl.Schema({"delta_version": pl.Int64, "timestamp": pl.Int64, **dict.fromkeys(_TAGS, pl.String)})
-"""What is read of a commit: its version, when it was made (Unix milliseconds), and the tags of ``commit_tags``."""
+"""The facts read of a commit: its version, when it was made (Unix milliseconds), and the tags of ``commit_tags``."""
 
 _FACTS: Final = (
     *("partition_start", "as_of", "available_at", "rows", "excluded"),
     *("content_hash", "column_sums", "inputs_hash"),
 )
 _TAGGED: Final = pl.Schema({**{name: SCHEMA[name] for name in _FACTS}, "lacks": pl.List(pl.String)})
-"""What is tagged of each partition; ``lacks``: which of the fingerprints it has not."""
+"""The tags of each partition; ``lacks``: the fingerprints that it has not."""
 
 
 @dataclass(frozen=True)
 class LandedPartition:
-    """What is known of a partition when it is written.
+    """The facts of a partition when it is written.
 
     Attributes:
         partition_start: start of its span.
@@ -94,7 +94,7 @@ class LandedPartition:
 
     @property
     def facts(self) -> dict[str, object]:
-        """What is tagged of it and listed as it is."""
+        """The part of it that is tagged and listed as it is."""
         held = {"rows": self.content.rows, "content_hash": self.content.digest, "column_sums": self.content.text}
         return {name: (vars(self) | held)[name] for name in _FACTS}
 

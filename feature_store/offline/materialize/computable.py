@@ -1,4 +1,4 @@
-"""Which features of a view can be computed at an as-of from the tiles that landed.
+"""The features of a view that can be computed at an as-of from the tiles that landed.
 
 Tiles are built by the definition of their day. One that was built before a feature was added lacks its states, or is
 too long for its window. Where a window reaches such a tile its feature is left out, and with it all that
@@ -26,7 +26,7 @@ from feature_store.temporal.tile_span import tile_span
 
 
 class Computable:
-    """What can be computed of a view.
+    """The computable part of a view.
 
     Args:
         view: the view.

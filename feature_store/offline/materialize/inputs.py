@@ -1,4 +1,4 @@
-"""What partitions are computed from: whether all of it has landed, and a hash that says which it was."""
+"""The inputs of partitions: whether all of it has landed, and a hash that says which it was."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from feature_store.temporal.instants import from_microseconds, to_microseconds
 
 @dataclass(frozen=True)
 class TileReport:
-    """What building tiles did.
+    """The outcome of building tiles.
 
     Attributes:
         rows: tiles written.

@@ -1,4 +1,4 @@
-"""How far back a view reaches into its source or its tiles."""
+"""The reach of a view back into its source or its tiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the values of a view are computed from, and what of it has landed."""
+"""The inputs of a view's values, and what of them has landed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the features of a view's values mean, kept in the metadata of their Delta table: one meaning per version.
+"""The meanings of the features of a view's values, kept in the metadata of their Delta table: one meaning per version.
 
 A change of metadata conflicts with every writer that opened the table before it, though they write other days; so no
 two writers of different definitions both commit, as they could if definitions were compared beside the commit. The
@@ -22,7 +22,7 @@ _PROPERTY: Final = "feature_store.definitions"
 
 @dataclass(frozen=True)
 class Definition:
-    """What a stored feature means.
+    """The meaning of a stored feature.
 
     Attributes:
         fingerprint: of what determines its values.

@@ -49,7 +49,7 @@ class OpenTable:
 
     @cached_property
     def publications(self) -> pl.DataFrame:
-        """What was published of it; see ``ledger_entries.publications``."""
+        """The publications of it; see ``ledger_entries.publications``."""
         return publications(self.entries)
 
     def between(self, start: datetime | None, end: datetime | None) -> pl.DataFrame:

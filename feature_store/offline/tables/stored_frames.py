@@ -1,4 +1,4 @@
-"""What the offline store lends an engine that computes on frames: stored partitions to read, a place to stage rows."""
+"""The offline store as an engine on frames sees it: stored partitions to read, a place to stage rows."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from feature_store.offline.delta.stored_files import CHECKSUMS, damaged_files, f
 from feature_store.offline.ledger.ledger_entries import FILES
 
 _UNREADABLE: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
-"""What Polars raises for a file that is cut or changed."""
+"""The exceptions that Polars raises for a file that is cut or changed."""
 
 _START: Final = "partition_start"
 

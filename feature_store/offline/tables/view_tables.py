@@ -26,7 +26,7 @@ from feature_store.plans.stream_plan import level_name
 from feature_store.temporal.durations import DAY
 
 CHECKPOINT_SPAN: Final = 28 * DAY
-"""How far apart all-history states are kept, microseconds: whole days and whole weeks."""
+"""The distances at which all-history states are kept, microseconds: whole days and whole weeks."""
 
 
 class ViewTable(PartitionedTable):

@@ -1,4 +1,4 @@
-"""What the rows of a day can read: a hash by which it is known whether building them again could change them.
+"""The inputs of a training set's day: a hash by which it is known whether building them again could change them.
 
 It follows from the ledgers alone: a row of the day reads, of each view, the newest partition that is usable before its
 time. So the day's inputs are the contents of those that are the newest one at some time of the day; of a stream view
@@ -42,7 +42,7 @@ def day_inputs(
 
 
 class _ViewInputs:
-    """What rows can read of one view."""
+    """The inputs from one view."""
 
     def __init__(self, view: PlanView, opened: Opened, availability: Availability) -> None:
         self._stream = (view.stream, opened) if isinstance(opened, OpenStream) and view.stream is not None else None

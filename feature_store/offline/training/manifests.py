@@ -19,7 +19,7 @@ from feature_store.plans.service_plan import PlanOutput, ServicePlan
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a training set was made from.
+    """The inputs that a training set was made from.
 
     Attributes:
         plan: the service plan: views, features, types, fingerprints, empty values.
@@ -57,7 +57,7 @@ class Manifest:
 
     @property
     def id(self) -> str:
-        """What stored rows refer to it by."""
+        """The name by which stored rows refer to it."""
         return hashlib.blake2b(self.to_json().encode(), digest_size=16).hexdigest()
 
     def to_json(self) -> str:

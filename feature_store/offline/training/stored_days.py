@@ -34,7 +34,7 @@ class StoredDays:
 
     @property
     def manifest(self) -> Manifest:
-        """What the newest of the days was made from; without days, the newest of the training set."""
+        """The inputs of the newest of the days; without days, the newest of the training set."""
         entries = self.days if self.days.height else self.opened.partitions
         id_: str = entries.sort("delta_version")["inputs_hash"][-1]
         return read_manifests(self.opened.uri, self.opened.options, [id_])[id_]

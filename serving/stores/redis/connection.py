@@ -17,7 +17,7 @@ from serving.stores.errors import StoreError, StoreUnavailableError
 from serving.stores.store import READ_TIMEOUT
 
 _POLICY = "maxmemory_policy"
-"""How ``INFO memory`` names what the server does when memory runs short."""
+"""The field by which ``INFO memory`` names what the server does when memory runs short."""
 
 
 class _Pool(redis.ConnectionPool):

@@ -17,12 +17,12 @@ _EVENTS: Final = b"\x02"
 
 
 def pointer_key(view: str) -> bytes:
-    """Where the live generations of a view are listed."""
+    """The key of the list of a view's live generations."""
     return _control_key(view, "generations")
 
 
 def rejected_key(view: str) -> bytes:
-    """Where the snapshots of a view are listed that somebody rejected."""
+    """The key of the list of a view's snapshots that somebody rejected."""
     return _control_key(view, "rejected")
 
 
@@ -47,7 +47,7 @@ def chunks_key(view: str, generation: int) -> bytes:
 
 
 def stream_key(view: str) -> bytes:
-    """Where the stream of a view is described."""
+    """The key of the record of a view's stream."""
     return _control_key(view, "stream")
 
 
@@ -81,7 +81,7 @@ def _control_key(view: str, name: str) -> bytes:
 
 
 def row_prefix(generation: int) -> bytes:
-    """What the keys of a generation's (or stream's) rows start with; alone it says that the rows are all there."""
+    """The beginning of the keys of a generation's (or stream's) rows; alone it says that the rows are all there."""
     return _ROW + generation.to_bytes(4, "big")
 
 

@@ -1,4 +1,4 @@
-"""How rows are read, without saying how bytes travel: the sync and the async reader share all of this.
+"""Reading rows, without saying how bytes travel: the sync and the async reader share all of this.
 
 One MGET holds the rows of every view (of a stream view, the batch row and the stream row of each entity), for each view
 the keys that vouch for its generation and its stream, and, about once a second, the views' pointers and the records of
@@ -41,7 +41,7 @@ class _Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class _Chosen:
-    """Where the rows of a view are: a stream view without both a generation and a stream has none."""
+    """The places of a view's rows: a stream view without both a generation and a stream has none."""
 
     generation: Generation | None
     stream: Stream | None

@@ -1,4 +1,4 @@
-"""What a process knows of the views in the store: the pointers and the records of streams that it has read."""
+"""A process's knowledge of the views in the store: the pointers and the records of streams that it has read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from serving.stores.streams import Stream, decode_stream
 T = TypeVar("T")
 
 POINTER_SECONDS: Final = 1.0
-"""How old a cached pointer may be."""
+"""The greatest age of a cached pointer."""
 
 
 @dataclass(frozen=True)

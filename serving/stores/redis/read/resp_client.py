@@ -32,7 +32,7 @@ class ConnectionGoneError(Exception):
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server is and how to log in.
+    """The address of a server, and the login.
 
     Attributes:
         host, port: of a TCP server.

@@ -1,4 +1,4 @@
-"""What the store lists of one view, as the holder of the view's lease reads and changes it."""
+"""The store's lists of one view, as the holder of the view's lease reads and changes it."""
 
 from __future__ import annotations
 
