@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import duckdb
 import numpy as np
 import polars as pl
+from deltalake import DeltaTable
 
 from benchmarks.measure import OURS, Result, Sample, alternate, stopwatch
 from benchmarks.online import START, numbers, wide_view
@@ -46,13 +46,12 @@ def point_in_time(spine_rows: int, entities: int, days: int, features: int, roun
         def scan() -> pl.LazyFrame:
             return store.values(view).scan()
 
+        files = DeltaTable(store.values(view).uri).file_uris()
         contenders: dict[str, Any] = {
             OURS: lambda: build_training_set(store, service, spine).frame,
             "polars join_asof": lambda: _polars(scan(), spine, names),
+            "duckdb ASOF JOIN": lambda: _duckdb(files, spine, names),
         }
-        if find_spec("duckdb"):
-            paths = [str(path) for path in Path(folder).glob("**/values/**/*.parquet")]
-            contenders["duckdb ASOF JOIN"] = lambda: _duckdb(paths, spine, names)
         _check(contenders, view.name, names)
         contenders["limit: reading the Parquet files"] = lambda: scan().select("customer_id", "as_of", *names).collect()
         samples = alternate(
@@ -99,14 +98,12 @@ def _polars(rows: pl.LazyFrame, spine: pl.DataFrame, names: list[str]) -> pl.Dat
     return joined.sort("row").select("customer_id", "time", *names).collect()
 
 
-def _duckdb(paths: list[str], spine: pl.DataFrame, names: list[str]) -> pl.DataFrame:
-    import duckdb  # noqa: PLC0415 - used only where it is installed
-
-    left = spine.with_row_index("row")  # noqa: F841 - read by the query
-    columns = ", ".join(f"f.{name}" for name in names)
+def _duckdb(files: list[str], spine: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    asked = spine.with_row_index("place")  # noqa: F841 - read by the query
+    columns = ", ".join(f"stored.{name}" for name in names)
     return duckdb.sql(
-        f"SELECT l.customer_id, l.time, {columns} FROM left l ASOF LEFT JOIN read_parquet({paths}) f "
-        "ON l.customer_id = f.customer_id AND l.time > f.as_of ORDER BY l.row"
+        f"SELECT asked.customer_id, asked.time, {columns} FROM asked ASOF LEFT JOIN read_parquet({files}) stored "
+        "ON asked.customer_id = stored.customer_id AND asked.time > stored.as_of ORDER BY asked.place"
     ).pl()
 
 
