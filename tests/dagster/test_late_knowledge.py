@@ -14,8 +14,8 @@ from feature_store import EventSource
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import HOUR
 from resources.offline import OfflineStoreResource
-from tests.engine.frames import frame
 from tests.fixtures.flights import COLUMNS, START, flight, flights, hour, rows_of
+from tests.fixtures.frames import frame
 from tests.spec.declarations import TABLE_COLUMNS, TABLE_ROWS, at
 
 careless = replace(flights, known_at=None)

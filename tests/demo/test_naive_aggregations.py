@@ -19,8 +19,8 @@ from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.materialize.reach import tiles_start
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.snapshots import counted, derived_value, entity_values, float_scale, keys_of
-from tests.engine.frames import assert_value
 from tests.fixtures.computed_values import computed_values
+from tests.fixtures.frames import assert_value
 
 INSTANTS = 50
 """Random pairs of an entity and a partition, per view."""

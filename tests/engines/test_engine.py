@@ -22,8 +22,8 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.tables.stored_frames import OfflineFrames
 from feature_store.oracle import snapshots, tables
 from feature_store.temporal.durations import DAY
-from tests.engine.frames import assert_snapshot
 from tests.engines.engines import ENGINES
+from tests.fixtures.frames import assert_snapshot
 from tests.offline.definitions import (
     INSTANT,
     START,

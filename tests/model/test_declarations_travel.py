@@ -19,9 +19,9 @@ from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.expressions.text import to_canonical, to_text
 from feature_store.model.views import FeatureView
 from feature_store.plans.compile_stream import compile_stream_plan
-from tests.engine import views as engine_views
+from tests.fixtures import stream_views
+from tests.fixtures import views as engine_views
 from tests.model.declare import HOUSEHOLD, START, event_source, table_source
-from tests.streams import views as stream_views
 
 DECLARED = load_declarations()
 VIEWS = [

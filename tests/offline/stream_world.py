@@ -18,9 +18,9 @@ from feature_store.oracle.streams import stream_as_of
 from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.instants import to_microseconds
-from tests.engine.frames import START, at, frame
-from tests.engine.views import COLUMNS
-from tests.streams.views import Live, plan_of
+from tests.fixtures.frames import START, at, frame
+from tests.fixtures.stream_views import Live, plan_of
+from tests.fixtures.views import COLUMNS
 
 SERVICE = FeatureService("live_model", 1, "engine", "Everything live", [Live.all()])
 DAYS = 20

@@ -19,9 +19,10 @@ from feature_store.offline.materialize.materialize import compute_tiles, compute
 from feature_store.offline.materialize.reach import tiles_start
 from feature_store.offline.materialize.stale import stale_partitions, stale_tiles
 from feature_store.offline.tables.store import OfflineStore
-from tests.engine.frames import at, frame
-from tests.engine.views import COLUMNS
 from tests.fixtures.computed_values import computed_values
+from tests.fixtures.frames import at, frame
+from tests.fixtures.stream_views import Live
+from tests.fixtures.views import COLUMNS
 from tests.offline.definitions import (
     INSTANT,
     START,
@@ -36,7 +37,6 @@ from tests.offline.definitions import (
     shopper,
 )
 from tests.offline.stream_world import random_row
-from tests.streams.views import Live
 
 DAYS = 12
 END = day(DAYS)

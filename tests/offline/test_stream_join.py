@@ -23,7 +23,8 @@ from feature_store.oracle.streams import stream_as_of, stream_values
 from feature_store.status import Status
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import from_microseconds, to_microseconds
-from tests.engine.frames import assert_value, at
+from tests.fixtures.frames import assert_value, at
+from tests.fixtures.stream_views import Live, plan_of
 from tests.offline.definitions import INSTANT
 from tests.offline.stream_world import (
     DAYS,
@@ -37,7 +38,6 @@ from tests.offline.stream_world import (
     stream,
     times_of_interest,
 )
-from tests.streams.views import Live, plan_of
 
 SPINE = {"label": pl.Int64, "time": INSTANT, "left": pl.String, "right": pl.String}
 

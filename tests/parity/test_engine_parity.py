@@ -31,8 +31,8 @@ from feature_store import (
 )
 from feature_store.engines.polars import tiles
 from feature_store.temporal.windows import Window
-from tests.engine import views as engine_views
-from tests.streams.views import STREAM_VIEWS
+from tests.fixtures import views as engine_views
+from tests.fixtures.stream_views import STREAM_VIEWS
 
 TEAM_VIEWS = list(load_declarations().views.values())
 ENGINE_VIEWS = [view for view in vars(engine_views).values() if isinstance(view, FeatureView)]

@@ -32,7 +32,7 @@ from feature_store import (
 )
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.store import OfflineStore
-from tests.engine.frames import frame
+from tests.fixtures.frames import frame
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 AS_OF = START + timedelta(days=3)

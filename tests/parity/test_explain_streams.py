@@ -17,10 +17,10 @@ from feature_store.oracle.streams import stream_as_of
 from serving.load.sync import sync_view
 from serving.stores.open_store import open_loader
 from serving.streams.writer import StreamWriter
-from tests.engine.frames import START, at, frame
-from tests.engine.views import COLUMNS
+from tests.fixtures.frames import START, at, frame
+from tests.fixtures.stream_views import LIVE, Live, plan_of
+from tests.fixtures.views import COLUMNS
 from tests.offline.stream_world import random_row
-from tests.streams.views import LIVE, Live, plan_of
 
 DAYS, STREAMED = 14, 13
 KEYS = {"left": "1", "right": "12"}

@@ -9,10 +9,10 @@ from feature_assets.parity.sampling import Sample
 from feature_assets.parity.stored import check_stored
 from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
-from tests.engine.frames import at, frame
-from tests.engine.views import COLUMNS
+from tests.fixtures.frames import at, frame
+from tests.fixtures.stream_views import LIVE, Live
+from tests.fixtures.views import COLUMNS
 from tests.offline.stream_world import random_row
-from tests.streams.views import LIVE, Live
 
 DAYS = 14
 SAMPLE = Sample(entities=3, instants=3)

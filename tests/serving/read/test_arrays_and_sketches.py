@@ -24,9 +24,9 @@ from serving.client import FeatureClient
 from serving.load.sync import sync_view
 from serving.stores.open_store import open_loader
 from serving.stores.store import OnlineLoader
-from tests.engine.frames import START, assert_value, at, frame
-from tests.engine.views import COLUMNS, Bucketed, Grown, Spread
 from tests.fixtures.computed_values import computed_values
+from tests.fixtures.frames import START, assert_value, at, frame
+from tests.fixtures.views import COLUMNS, Bucketed, Grown, Spread
 
 END = at(days=21)
 NOW = END + timedelta(hours=1)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from feature_store.errors import NotComputedError
-from tests.engine.frames import at
+from tests.fixtures.frames import at
+from tests.fixtures.stream_views import Sparse
 from tests.serving.streams.world import KEYS, OnlineWorld, event, events, random_events
-from tests.streams.views import Sparse
 
 HOURS = timedelta(hours=1)
 

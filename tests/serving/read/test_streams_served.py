@@ -18,7 +18,7 @@ from serving.client import FeatureClient
 from serving.read.assembly import Assembly
 from serving.read.requests import read_keys
 from serving.stores.open_store import open_async_reader
-from tests.engine.frames import START, at
+from tests.fixtures.frames import START, at
 from tests.serving.server.test_http_server import start_server, stop_server
 from tests.serving.services import keys_of, load_spend, load_stores, service_plan
 from tests.serving.streams.purchases import purchase, purchases_world

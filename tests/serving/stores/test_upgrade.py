@@ -19,7 +19,7 @@ from serving.client import FeatureClient
 from serving.read.damage import damaged_rows
 from serving.stores.open_store import open_loader, open_reader
 from tests.codec.format_one import former_rows, former_tiles
-from tests.engine.frames import at
+from tests.fixtures.frames import at
 from tests.serving.services import keys_of, load_spend, load_stores, service_plan
 from tests.serving.streams.purchases import purchase, purchases_world
 from tests.stores.sample import DAY, VIEW, baskets, load, now, snapshot

@@ -20,7 +20,7 @@ from feature_store import (
     stream_view,
     sum_,
 )
-from tests.engine.frames import START
+from tests.fixtures.frames import START
 from tests.serving.streams.world import OnlineWorld
 
 COLUMNS = {"id": String, "user": Int64, "amount": Float64, "time": Timestamp}

@@ -26,11 +26,11 @@ from serving.stores.redis.write import stream_rows
 from serving.stores.redis.write.fenced import FencedTransactions
 from serving.stores.redis.write.stream_rows import ENTITIES_PER_TRANSACTION, RedisStreamRows
 from serving.streams.writer import AppendReport, StreamWriter
-from tests.engine.frames import at
-from tests.engine.views import COLUMNS, Daily
+from tests.fixtures.frames import at
+from tests.fixtures.stream_views import Live, Sparse
+from tests.fixtures.views import COLUMNS, Daily
 from tests.serving.streams.purchases import SOURCE, USER, Purchases, purchase, purchases_world
 from tests.serving.streams.world import KEYS, OnlineWorld, event, events, random_events
-from tests.streams.views import Live, Sparse
 
 
 @pytest.fixture

@@ -29,9 +29,9 @@ from serving.read.requests import read_keys, select_features
 from serving.read.vectors import FeatureVectors
 from serving.stores.open_store import open_loader, open_reader
 from serving.streams.writer import AppendReport, StreamWriter
-from tests.engine.frames import assert_value, at, frame
-from tests.engine.views import COLUMNS
-from tests.streams.views import Live
+from tests.fixtures.frames import assert_value, at, frame
+from tests.fixtures.stream_views import Live
+from tests.fixtures.views import COLUMNS
 
 KEYS = [("1", "12"), ("11", "2"), ("", "é"), ("1", "1")]
 """The last of them never has an event."""

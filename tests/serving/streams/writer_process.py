@@ -8,7 +8,7 @@ from datetime import timedelta
 import polars as pl
 
 from serving.streams.writer import StreamWriter
-from tests.engine.frames import at, frame
+from tests.fixtures.frames import at, frame
 from tests.serving.streams.purchases import COLUMNS, Purchases, purchase
 
 

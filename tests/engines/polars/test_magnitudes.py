@@ -37,9 +37,9 @@ from feature_store import (
 )
 from feature_store.model.kinds import KINDS
 from feature_store.oracle.snapshots import snapshot
-from tests.engine.frames import START
-from tests.engine.views import NUMBER, PLAIN
-from tests.streams.views import PLAIN_LIVE
+from tests.fixtures.frames import START
+from tests.fixtures.stream_views import PLAIN_LIVE
+from tests.fixtures.views import NUMBER, PLAIN
 
 VALUE = col("value")
 LARGEST = sys.float_info.max

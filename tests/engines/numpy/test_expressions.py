@@ -12,9 +12,19 @@ from feature_store.columns import Column
 from feature_store.engines.numpy.expressions import FUNCTIONS, evaluate
 from feature_store.expressions.operations import SIGNATURES, infer_dtype
 from feature_store.expressions.text import from_canonical, to_canonical
-from tests.engine import test_expressions as engine
-from tests.engine.test_expressions import BUILDERS, COLUMNS, EACH, NUMBERS, ROWS, SPECIAL, TABLE, expressions, one_row
-from tests.model.numpy_columns import columns_of, values_of
+from tests.engines.numpy.numpy_columns import columns_of, values_of
+from tests.engines.polars import test_expressions as engine
+from tests.engines.polars.test_expressions import (
+    BUILDERS,
+    COLUMNS,
+    EACH,
+    NUMBERS,
+    ROWS,
+    SPECIAL,
+    TABLE,
+    expressions,
+    one_row,
+)
 
 
 def computed(expression, rows):

@@ -21,9 +21,9 @@ from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.instants import to_microseconds
 from serving.streams.retention import is_kept
-from tests.engine.frames import START, assert_value, at
-from tests.engine.test_snapshots import events
-from tests.streams.views import STREAM_VIEWS, Live, instant, merged, plan_of, stream_tiles, values_of
+from tests.engines.polars.test_snapshots import events
+from tests.fixtures.frames import START, assert_value, at
+from tests.fixtures.stream_views import STREAM_VIEWS, Live, instant, merged, plan_of, stream_tiles, values_of
 
 END = at(days=28)
 MICROSECOND = timedelta(microseconds=1)

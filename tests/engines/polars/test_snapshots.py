@@ -21,8 +21,8 @@ from feature_store.engines.polars.tiles import build_tiles
 from feature_store.errors import InputError
 from feature_store.oracle import snapshots as oracle
 from feature_store.oracle.expressions import microseconds
-from tests.engine.frames import START, assert_snapshot, at, frame
-from tests.engine.views import COLUMNS, EVENT_VIEWS, Daily, Filtered, Grown, Hourly, Weekly
+from tests.fixtures.frames import START, assert_snapshot, at, frame
+from tests.fixtures.views import COLUMNS, EVENT_VIEWS, Daily, Filtered, Grown, Hourly, Weekly
 
 END = at(days=28)
 """Tiles are built for four weeks; the values are looked at anywhere in and after them."""

@@ -45,7 +45,7 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set
 from feature_store.plans.compile_stream import compile_stream_plan
 from serving.streams.events import event_tiles, read_events
-from tests.engine.frames import START
+from tests.fixtures.frames import START
 
 Team("engine", slack_channel="#engine", email="engine@example.com")
 

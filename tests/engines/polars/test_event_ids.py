@@ -28,8 +28,8 @@ from feature_store.engines.polars.snapshots import snapshot
 from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.oracle import snapshots as oracle
-from tests.engine.frames import START, assert_snapshot, at, frame
-from tests.engine.views import Daily
+from tests.fixtures.frames import START, assert_snapshot, at, frame
+from tests.fixtures.views import Daily
 
 COLUMNS = {"id": String, "user": Int64, "amount": Float64, "place": String, "order": Int64, "time": Timestamp}
 SOURCE = EventSource(

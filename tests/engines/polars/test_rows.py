@@ -8,8 +8,8 @@ import pytest
 from feature_store.engines.polars.dtypes import TIMESTAMP
 from feature_store.engines.polars.source_rows import read_rows
 from feature_store.errors import InputError
-from tests.engine.frames import at, frame
-from tests.engine.views import COLUMNS, PLAIN, TABLE, TABLE_COLUMNS
+from tests.fixtures.frames import at, frame
+from tests.fixtures.views import COLUMNS, PLAIN, TABLE, TABLE_COLUMNS
 
 
 def read(rows: pl.DataFrame, name: str) -> pl.Series:

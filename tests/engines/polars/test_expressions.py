@@ -33,7 +33,7 @@ from feature_store.expressions.nodes import operation
 from feature_store.expressions.operations import SIGNATURES, infer_dtype
 from feature_store.oracle.expressions import EPOCH, evaluate, round_to_float32
 from feature_store.temporal.instants import FIRST, LAST, to_microseconds
-from tests.engine.frames import frame
+from tests.fixtures.frames import frame
 
 COLUMNS = {
     "i": Int64,

@@ -17,8 +17,8 @@ from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.tiles import build_tiles
 from feature_store.expressions.functions import col
 from feature_store.oracle.aggregates import moment
-from tests.engine.frames import START, at, frame
-from tests.engine.views import COLUMNS, NUMBER, OPTIONS, PLAIN
+from tests.fixtures.frames import START, at, frame
+from tests.fixtures.views import COLUMNS, NUMBER, OPTIONS, PLAIN
 
 END = at(days=28)
 ROUNDING = 1e-14

@@ -14,8 +14,8 @@ from feature_store.engines.numpy.empty_values import empty_values
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.oracle.snapshots import empty_values as oracle_empty_values
 from feature_store.oracle.tables import table_snapshot as oracle_table_snapshot
-from tests.engine.frames import at, frame, values_by_key
-from tests.engine.views import BARE_TABLE, OPTIONS, PAIR, TABLE, TABLE_COLUMNS, TABLE_VIEWS, Table
+from tests.fixtures.frames import at, frame, values_by_key
+from tests.fixtures.views import BARE_TABLE, OPTIONS, PAIR, TABLE, TABLE_COLUMNS, TABLE_VIEWS, Table
 
 AS_OF = at(days=5)
 AVAILABLE_AT = at(days=5, hours=2)

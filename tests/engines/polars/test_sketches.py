@@ -22,8 +22,8 @@ from feature_store.engines.polars.tiles import build_tiles
 from feature_store.expressions.functions import col
 from feature_store.sketches.ddsketch import ALPHA, bins_of, values_of
 from feature_store.sketches.theta import Thetas, union
-from tests.engine.frames import START, at
-from tests.engine.views import COLUMNS, NUMBER, OPTIONS, PLAIN
+from tests.fixtures.frames import START, at
+from tests.fixtures.views import COLUMNS, NUMBER, OPTIONS, PLAIN
 
 END = at(days=28)
 ROWS = 200_000
