@@ -29,7 +29,20 @@ from feature_store.declare.features import day_of_week, days_since, derive, fiel
 from feature_store.declare.views import feature_view, stream_view
 from feature_store.dtypes import Array, Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
 from feature_store.errors import DefinitionError
-from feature_store.expressions.functions import EmbeddingTable, bucketise, col, embed, lit, one_hot, ordinal, when
+from feature_store.expressions.functions import (
+    EmbeddingTable,
+    LookupTable,
+    bucketise,
+    col,
+    cosine,
+    dot,
+    embed,
+    lit,
+    lookup,
+    one_hot,
+    ordinal,
+    when,
+)
 from feature_store.model.entities import Entity
 from feature_store.model.features import Feature
 from feature_store.model.services import FeatureService
@@ -54,6 +67,7 @@ __all__ = [
     "Float64",
     "Int64",
     "KafkaTopic",
+    "LookupTable",
     "Status",
     "String",
     "TableSource",
@@ -65,12 +79,14 @@ __all__ = [
     "approx_percentile",
     "bucketise",
     "col",
+    "cosine",
     "count",
     "count_ratio",
     "day_of_week",
     "days_since",
     "decayed_sum",
     "derive",
+    "dot",
     "embed",
     "feature_view",
     "field",
@@ -81,6 +97,7 @@ __all__ = [
     "last",
     "last_k",
     "lit",
+    "lookup",
     "max_",
     "mean",
     "min_",

@@ -1,16 +1,44 @@
-"""The functions users start expressions with: ``col``, ``lit``, ``when`` and the encodings."""
+"""The functions users start expressions with: ``col``, ``lit``, ``when``, the encodings, lookups and distances."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from feature_store.checks.calls import declares
 from feature_store.checks.declared import check_type
+from feature_store.dtypes import Int64
 from feature_store.expressions.embeddings import EmbeddingTable
-from feature_store.expressions.nodes import ColumnRef, Literal, Operand, Operation, Option, Scalar, members, operation
+from feature_store.expressions.lookups import LookupTable
+from feature_store.expressions.nodes import (
+    ColumnRef,
+    Expression,
+    Literal,
+    Operand,
+    Operation,
+    Option,
+    Scalar,
+    as_expression,
+    members,
+    operation,
+)
 
-__all__ = ["EmbeddingTable", "bucketise", "col", "embed", "lit", "one_hot", "ordinal", "when"]
+__all__ = [
+    "EmbeddingTable",
+    "LookupTable",
+    "bucketise",
+    "col",
+    "cosine",
+    "dot",
+    "embed",
+    "lit",
+    "lookup",
+    "one_hot",
+    "ordinal",
+    "when",
+]
 
 
 @declares
@@ -76,13 +104,27 @@ def ordinal(value: Operand, categories: Sequence[int | str]) -> Operation:
 
 
 @declares
-def bucketise(value: Operand, boundaries: Sequence[float]) -> Operation:
-    """Return how many boundaries are at or below the value: bucket i is ``b[i-1] <= value < b[i]``."""
-    places = members(boundaries)
+def bucketise(value: Operand, boundaries: Operand | Sequence[Operand]) -> Operation:
+    """Return how many boundaries are at or below the value: bucket i is ``b[i-1] <= value < b[i]``.
+
+    Args:
+        value: a number.
+        boundaries: rising numbers; or expressions among them, or a single one: then anything that can be compared with
+            the value, in any order, and where one of them is null, so is the result.
+    """
+    listed = [boundaries] if isinstance(boundaries, Expression) else boundaries
+    places = members(listed)
+    if isinstance(places, tuple) and any(isinstance(place, Expression) for place in places):
+        return _places_at_or_below(value, cast("tuple[Operand, ...]", places))
     if isinstance(places, tuple):
         # Huge integers have no float; they are refused with the feature's name.
         places = tuple(float(p) if type(p) is int and abs(p) < 2**1023 else p for p in places)
     return operation("bucketise", value, options={"boundaries": places})
+
+
+def _places_at_or_below(value: Operand, boundaries: Sequence[Operand]) -> Operation:
+    reached = [(as_expression(each) <= value).cast(Int64) for each in boundaries]
+    return functools.reduce(lambda left, right: left + right, reached)
 
 
 @declares
@@ -92,3 +134,27 @@ def embed(value: Operand, table: EmbeddingTable) -> Operation:
     vectors: Mapping[int | str, tuple[float, ...]] = table.sorted_vectors()
     options: dict[str, Option] = {"table": table.name, "keys": tuple(vectors), "vectors": tuple(vectors.values())}
     return operation("embed", value, options=options)
+
+
+@declares
+def lookup(value: Operand, table: LookupTable) -> Operation:
+    """Return what a table gives for a key; null for a key that the table lacks and for null."""
+    check_type("lookup(...)", "table", table, LookupTable, "declare LookupTable(name, values) and give that")
+    values = table.sorted_values()
+    options: dict[str, Option] = {"table": table.name, "keys": tuple(values), "values": tuple(values.values())}
+    return operation("lookup", value, options=options)
+
+
+@declares
+def dot(left: Operand, right: Operand) -> Operation:
+    """Return the dot product of two vectors of one length, Float64; its terms are added from the first to the last."""
+    return operation("dot", left, right)
+
+
+@declares
+def cosine(left: Operand, right: Operand) -> Operation:
+    """Return the cosine of the angle between two vectors, ``dot(a, b) / sqrt(dot(a, a) * dot(b, b))``, Float64.
+
+    Null where a vector has no length.
+    """
+    return operation("cosine", left, right)

@@ -62,6 +62,9 @@ SIGNATURES: Final[Mapping[str, Signature]] = {
     "ordinal": Signature(rules.ordinal, "ordinal({0}, {categories})"),
     "bucketise": Signature(rules.bucketise, "bucketise({0}, {boundaries})"),
     "embed": Signature(rules.embed, "embed({0}, {table})", prose=("table",)),
+    "lookup": Signature(rules.lookup, "lookup({0}, {table})", prose=("table",)),
+    "dot": Signature(rules.between_vectors, "dot({0}, {1})"),
+    "cosine": Signature(rules.between_vectors, "cosine({0}, {1})"),
 }
 
 

@@ -24,6 +24,7 @@ from feature_store.dtypes import (
     dtype_from_name,
 )
 from feature_store.errors import ExpressionTypeError
+from feature_store.expressions.lookups import value_dtype
 from feature_store.expressions.nodes import Option
 
 Options = Mapping[str, Option]
@@ -136,6 +137,20 @@ def embed(types: Types, options: Options) -> DType:
     """A vector of the table's length."""
     _need_members(types[0], options["keys"], "embed")
     return Vector(len(_tuple(_tuple(options["vectors"])[0])))
+
+
+def lookup(types: Types, options: Options) -> DType:
+    """The type of the table's values."""
+    _need_members(types[0], options["keys"], "lookup")
+    return value_dtype(_tuple(options["values"]))
+
+
+def between_vectors(types: Types, _options: Options) -> DType:
+    """Float64 of two vectors of one length."""
+    first = types[0]
+    fits = first is not None and first.is_vector and types[1] == first
+    _need(fits, f"a distance needs two vectors of one length, not {_spell(types)}", "embed(...) the values first")
+    return Float64
 
 
 def _need_members(dtype: DType | None, values: Option, name: str) -> int:

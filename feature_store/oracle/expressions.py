@@ -101,6 +101,8 @@ def apply(
     if name in COMPARISONS:
         left, right = arguments if types[0] == types[1] else [float(argument) for argument in arguments]
         return COMPARISONS[name](left, right)
+    if name in DISTANCES:
+        return DISTANCES[name](*arguments)
     return OTHERS[name](arguments[0], options)
 
 
@@ -182,6 +184,27 @@ def embed(value: Any, options: Options) -> list[float | None] | None:
     return [round_to_float32(x) for x in options["vectors"][options["keys"].index(value)]]
 
 
+def lookup(value: Any, options: Options) -> Any:
+    """The value of a key; null for an unknown one."""
+    return options["values"][options["keys"].index(value)] if value in options["keys"] else None
+
+
+def dot(left: Sequence[float], right: Sequence[float]) -> float:
+    """The sum of the products, from the first to the last."""
+    total = 0.0
+    for one, other in zip(left, right, strict=True):
+        total += one * other
+    return total
+
+
+def cosine(left: Sequence[float], right: Sequence[float]) -> float | None:
+    """The cosine of the angle between two vectors; null where one has no length."""
+    return divide(dot(left, right), math.sqrt(dot(left, left) * dot(right, right)))
+
+
+DISTANCES: Final[Mapping[str, Callable[..., Any]]] = {"dot": dot, "cosine": cosine}
+
+
 def cast(value: Any, options: Options) -> Any:
     """The value as another type; null where it cannot be one."""
     target = dtype_from_name(options["dtype"])
@@ -253,4 +276,5 @@ OTHERS: Final[Mapping[str, Callable[[Any, Options], Any]]] = {
     "ordinal": ordinal,
     "bucketise": lambda value, options: sum(boundary <= float(value) for boundary in options["boundaries"]),
     "embed": embed,
+    "lookup": lookup,
 }

@@ -18,6 +18,7 @@ from feature_store import (
     FeatureService,
     Int64,
     KafkaTopic,
+    LookupTable,
     TableSource,
     Team,
     col,
@@ -49,6 +50,8 @@ ARGUMENTS: dict[str, Any] = {
     "categories": [1, 2],
     "boundaries": [1.0],
     "condition": VALUE > 0,
+    "left": VALUE,
+    "right": VALUE,
     "k": 2,
     "q": 0.5,
     "half_life": "1d",
@@ -67,6 +70,8 @@ def right_options(function: Callable[..., Any]) -> dict[str, Any]:
     options = AGGREGATE if "options" in parameters and function.__module__ == aggregates.__name__ else {}
     if function.__module__ == features.__name__:
         options = {"description": "X"}
+    if function is functions.lookup:
+        options = {"table": LookupTable("t", {"a": 1.0})}
     return {name: ARGUMENTS[name] for name in parameters if name in ARGUMENTS} | options
 
 
@@ -100,6 +105,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         },
     ),
     "KafkaTopic": (KafkaTopic, {"topic": "purchases"}),
+    "LookupTable": (LookupTable, {"name": "t", "values": {"a": 1}}),
     "EmbeddingTable": (EmbeddingTable, {"name": "t", "vectors": {"a": [1.0]}}),
     "Team": (Team, {"name": "growth", "slack_channel": "#growth", "email": "growth@example.com"}),
 }

@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_store import EmbeddingTable, Float64, bucketise, col, embed, lit, one_hot, ordinal, when
+from feature_store import (
+    EmbeddingTable,
+    Float64,
+    LookupTable,
+    bucketise,
+    col,
+    cosine,
+    embed,
+    lit,
+    lookup,
+    one_hot,
+    ordinal,
+    when,
+)
 from feature_store.declare.aggregates import sum_
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, column_names, replace_columns
 from feature_store.expressions.text import to_canonical, to_text
@@ -35,6 +48,9 @@ READABLE = [
     (ordinal(A, [1, 2]), "ordinal(a, [1, 2])"),
     (bucketise(A, [1, 2.5]), "bucketise(a, [1.0, 2.5])"),
     (embed(A, EmbeddingTable("brands", {"x": [1.0]})), "embed(a, brands)"),
+    (lookup(A, LookupTable("rates", {"x": 1})), "lookup(a, rates)"),
+    (cosine(A, B), "cosine(a, b)"),
+    (bucketise(A, [B, 1]), "cast(b <= a, Int64) + cast(1 <= a, Int64)"),
     (datetime(2017, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))) <= A, "a >= 2017-01-01T00:00:00+00:00"),
     (lit(True), "true"),
     (A == "{b}", "a = '{b}'"),

@@ -12,14 +12,18 @@ from feature_store import (
     EmbeddingTable,
     Float32,
     Float64,
+    LookupTable,
     String,
     Vector,
     bucketise,
     col,
+    cosine,
     count,
+    dot,
     embed,
     last,
     lit,
+    lookup,
     one_hot,
     ordinal,
     when,
@@ -40,6 +44,10 @@ def x(expression: object) -> object:
 
 def vector(key: object) -> object:
     return embed(key, EmbeddingTable("departments", {"DELI": [1.0, 0.0]}))
+
+
+def rates(values: object) -> object:
+    return LookupTable("rates", values)
 
 
 def table(vectors: object, name: str = "departments") -> object:
@@ -469,6 +477,57 @@ WRONG: Cases = {
         (
             "embed(...): table={'DELI': [1.0]} is of type dict. Instead: declare EmbeddingTable(name, vectors) "
             "and give that."
+        ),
+    ),
+    "lookup of another type": (
+        lambda: x(lookup(QUANTITY, rates({"DELI": 1.0}))),
+        "retail/spend/v1.x: lookup on Int64 lists 'DELI'. Instead: list values that are Int64.",
+    ),
+    "lookup in an embedding": (
+        lambda: x(lookup(DEPARTMENT, table({"DELI": [1.0]}, "d"))),
+        (
+            "lookup(...): table=EmbeddingTable(name='d', vectors={'DELI': (1.0,)}) is of type EmbeddingTable. "
+            "Instead: declare LookupTable(name, values) and give that."
+        ),
+    ),
+    "lookup table empty": (
+        lambda: rates({}),
+        "lookup table rates: has no values. Instead: give at least one, by key.",
+    ),
+    "lookup table of mixed keys": (
+        lambda: rates({"DELI": 1, 5: 1}),
+        "lookup table rates: has keys of type int and str. Instead: use only int or only str keys.",
+    ),
+    "lookup table of mixed values": (
+        lambda: rates({"DELI": 1, "DAIRY": "x"}),
+        (
+            "lookup table rates: has values of type int and str. Instead: use only numbers, only strings or only "
+            "Booleans."
+        ),
+    ),
+    "lookup table with NaN": (
+        lambda: rates({"DELI": float("nan")}),
+        "lookup table rates: the value nan of 'DELI' is not a finite Float64. Instead: write a finite number.",
+    ),
+    "dot of a number": (
+        lambda: x(dot(vector(DEPARTMENT), SALES)),
+        (
+            "retail/spend/v1.x: a distance needs two vectors of one length, not Vector[2] and Float64. Instead: "
+            "embed(...) the values first."
+        ),
+    ),
+    "cosine of vectors of two lengths": (
+        lambda: x(cosine(vector(DEPARTMENT), one_hot(DEPARTMENT, ["a", "b", "c"]))),
+        (
+            "retail/spend/v1.x: a distance needs two vectors of one length, not Vector[2] and Vector[3]. Instead: "
+            "embed(...) the values first."
+        ),
+    ),
+    "bucketise at a text": (
+        lambda: x(bucketise(SALES, [QUANTITY, vector(DEPARTMENT)])),
+        (
+            "retail/spend/v1.x: cannot compare Vector[2] with Float64. Instead: use .cast(...) where the type does not "
+            "fit."
         ),
     ),
     "embedding table empty": (

@@ -92,8 +92,8 @@ RULES: Final = [
     Rule(
         "expression.encoding",
         "A category outside the declared list is all zeros in one-hot and null in ordinal; an unknown key of an "
-        "embedding is null.",
-        [expressions.one_hot, expressions.ordinal, expressions.embed],
+        "embedding or a lookup is null.",
+        [expressions.one_hot, expressions.ordinal, expressions.embed, expressions.lookup],
     ),
     Rule("expression.calendar", "Days and hours are those of UTC; Monday is 0.", [expressions.weekday]),
     Rule("keys.typed", 'Keys are compared as typed columns: ("1", "12") is not ("11", "2").', [rows.keys_of]),

@@ -1,4 +1,4 @@
-"""Encodings in numpy: categories as vectors and places, numbers as buckets, keys as embeddings."""
+"""Encodings in numpy: categories as vectors and places, numbers as buckets, keys as embeddings and looked-up values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, cast
 import numpy as np
 
 from feature_store.columns import Array
-from feature_store.dtypes import Float64, Int64, Vector
-from feature_store.engines.numpy.working import WorkingColumn, map_distinct
+from feature_store.dtypes import DType, Float64, Int64, Vector
+from feature_store.engines.numpy.working import WorkingColumn, map_distinct, numpy_type
 from feature_store.expressions.nodes import Option
 
 
@@ -54,6 +54,12 @@ def embed(value: WorkingColumn, keys: Option, vectors: Option) -> WorkingColumn:
     table = np.array(_values(vectors), np.float32) + np.float32(0)
     found = places(value, keys)
     return WorkingColumn(table[found], found >= 0, Vector(table.shape[1]))
+
+
+def lookup(value: WorkingColumn, keys: Option, values: Option, dtype: DType) -> WorkingColumn:
+    """Return what a table gives for a key; null for an unknown key and for null."""
+    found = places(value, keys)
+    return WorkingColumn(np.array(_values(values), numpy_type(dtype))[found], found >= 0, dtype)
 
 
 def _values(option: Option) -> list[Any]:

@@ -17,6 +17,7 @@ from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import Boolean, DType, Float64, Int64, String, dtype_from_name
 from feature_store.engines.numpy import calendar as evaluate_calendar
 from feature_store.engines.numpy import casts as evaluate_casts
+from feature_store.engines.numpy import distances
 from feature_store.engines.numpy import encodings as evaluate_encodings
 from feature_store.engines.numpy.integers import add, multiply, subtract
 from feature_store.engines.numpy.working import WorkingColumn, finite, map_distinct, nulls, numpy_type, read_column
@@ -179,6 +180,19 @@ def _calendar(part: Callable[[Array], Array]) -> Function:
     return compute
 
 
+def _lookup(arguments: list[WorkingColumn], options: Options, dtype: DType | None) -> WorkingColumn:
+    assert dtype is not None
+    return evaluate_encodings.lookup(arguments[0], options["keys"], options["values"], dtype)
+
+
+def _between(distance: Binary) -> Function:
+    def compute(arguments: list[WorkingColumn], _options: Options, dtype: DType | None) -> WorkingColumn:
+        left, right = arguments
+        return WorkingColumn(distance(left.values, right.values), left.valid & right.valid, dtype)
+
+    return compute
+
+
 FUNCTIONS: Final[Mapping[str, Function]] = {
     "add": _arithmetic(np.add, add),
     "subtract": _SUBTRACT,
@@ -214,5 +228,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "embed": lambda arguments, options, _dtype: evaluate_encodings.embed(
         arguments[0], options["keys"], options["vectors"]
     ),
+    "lookup": _lookup,
+    "dot": _between(distances.dot),
+    "cosine": _between(distances.cosine),
 }
 """Every operation by name; the same names as ``operations.SIGNATURES``."""

@@ -1,4 +1,4 @@
-"""Encodings: categories as vectors and places, numbers as buckets, keys as embeddings."""
+"""Encodings: categories as vectors and places, numbers as buckets, keys as embeddings and looked-up values."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from feature_store.columns import Array
-from feature_store.dtypes import Vector
-from feature_store.engines.polars.dtypes import constant
+from feature_store.dtypes import DType, Vector
+from feature_store.engines.polars.dtypes import constant, working_dtype
 from feature_store.engines.polars.typed import Typed
 from feature_store.expressions.nodes import Option
 
@@ -39,6 +39,12 @@ def embed(value: Typed, keys: Option, vectors: Option) -> pl.Expr:
     """Return the vector of a key; null for an unknown key and for null."""
     # Adding zero turns -0.0 into 0.0, also where rounding made it.
     return _lookup(value, keys, np.array(_values(vectors), np.float32) + np.float32(0))
+
+
+def lookup(value: Typed, keys: Option, values: Option, dtype: DType) -> pl.Expr:
+    """Return what a table gives for a key; null for an unknown key and for null."""
+    found = pl.Series(_values(values), dtype=working_dtype(dtype))
+    return _null_safe(value, keys).replace_strict(_values(keys), found, default=None, return_dtype=found.dtype)
 
 
 def _lookup(value: Typed, keys: Option, vectors: Array) -> pl.Expr:

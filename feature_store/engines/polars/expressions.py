@@ -7,12 +7,15 @@ cast that does not fit is. An Int64 compared with a float is compared as Float64
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
 
+from feature_store.columns import Array
 from feature_store.dtypes import Boolean, DType, Float64, Int64, dtype_from_name
+from feature_store.engines.numpy import distances
 from feature_store.engines.polars import casts, encodings
 from feature_store.engines.polars.dtypes import TIMESTAMP, constant
 from feature_store.engines.polars.typed import Typed, finite, read_column
@@ -124,6 +127,29 @@ def _calendar(part: Callable[[pl.Expr], pl.Expr]) -> Builder:
     return lambda arguments, _options, _dtype: part(arguments[0].expr.cast(TIMESTAMP)).cast(pl.Int64)
 
 
+def _lookup(arguments: list[Typed], options: Options, dtype: DType | None) -> pl.Expr:
+    assert dtype is not None
+    return encodings.lookup(arguments[0], options["keys"], options["values"], dtype)
+
+
+def _between(distance: Callable[[Array, Array], Array]) -> Builder:
+    """Build a distance computed by the one code of both engines: Polars promises no order of adding."""
+
+    def compute(columns: Sequence[pl.Series]) -> pl.Series:
+        left, right = pl.DataFrame({"left": columns[0], "right": columns[1]})  # repeats a constant in every row
+        both = left.is_not_null() & right.is_not_null()
+        vectors = (side.filter(both).to_numpy() for side in (left, right))
+        found = np.full(len(both), np.nan)
+        found[both.to_numpy()] = distance(*vectors)
+        return pl.Series(found)
+
+    def build(arguments: list[Typed], _options: Options, _dtype: DType | None) -> pl.Expr:
+        vectors = [argument.expr for argument in arguments]
+        return pl.map_batches(vectors, compute, return_dtype=pl.Float64(), is_elementwise=True)
+
+    return build
+
+
 OPERATIONS: Final[Mapping[str, Builder]] = {
     "add": _arithmetic(lambda left, right: left + right),
     "subtract": _arithmetic(lambda left, right: left - right),
@@ -155,5 +181,8 @@ OPERATIONS: Final[Mapping[str, Builder]] = {
     "ordinal": lambda arguments, options, _dtype: encodings.ordinal(arguments[0], options["categories"]),
     "bucketise": lambda arguments, options, _dtype: encodings.bucketise(arguments[0], options["boundaries"]),
     "embed": lambda arguments, options, _dtype: encodings.embed(arguments[0], options["keys"], options["vectors"]),
+    "lookup": _lookup,
+    "dot": _between(distances.dot),
+    "cosine": _between(distances.cosine),
 }
 """Every operation by name; the same names as ``operations.SIGNATURES``."""

@@ -15,13 +15,17 @@ from feature_store import (
     Float32,
     Float64,
     Int64,
+    LookupTable,
     String,
     Timestamp,
     Vector,
     bucketise,
     col,
+    cosine,
+    dot,
     embed,
     lit,
+    lookup,
     one_hot,
     ordinal,
     when,
@@ -52,6 +56,9 @@ COLUMNS = {
     "v": Vector(2),
 }
 TABLE = EmbeddingTable("table", {"a": [0.1, 2.0], "b": [-1.0, 1e-40]})
+RATES = LookupTable("rates", {"a": 0.1, "": -0.0, "É": 3})
+NAMES = LookupTable("names", {0: "none", -1: "é", 2**62: ""})
+SWITCHES = LookupTable("switches", {"a": True, "b": False})
 NUMBERS = EmbeddingTable("numbers", {0: [1.0, 2.0], -1: [3.0, 4.0]})
 
 INTEGERS = st.sampled_from([0, 1, -1, 2, 3, 2**31, 2**53 + 1, 2**62, 2**63 - 1, -(2**63)]) | st.integers(-5, 5)
@@ -139,6 +146,7 @@ def integers(depth):
         st.builds(lambda a: ordinal(a, [0, 2, -1]), part),
         st.builds(lambda a: ordinal(a, ["a", "", "É"]), expressions(String, depth - 1)),
         st.builds(lambda a: bucketise(a, [-1, 0, 2.5, 2**62]), number),
+        st.builds(lambda a, b, c: bucketise(a, [b, 0.5, c]), number, number, number),
     ]
 
 
@@ -155,6 +163,8 @@ def floats(depth):
         st.builds(lambda a: a.cast(Float64), st.one_of(*castable, st.just(col("digits")))),
         st.builds(lambda c, a, o: when(c).then(a).otherwise(o), expressions(Boolean, depth - 1), whole, part),
         st.builds(lambda a, o: a.fill_null(o), whole, part),
+        st.builds(lambda a: lookup(a, RATES), expressions(String, depth - 1)),
+        st.builds(operation, st.sampled_from(("dot", "cosine")), *[expressions(Vector(2), depth - 1)] * 2),
     ]
 
 
@@ -182,6 +192,7 @@ def strings(depth):
     return [
         st.builds(lambda a: a.lower(), expressions(String, depth - 1)),
         st.builds(lambda a: a.cast(String), st.one_of(*castable)),
+        st.builds(lambda a: lookup(a, NAMES), expressions(Int64, depth - 1)),
     ]
 
 
@@ -308,6 +319,13 @@ EACH = {
     "ordinal": [ordinal(col("s"), ["a", "", "É"]), ordinal(col("i"), [0, 2, -1])],
     "bucketise": [bucketise(col("i"), [-1, 0, 2.5]), bucketise(col("f"), [0.0]), bucketise(col("h"), [-0.5, 1e39])],
     "embed": [embed(col("s"), TABLE), embed(col("i"), NUMBERS)],
+    "lookup": [lookup(col("s"), RATES), lookup(col("i"), NAMES), lookup(col("s").lower(), SWITCHES)],
+    "dot": [
+        dot(col("v"), col("v")),
+        dot(embed(col("s"), TABLE), col("v")),
+        dot(col("v"), one_hot(lit("a"), ["a", "b"])),
+    ],
+    "cosine": [cosine(col("v"), embed(col("i"), NUMBERS)), cosine(one_hot(col("s"), ["a", "b"]), col("v"))],
 }
 
 
