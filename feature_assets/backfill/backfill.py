@@ -63,8 +63,11 @@ class Backfill:
         return needed
 
     def land(self, spans: Mapping[str, Span], stage: Stage) -> int:
-        """Land the missing partitions of assets; return how many."""
-        plans = {asset: partial(landing_run, self.store, self.makers, asset, span) for asset, span in spans.items()}
+        """Land the missing partitions of sources of the views, by asset; return how many."""
+        sources = {view.source.asset: view.source for view in self.views.values()}
+        plans = {
+            asset: partial(landing_run, self.store, self.makers, sources[asset], span) for asset, span in spans.items()
+        }
         return self._run(plans, stage)
 
     def tiles(self, stage: Stage) -> int:

@@ -11,18 +11,24 @@ from feature_assets.backfill.range_runs import RangeRun
 from feature_assets.backfill.spans import Span
 from feature_assets.generator.keys import online_key, table_key, tiles_key
 from feature_assets.project.locations import CodeLocation, Makers
+from feature_store.model.sources import Source
 from feature_store.model.views import FeatureView
 from feature_store.offline.materialize.stale import stale_partitions, stale_tiles
+from feature_store.offline.tables.source_table import landed_by_other_times
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY
 
 
-def landing_run(store: OfflineStore, makers: Makers, asset: str, span: Span) -> RangeRun | None:
-    """Return the runs that land the missing partitions of a landed asset, and none between them.
+def landing_run(store: OfflineStore, makers: Makers, source: Source, span: Span) -> RangeRun | None:
+    """Return the runs that land the missing partitions of a source, and none between them.
 
-    What has landed is not asked for again: who is asked may have forgotten it.
+    What has landed is not asked for again: who is asked may have forgotten it. But where rows lie by other times than
+    the source declares by now (``known_at``), nothing else helps.
     """
-    missing = {*store.source(asset).ledger.missing(span.start, span.end, span.cadence), *_unseen([asset], span)}
+    asset, ledger = source.asset, store.source(source.asset).ledger
+    outdated = landed_by_other_times(source, ledger.partitions())["partition_start"]
+    inside = [start for start in outdated if span.start <= start < span.end]
+    missing = {*ledger.missing(span.start, span.end, span.cadence), *_unseen([asset], span), *inside}
     if not missing:
         return None
     step = timedelta(microseconds=span.cadence)

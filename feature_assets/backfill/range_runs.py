@@ -14,7 +14,10 @@ import dagster as dg
 
 from feature_assets.backfill.interrupted import PROCESS_TAG, AliveMark
 from feature_assets.backfill.progress import Stage
+from feature_assets.project.broken import own_line
 from feature_assets.project.locations import CodeLocation
+from feature_store.errors import FeatureStoreError
+from resources.project_file import project_file
 
 PROCESSES = 2
 
@@ -53,14 +56,22 @@ class FailedRun:
     error: BaseException
 
     def __str__(self) -> str:
-        """One line."""
-        return f"{self.label}: {' '.join(str(self.error).split()) or type(self.error).__name__}"
+        """One line, which names the line of the project's own files that raised it."""
+        text = " ".join(str(self.error).split())
+        kind = "" if isinstance(self.error, FeatureStoreError | dg.Failure) else f"{type(self.error).__name__}: "
+        places = ", ".join(getattr(self.error, "__notes__", []))
+        return f"{self.label}: {kind}{text}" + (f" ({places})" if places else "")
 
 
 class RunPool:
-    """A few processes that execute runs; they start with the first run and live until the pool is closed."""
+    """A few processes that execute runs; they start with the first run and live until the pool is closed.
+
+    Attributes:
+        warnings: what the runs warned of in the metadata of their assets (``warnings``).
+    """
 
     def __init__(self) -> None:
+        self.warnings: list[str] = []
         self._alive = AliveMark()
         context = multiprocessing.get_context("spawn")
         # Ctrl-C reaches every process of the terminal: only the first one may answer it. A blocked signal stays
@@ -96,25 +107,43 @@ class RunPool:
             run, error = futures[future], future.exception()
             if error is not None:
                 failed[run] = FailedRun(run.label, error)
+            else:
+                self.warnings += future.result()
             stage.step(run.label, run.partitions)
         return failed
 
 
-def execute(run: RangeRun, alive: str) -> None:
-    """Execute the runs in this process against the project's Dagster instance.
+def execute(run: RangeRun, alive: str) -> list[str]:
+    """Execute the runs in this process against the project's Dagster instance; return what they warned of.
+
+    Dagster keeps the stack of a run that fails; here it is the caller who says what failed.
 
     Args:
         run: the runs.
         alive: name of the mark of who asked for it; see ``AliveMark``.
     """
-    logging.getLogger("dagster").setLevel(logging.ERROR)
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
     job = job_of(run.location.load(), [dg.AssetKey(asset.split("/")) for asset in run.assets])
+    warned: list[str] = []
     for tags in [{RANGE_START: first, RANGE_END: last} for first, last in run.ranges] or [dict[str, str]()]:
-        job.execute_in_process(
-            instance=_instance(),
-            tags={PROCESS_TAG: alive, **tags},
-            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
-        )
+        try:
+            done = job.execute_in_process(
+                instance=_instance(),
+                tags={PROCESS_TAG: alive, **tags},
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        except Exception as error:
+            place = own_line(error, project_file().root)
+            if place is not None:
+                error.add_note(place)
+            raise
+        warned += [warning for event in done.get_asset_materialization_events() for warning in _warnings(event)]
+    return list(dict.fromkeys(warned))  # each partition of a run carries them all
+
+
+def _warnings(event: dg.DagsterEvent) -> list[str]:
+    found = event.materialization.metadata.get("warnings")
+    return [str(each) for each in found.value or ()] if isinstance(found, dg.JsonMetadataValue) else []
 
 
 def job_of(definitions: dg.Definitions, assets: Iterable[dg.AssetKey]) -> dg.JobDefinition:

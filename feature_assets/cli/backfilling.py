@@ -72,7 +72,8 @@ def land(asset: str, start: str, end: str, *, as_json: bool) -> int:
         as_json: print JSON.
     """
     present, makers = now(), find_makers()
-    known = {view.source.asset for view in declared().views.values()} & set(makers.partitions)
+    views = declared().views
+    known = {view.source.asset for view in views.values()} & set(makers.partitions)
     if asset not in known:
         raise _not_landed(asset, known, makers)
     whole = landed_span(makers.partitions[asset], present)
@@ -80,13 +81,14 @@ def land(asset: str, start: str, end: str, *, as_json: bool) -> int:
     settings = Settings.from_environment()
     stages = _begin(settings)
     with RunPool() as runs, stages.stage("land", f"landing {asset}") as stage:
-        work = Backfill(runs, _store(settings), makers, {}, {})
+        readers = {name: view for name, view in views.items() if view.source.asset == asset}
+        work = Backfill(runs, _store(settings), makers, readers, {})
         landed = work.land({asset: span}, stage)
     if as_json:
-        print_json({"asset": asset, "landed": landed, "failed": [str(each) for each in work.failed.values()]})
+        print_json({"asset": asset, "landed": landed, **_told(work)})
     else:
         print_line(f"{asset}: {landed} partitions landed")
-    return _failed(work)
+    return _exit_code(work)
 
 
 def parse_start(text: str, option: str) -> datetime:
@@ -114,17 +116,21 @@ def _store(settings: Settings) -> OfflineStore:
 
 def _report(view: FeatureView, work: Backfill, done: dict[str, int], *, as_json: bool) -> int:
     if as_json:
-        print_json({"view": view.full_name, **done, "failed": [str(each) for each in work.failed.values()]})
+        print_json({"view": view.full_name, **done, **_told(work)})
     else:
         parts = f"{done['landed']} landed, {done['tiles']} of tiles, {done['values']} of values"
         loaded = "loaded online" if done["loaded"] else "online already" if not work.failed else "not loaded online"
         print_line(f"{view.full_name}: partitions: {parts}; {loaded}")
-    return _failed(work)
+    return _exit_code(work)
 
 
-def _failed(work: Backfill) -> int:
-    for failure in work.failed.values():
-        sys.stderr.write(f"features: {failure}\n")
+def _told(work: Backfill) -> dict[str, list[str]]:
+    return {"warnings": work.runs.warnings, "failed": [str(each) for each in work.failed.values()]}
+
+
+def _exit_code(work: Backfill) -> int:
+    for line in (*(f"warning: {each}" for each in work.runs.warnings), *map(str, work.failed.values())):
+        sys.stderr.write(f"features: {line}\n")
     return FAILED if work.failed else 0
 
 

@@ -37,13 +37,19 @@ def describe(error: BaseException, file: str, root: Path) -> str:
         root: folder of the project.
     """
     place = _place(error, root)
-    where = file if place is None else f"{place[0].relative_to(root).as_posix()}, line {place[1]}"
+    where = own_line(error, root) or file
     declared = "" if place is None else _declared_at(*place)
     text = " ".join(str(error).split())
     if isinstance(error, FeatureStoreError):
         return f"{where}: {text}"
     named = f" ({declared})" if declared else ""
     return f"{where}{named}: {type(error).__name__}: {text}. Instead: mend that line."
+
+
+def own_line(error: BaseException, root: Path) -> str | None:
+    """Return the innermost line of the files of the project in ``root`` that raised an error: ``file, line 3``."""
+    place = _place(error, root)
+    return None if place is None else f"{place[0].relative_to(root).as_posix()}, line {place[1]}"
 
 
 def _place(error: BaseException, root: Path) -> tuple[Path, int] | None:
@@ -59,7 +65,7 @@ def _is_own(file: Path, root: Path) -> bool:
     library = Path(__file__).parents[1]
     inside = file.is_relative_to(root) and not {"site-packages", ".venv"} & set(file.parts)
     framework = any(file.is_relative_to(library.parent / name) for name in ("feature_store", "serving", "resources"))
-    rooms = (library / room for room in ("project", "generator", "cli", "parity", "explain"))
+    rooms = (library / room for room in ("project", "generator", "backfill", "cli", "parity", "explain", "landing.py"))
     return inside and not framework and not any(file.is_relative_to(room) for room in rooms)
 
 

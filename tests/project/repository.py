@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 FILES = {
@@ -105,14 +106,17 @@ defs = dg.Definitions.merge(
 
 
 class Repository:
-    """The files in a folder, and its commands, each in a process of its own."""
+    """Files in a folder, and its commands, each in a process of its own."""
 
-    def __init__(self, folder: Path, url: str = "") -> None:
+    def __init__(self, folder: Path, url: str = "", files: Mapping[str, str] = FILES) -> None:
         self.folder = folder
-        for name, text in FILES.items():
+        folder.mkdir(parents=True)
+        for name, text in files.items():
             self.write(name, text)
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("FEATURES_", "DAGSTER_", "PYTEST_"))}
-        self.environment = {**kept, "FEATURES_ONLINE_URL": url, "DAGSTER_DISABLE_TELEMETRY": "1"}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        settings = {"FEATURES_ONLINE_URL": url, "DAGSTER_DISABLE_TELEMETRY": "1"}
+        self.environment = {**kept, "PATH": path, **settings}
 
     def write(self, name: str, text: str) -> None:
         file = self.folder / name
@@ -124,7 +128,10 @@ class Repository:
 
     def run(self, *arguments: str, folder: str = ".") -> subprocess.CompletedProcess[str]:
         """Run Python there."""
-        command = [sys.executable, *arguments]
+        return self.start([sys.executable, *arguments], folder)
+
+    def start(self, command: Sequence[str], folder: str = ".") -> subprocess.CompletedProcess[str]:
+        """Run a command there, and wait for it."""
         return subprocess.run(
             command,
             cwd=self.folder / folder,

@@ -10,7 +10,7 @@ import polars as pl
 
 from feature_store.engines.polars.source_rows import later_of
 from feature_store.errors import FingerprintError, InputError
-from feature_store.model.sources import EventSource
+from feature_store.model.sources import EventSource, Source
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.delta.storage_types import check_stored_names
 from feature_store.offline.tables.partitioned_table import PartitionedTable
@@ -92,7 +92,7 @@ def check_layout(source: EventSource, partitions: pl.DataFrame) -> None:
     Raises:
         FingerprintError: some were landed by a source that declared another ``known_at``.
     """
-    others = partitions.filter(pl.col("fingerprints") != json.dumps(_layout(source.known_at)))
+    others = landed_by_other_times(source, partitions)
     if others.height:
         landed = json.loads(others["fingerprints"][0]).get(_KNOWN_AT)
         raise FingerprintError(
@@ -100,6 +100,12 @@ def check_layout(source: EventSource, partitions: pl.DataFrame) -> None:
             f"landed with known_at={landed!r}, but source {source.name} declares known_at={source.known_at!r}, by "
             "which its rows belong to other partitions: land all of them again"
         )
+
+
+def landed_by_other_times(source: Source, partitions: pl.DataFrame) -> pl.DataFrame:
+    """Return those partitions of the ledger of a source that were landed with another ``known_at`` than it declares."""
+    known_at = source.known_at if isinstance(source, EventSource) else None
+    return partitions.filter(pl.col("fingerprints") != json.dumps(_layout(known_at)))
 
 
 def _layout(known_at: str | None) -> dict[str, str]:
