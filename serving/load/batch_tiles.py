@@ -64,22 +64,25 @@ class BatchTiles:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The snapshot to load."""
+        """The snapshot to load; how many entities it has is known once the tiles are read."""
         fields = tuple(LayoutField(f.name, f.dtype, f.fingerprint) for f in self.view.stored_features)
         contents = self._needed().select(pl.col("partition_start").to_physical(), "content_hash").rows()
         content_hash = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:32]
         tiles, known = TileLayout.of(self.plan), self._known_from()
         return Snapshot(self.as_of, self.available_at, RowLayout(fields), content_hash, tiles=tiles, known_from=known)
 
-    def chunks(self, opened: OpenTable) -> Iterator[Chunk]:
-        """Yield the entities and their packed tiles.
+    def entities(self, opened: OpenTable) -> tuple[int, Iterator[Chunk]]:
+        """Return how many entities have tiles, and these with their packed tiles.
 
         Args:
             opened: the tile table.
         """
-        layout = TileLayout.of(self.plan)
         frame = number_groups(self._read(opened), self.view.keys)
         keys = heads(frame).select(self.view.keys)
+        return keys.height, self._chunks(frame, keys)
+
+    def _chunks(self, frame: pl.DataFrame, keys: pl.DataFrame) -> Iterator[Chunk]:
+        layout = TileLayout.of(self.plan)
         row = frame[GROUP].to_numpy()
         for start in range(0, keys.height, _ENTITIES_PER_CHUNK):
             piece = keys.slice(start, _ENTITIES_PER_CHUNK)

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
 from feature_store.checks.arguments import checked
-from feature_store.codec.row_codec import LayoutField, RowLayout
-from feature_store.columns import Column
-from feature_store.dtypes import Boolean, DType, String
 from feature_store.errors import NotComputedError
-from feature_store.fingerprints import stored_column
-from feature_store.model.features import Feature
 from feature_store.model.views import FeatureView
 from feature_store.offline.ledger.ledger import Ledger
 from feature_store.offline.tables.open_table import OpenTable
-from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.availability import is_usable
 from feature_store.temporal.instants import from_microseconds, to_microseconds
-from serving.load.batch_tiles import BatchTiles
+from serving.load.landed import Landed, loaded_table
 from serving.stores.snapshot import Chunk, LoadReport, Snapshot
 from serving.stores.store import OnlineLoader
 
-ROWS_AT_ONCE: Final = 1_000_000
-"""Rows that are read at once."""
-
 Progress = Callable[[str], None]
-
-_Held = tuple[Feature, str]
-"""A feature and the stored column that holds it: another one before it was renamed."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +57,16 @@ def sync_view(
         FingerprintError: a partition was computed by another definition of a feature.
         DamagedError: the rows of a partition are not those that were written; what is served stays.
     """
-    table = _table(store, view)
+    table = loaded_table(store, view)
     opened = table.open()
     if opened.partitions.is_empty():
         raise NotComputedError(f"{view.full_name}: no partition has landed: materialize its table first")
-    served, wanted = _wanted(opened.partitions, now)
+    served, wanted = wanted_partitions(opened.partitions, now)
     loads: dict[datetime, LoadReport] = {}
-    for row in wanted.iter_slices(1):
-        loads[row["as_of"][0]] = _load(view, writer, opened, row, table.ledger, progress)
+    for row in wanted.iter_rows(named=True):
+        loads[row["as_of"]] = _load(Landed(view, opened, row), writer, table.ledger, progress)
+    if opened.damaged_generations.height:
+        _note_replaced(view, opened, writer, table.ledger, loads)
     return SyncReport(served, loads)
 
 
@@ -90,9 +77,9 @@ def is_synced(store: OfflineStore, view: FeatureView, writer: OnlineLoader, now:
     Raises:
         FingerprintError: as ``sync_view``.
     """
-    partitions = _table(store, view).ledger.partitions()
-    snapshots = [_snapshot(view, partitions, row) for row in _wanted(partitions, now)[1].iter_rows(named=True)]
-    return not any(writer.needs(view.full_name, snapshot) for snapshot in snapshots)
+    opened = loaded_table(store, view).open()
+    wanted = wanted_partitions(opened.partitions, now)[1].iter_rows(named=True)
+    return not any(writer.needs(view.full_name, Landed(view, opened, row).snapshot) for row in wanted)
 
 
 @checked
@@ -102,93 +89,61 @@ def outdated_as_ofs(store: OfflineStore, view: FeatureView, writer: OnlineLoader
     Raises:
         FingerprintError: as ``sync_view``.
     """
-    partitions = _table(store, view).ledger.partitions()
-    landed = {to_microseconds(row["as_of"]): row for row in partitions.iter_rows(named=True)}
+    opened = loaded_table(store, view).open()
+    landed = {to_microseconds(row["as_of"]): row for row in opened.partitions.iter_rows(named=True)}
     newest = {each.as_of: each for each in sorted(writer.generations(view.full_name), key=lambda each: each.id)}
-    listed = {as_of: _snapshot(view, partitions, landed[as_of]) for as_of in newest if as_of in landed}
+    listed = {as_of: Landed(view, opened, landed[as_of]).snapshot for as_of in newest if as_of in landed}
     outdated = [as_of for as_of, held in listed.items() if not held.is_held_by(newest[as_of])]
     return [from_microseconds(as_of) for as_of in outdated]
 
 
-def _table(store: OfflineStore, view: FeatureView) -> PartitionedTable:
-    """Return what is loaded of a view: its values, or of a stream view its tiles."""
-    return store.tiles(view) if view.is_stream else store.values(view)
-
-
-def _wanted(partitions: pl.DataFrame, now: datetime) -> tuple[datetime | None, pl.DataFrame]:
-    """Return the as-of that is served now, and the partitions from it on."""
+def wanted_partitions(partitions: pl.DataFrame, now: datetime) -> tuple[datetime | None, pl.DataFrame]:
+    """Return the as-of that is served now (None: none is yet), and the partitions from it on."""
     available = partitions.filter(is_usable(pl.col("available_at"), now))
     served: datetime | None = available["as_of"].max() if available.height else None  # type: ignore[assignment]
     return served, partitions if served is None else partitions.filter(pl.col("as_of") >= served)
 
 
-def _load(
-    view: FeatureView,
-    writer: OnlineLoader,
-    opened: OpenTable,
-    row: pl.DataFrame,
-    ledger: Ledger,
-    progress: Progress | None,
-) -> LoadReport:
-    partition = row.row(0, named=True)
-    snapshot = _snapshot(view, opened.partitions, partition)
-    of_all = "" if view.is_stream else f" of {partition['rows']}"
+def _load(landed: Landed, writer: OnlineLoader, ledger: Ledger, progress: Progress | None) -> LoadReport:
+    view, partition = landed.view.full_name, landed.partition
+    snapshot, chunks = landed.snapshot, _chunks(landed)
+    if writer.needs(view, snapshot):
+        rows, chunks = landed.rows()
+        snapshot = replace(snapshot, rows=rows)
 
     def told(written: int) -> None:
         if progress is not None:
-            progress(f"{view.full_name} as of {partition['as_of']}: {written}{of_all} rows loaded")
+            progress(f"{view} as of {partition['as_of']}: {written} of {snapshot.rows} rows loaded")
 
-    report = writer.load(view.full_name, snapshot, _chunks(view, opened, row), told)
-    if report.as_of == snapshot.as_of and partition["generation"] != report.generation:
-        assert opened.version is not None
-        published_at = from_microseconds(report.published_at)
-        ledger.mark_published(partition["as_of"], published_at, report.generation, opened.version)
+    report = writer.load(view, snapshot, chunks, told)
+    if report.as_of == snapshot.as_of:
+        _note(landed, snapshot, report, ledger)
     return report
 
 
-def _held(view: FeatureView, partition: Mapping[str, Any]) -> list[_Held]:
-    """Return the features that a partition holds, which may be fewer than the view has now, and their columns."""
-    computed: dict[str, str] = json.loads(partition["fingerprints"])
-    view_name, features = view.full_name, view.stored_features
-    found = ((f, stored_column(view_name, f.name, f.fingerprint, computed, f.renamed_from)) for f in features)
-    return [(feature, column) for feature, column in found if column is not None]
+def _chunks(landed: Landed) -> Iterator[Chunk]:
+    """Yield the rows of a partition, which is read when the first is asked for."""
+    yield from landed.rows()[1]
 
 
-def _snapshot(view: FeatureView, partitions: pl.DataFrame, partition: Mapping[str, Any]) -> Snapshot:
-    """Return what is loaded of a partition."""
-    if view.is_stream:
-        return BatchTiles.of(view, partitions, partition).snapshot
-    layout = RowLayout(tuple(LayoutField(f.name, f.dtype, f.fingerprint) for f, _ in _held(view, partition)))
-    as_of, available_at = to_microseconds(partition["as_of"]), to_microseconds(partition["available_at"])
-    return Snapshot(as_of, available_at, layout, partition["content_hash"], partition["rows"])
+def _note(landed: Landed, snapshot: Snapshot, report: LoadReport, ledger: Ledger) -> None:
+    """Note down in the ledger what the online store holds of a partition."""
+    as_of, published_at = landed.partition["as_of"], from_microseconds(report.published_at)
+    # A store that was restored from an older copy of itself gives the same number to another generation.
+    known = landed.opened.publications.select("as_of", "published_at", "generation").rows()
+    if (as_of, published_at, report.generation) not in known:
+        version, hash_ = landed.opened.version, snapshot.content_hash
+        assert version is not None
+        ledger.mark_published(as_of, published_at, report.generation, version, rows=report.rows, content_hash=hash_)
 
 
-def _chunks(view: FeatureView, opened: OpenTable, row: pl.DataFrame) -> Iterator[Chunk]:
-    partition = row.row(0, named=True)
-    if view.is_stream:
-        yield from BatchTiles.of(view, opened.partitions, partition).chunks(opened)
-        return
-    held = _held(view, partition)
-    columns = dict.fromkeys(column for _, column in held)
-    # Piece by piece: a partition may be larger than the memory of this process. A damaged one raises at the last piece
-    # at the latest, and so is not published.
-    for frame in opened.pieces(row, [*view.keys, *columns], ROWS_AT_ONCE):
-        keys = [stored_values(frame[key], dtype) for key, dtype in view.entity.keys.items()]
-        yield keys, {feature.name: stored_values(frame[column], feature.dtype) for feature, column in held}
-
-
-def stored_values(series: pl.Series, dtype: DType) -> Column:
-    """Return a stored column, vectors and arrays as lists, in the shape in which the core hands values around."""
-    if dtype.is_array:
-        slots = [stored_values(series.list.get(place), dtype.element) for place in range(dtype.length)]
-        return Column(np.column_stack([slot.values for slot in slots]), np.column_stack([s.valid for s in slots]))
-    valid = series.is_not_null().to_numpy()
-    if dtype.is_vector:
-        vectors = np.zeros((len(series), dtype.length), np.float32)
-        vectors[valid] = series.drop_nulls().list.to_array(dtype.length).to_numpy()
-        return Column(vectors, valid)
-    if dtype == String:
-        return Column(series.fill_null("").to_numpy().astype(object), valid)
-    if dtype == Boolean:
-        return Column(series.fill_null(value=False).cast(pl.UInt8).to_numpy(), valid)
-    return Column(series.to_physical().fill_null(0).to_numpy(), valid)
+def _note_replaced(
+    view: FeatureView, opened: OpenTable, writer: OnlineLoader, ledger: Ledger, loads: Mapping[datetime, LoadReport]
+) -> None:
+    """Note down in the ledger which damaged copies are not there any more."""
+    assert opened.version is not None
+    loaded = {report.generation for report in loads.values() if not report.skipped}
+    kept = {each.id for each in writer.generations(view.full_name)} - loaded
+    for start, generation in opened.damaged_generations.select("partition_start", "generation").iter_rows():
+        if generation not in kept:
+            ledger.note_damage(start, opened.version, None, generation)

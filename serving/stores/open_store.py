@@ -14,6 +14,7 @@ from serving.stores.store import (
     LEASE_SECONDS,
     WRITE_TIMEOUT,
     AsyncOnlineReader,
+    OnlineInspector,
     OnlineLoader,
     OnlineReader,
     StreamRows,
@@ -62,6 +63,18 @@ def open_loader(url: str, *, lease_seconds: float = LEASE_SECONDS, timeout: floa
     from serving.stores.redis.write.loader import RedisLoader  # noqa: PLC0415 - readers do without what writes
 
     return RedisLoader(url, lease_seconds=lease_seconds, timeout=timeout)
+
+
+def open_inspector(url: str) -> OnlineInspector:
+    """Return what looks at all that lies in a store; it connects when first used.
+
+    Raises:
+        InputError: no store is known by the URL's scheme.
+    """
+    _check_scheme(url)
+    from serving.stores.redis.read.inspector import RedisInspector  # noqa: PLC0415 - as above
+
+    return RedisInspector(url)
 
 
 def open_stream_rows(url: str, view: str, layout: TileLayout, *, since: int, whole_from: int) -> StreamRows:

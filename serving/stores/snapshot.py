@@ -39,6 +39,7 @@ class Snapshot:
         rows: how many entities it holds: a load of any other number is not published; None: nobody knows beforehand.
         tiles: of a stream view, the layout of the tiles that its rows are.
         known_from: of a stream view, from when on each state and level of its tiles is known; see ``Generation``.
+        damaged: generations that were loaded from it, and are known to be no copies of it any more.
     """
 
     as_of: int
@@ -48,6 +49,7 @@ class Snapshot:
     rows: int | None = None
     tiles: TileLayout | None = None
     known_from: Mapping[str, int] = field(default_factory=dict[str, int])
+    damaged: frozenset[int] = frozenset()
 
     @property
     def content(self) -> Content:
@@ -58,7 +60,11 @@ class Snapshot:
         """Whether a generation is a whole copy of this very snapshot."""
         wanted = (self.as_of, self.content_hash, self.layout, self.tiles, self.known_from)
         held = (generation.as_of, generation.content_hash, generation.layout, generation.tiles, generation.known_from)
-        return held == wanted and self.rows in (None, generation.rows)
+        return held == wanted and self.rows in (None, generation.rows) and generation.id not in self.damaged
+
+    def replaces(self, generation: Generation) -> bool:
+        """Whether a generation that is no copy of this snapshot should be one: it is never to be restored."""
+        return generation.id in self.damaged or (generation.as_of, generation.content_hash) == self.content
 
     def check_rows(self, view: str, written: int) -> None:
         """Refuse to publish a generation that does not hold every entity, or holds others.

@@ -25,7 +25,7 @@ Instants are microseconds UTC. ``serving.stores.open_store`` opens a store by UR
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from feature_store.codec.byte_strings import Ragged
@@ -151,6 +151,50 @@ class OnlineLoader(Protocol):
 
     def drop_view(self, view: str) -> None:
         """Remove everything of a view from the store. A load, or a stream writer, at work is stopped."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class OnlineInspector(Protocol):
+    """Looks at all that lies in a store, whatever is served, and believes none of it: for verification."""
+
+    def generations(self, view: str) -> tuple[Generation, ...]:
+        """Return the generations of a view that are listed, whether or not their rows are there.
+
+        Raises:
+            StoreError: the list cannot be read.
+        """
+        ...
+
+    def stream(self, view: str) -> Stream | None:
+        """Return the stream of a view; None: no writer was ever at work.
+
+        Raises:
+            StoreError: its record cannot be read.
+        """
+        ...
+
+    def rows(self, owner: Generation | Stream, entities: Ragged) -> list[bytes | None] | None:
+        """Return the row, or None, of encoded entities; None at all: the rows were dropped, or lost."""
+        ...
+
+    def entities(self, view: str, owner: Generation | Stream) -> Iterator[Ragged]:
+        """Yield the entities that were written, as the store lists them, in pieces; of a stream one may come twice."""
+        ...
+
+    def row_counts(self, progress: Callable[[int, int], None] | None = None) -> Mapping[int, int]:
+        """Count, by the id of generation or stream, the rows that there are; one may count twice.
+
+        Args:
+            progress: called with the number of keys that were looked at, and of all.
+        """
+        ...
+
+    def entities_with_rows(self, owner: Generation | Stream) -> Iterator[list[bytes]]:
+        """Yield the entities that have a row, listed or not, in pieces; one may come twice."""
         ...
 
     def close(self) -> None:

@@ -68,19 +68,31 @@ class Ledger(CommitLedger):
         """Return the days that are damaged; see ``damaged_days``."""
         return damaged_days(self.entries(open_table(self._table_uri, self._options)))
 
-    def note_damage(self, partition_start: datetime, delta_version: int, problem: str | None) -> None:
-        """Record that a day is damaged, or sound again.
+    def note_damage(
+        self, partition_start: datetime, delta_version: int, problem: str | None, generation: int | None = None
+    ) -> None:
+        """Record that a day, or a copy of a partition in the online store, is damaged, or sound again.
 
         Args:
-            partition_start: of a partition of the day.
+            partition_start: of a partition of the day, or of the one that was copied.
             delta_version: version at which the table was looked at.
             problem: what is wrong; None: nothing any more.
+            generation: the copy; None: it is the day that is damaged.
         """
         found = {"kind": DAMAGED, "partition_start": partition_start, "landed_at": datetime.now(UTC)}
-        entry = {**found, "delta_version": delta_version, "problem": problem}
+        entry = {**found, "delta_version": delta_version, "problem": problem, "generation": generation}
         self._append(pl.DataFrame([entry], schema=SCHEMA))
 
-    def mark_published(self, as_of: datetime, at: datetime, generation: int, delta_version: int) -> None:
+    def mark_published(
+        self,
+        as_of: datetime,
+        at: datetime,
+        generation: int,
+        delta_version: int,
+        *,
+        rows: int | None = None,
+        content_hash: str | None = None,
+    ) -> None:
         """Record that the online store holds the partition of an as-of.
 
         Args:
@@ -88,6 +100,8 @@ class Ledger(CommitLedger):
             at: when its generation became readable.
             generation: its id in the online store.
             delta_version: version at which the table was open when it was loaded.
+            rows: entities that were loaded; None: nobody counted them.
+            content_hash: of what was loaded, which of a stream view are the tiles of many partitions.
 
         Raises:
             InputError: the partition never landed.
@@ -96,4 +110,5 @@ class Ledger(CommitLedger):
         if partition is None:
             raise InputError(f"{self.uri} lists no partition with as-of {as_of}: only what landed can be published")
         entry = {"kind": PUBLISHED, "partition_start": partition["partition_start"], "as_of": as_of, "published_at": at}
-        self._append(pl.DataFrame([{**entry, "generation": generation, "delta_version": delta_version}], schema=SCHEMA))
+        entry |= {"generation": generation, "delta_version": delta_version, "rows": rows, "content_hash": content_hash}
+        self._append(pl.DataFrame([entry], schema=SCHEMA))

@@ -6,7 +6,8 @@ Five kinds of entry:
 ``unchanged``  the commit ``delta_version`` changed no partition: it created the table, or laid out its files anew.
 ``files``      the commit ``delta_version`` added these files, of these sizes and checksums.
 ``damaged``    at ``landed_at`` somebody found that the day of ``partition_start`` is not as ``delta_version`` left it
-               (``problem`` says how), or that it is so again (``problem`` is null).
+               (``problem`` says how), or that it is so again (``problem`` is null). With a ``generation``: that this
+               copy of the partition in the online store is none, or is one again, or was replaced.
 ``published``  from ``published_at`` on the online store held what ``delta_version`` had left in the partition.
 
 The current state of a partition is its landed entry of the highest ``delta_version``, with the ``available_at`` of its
@@ -169,7 +170,7 @@ def damaged_days(entries: pl.DataFrame) -> pl.DataFrame:
     day = pl.col("partition_start").dt.date().alias("day")
     written = current_state(entries).group_by(day).agg(pl.col("delta_version").min().alias("written"))
     found = (
-        entries.filter(pl.col("kind") == DAMAGED)
+        entries.filter(pl.col("kind") == DAMAGED, pl.col("generation").is_null())
         .sort("delta_version", "landed_at")
         .group_by(day, maintain_order=True)
         .last()
@@ -180,6 +181,30 @@ def damaged_days(entries: pl.DataFrame) -> pl.DataFrame:
         )
     )
     return found.select("day", "partition_start", "problem", pl.col("landed_at").alias("found_at")).sort("day")
+
+
+def damaged_generations(entries: pl.DataFrame) -> pl.DataFrame:
+    """Return the online generations that were found to be damaged, and were neither replaced since nor found sound.
+
+    Returns:
+        One row per generation: ``partition_start, generation, problem, found_at``.
+    """
+    found = (
+        entries.filter(pl.col("kind") == DAMAGED, pl.col("generation").is_not_null())
+        .sort("landed_at")
+        .group_by("partition_start", "generation", maintain_order=True)
+        .last()
+        .filter(pl.col("problem").is_not_null())
+    )
+    found = found.select("partition_start", "generation", "problem", pl.col("landed_at").alias("found_at"))
+    return found.sort("partition_start", "generation")
+
+
+def published_rows(entries: pl.DataFrame, partition_start: datetime, content_hash: str) -> int | None:
+    """Return how many rows a content of a partition had when it was published last; None: that is not known."""
+    same = (pl.col("partition_start") == partition_start) & (pl.col("content_hash") == content_hash)
+    published = entries.filter(pl.col("kind") == PUBLISHED, same, pl.col("rows").is_not_null())
+    return published.sort("published_at", "generation")["rows"].to_list()[-1] if published.height else None
 
 
 def publications(entries: pl.DataFrame) -> pl.DataFrame:

@@ -16,7 +16,12 @@ from feature_store.errors import DamagedError, InputError, NotComputedError, Ver
 from feature_store.offline.delta.commits import RETENTION, StorageOptions, open_table
 from feature_store.offline.delta.storage_types import as_arrays, stored_shapes
 from feature_store.offline.ledger.ledger import Ledger
-from feature_store.offline.ledger.ledger_entries import current_state, damaged_days, publications
+from feature_store.offline.ledger.ledger_entries import (
+    current_state,
+    damaged_days,
+    damaged_generations,
+    publications,
+)
 from feature_store.offline.tables.verified_reads import StoredPartitions
 from feature_store.temporal.instants import to_microseconds
 
@@ -123,6 +128,11 @@ class OpenTable:
     def damaged(self) -> pl.DataFrame:
         """The days of which it is known that they are damaged; see ``damaged_days``."""
         return damaged_days(self.entries)
+
+    @cached_property
+    def damaged_generations(self) -> pl.DataFrame:
+        """The copies online of which it is known that they are none; see ``ledger_entries.damaged_generations``."""
+        return damaged_generations(self.entries)
 
     @contextmanager
     def _noting_damage(self) -> Generator[None]:

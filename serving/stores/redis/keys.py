@@ -85,6 +85,15 @@ def row_prefix(generation: int) -> bytes:
     return _ROW + generation.to_bytes(4, "big")
 
 
+def row_owner(key: bytes) -> int | None:
+    """Return the generation (or stream) whose row stands under a key; None: it is the key of no row.
+
+    >>> row_owner(row_prefix(7) + b"entity"), row_owner(row_prefix(7)), row_owner(b"fs:generation")
+    (7, None, None)
+    """
+    return int.from_bytes(key[1:5], "big") if key.startswith(_ROW) and len(key) > len(_ROW) + 4 else None
+
+
 def row_keys(generation: int, entities: Ragged) -> Ragged:
     """Return the keys of the rows of encoded entities."""
     return join_columns(len(entities), [row_prefix(generation), entities])

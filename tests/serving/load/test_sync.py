@@ -17,7 +17,7 @@ from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
-from serving.load import sync
+from serving.load.landed import Landed
 from serving.load.sync import is_synced, sync_view
 from serving.stores.errors import IncompleteLoadError
 from serving.stores.open_store import open_loader
@@ -130,7 +130,7 @@ def test_a_partition_is_loaded_piece_by_piece(
         return load(name, snapshot, counted(), *rest)
 
     monkeypatch.setattr(writer, "load", watched)
-    monkeypatch.setattr("serving.load.sync.ROWS_AT_ONCE", ROWS_PER_STEP)
+    monkeypatch.setattr("serving.load.landed.ROWS_AT_ONCE", ROWS_PER_STEP)
     (report,) = sync_view(store, view, writer, NOW).loads.values()
     assert report.rows == sum(lengths) == count
     assert max(lengths) <= ROWS_PER_STEP
@@ -185,9 +185,9 @@ def test_a_partition_of_which_rows_cannot_be_read_is_not_published(
     written(store, view, day(5))
     sync_view(store, view, writer, day(6, 5))
     written(store, view, day(6))
-    whole = sync._chunks
+    whole = Landed._values
     with monkeypatch.context() as patched:
-        patched.setattr(sync, "_chunks", lambda *asked: iter([cut(chunk) for chunk in whole(*asked)]))
+        patched.setattr(Landed, "_values", lambda landed: iter([cut(chunk) for chunk in whole(landed)]))
         with pytest.raises(IncompleteLoadError, match=f"{view.full_name} as of 2024-.*1 rows were read .* promises 2"):
             sync_view(store, view, writer, day(7, 5))
     assert not is_synced(store, view, writer, day(7, 5))

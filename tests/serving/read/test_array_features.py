@@ -15,7 +15,7 @@ from feature_store.columns import Column
 from feature_store.dtypes import Array, Boolean, DType, Float32, Int64, String, Timestamp
 from feature_store.plans.service_plan import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan, write_plan
 from serving.client import FeatureClient
-from serving.load.sync import stored_values
+from serving.load.landed import stored_values
 from serving.stores.open_store import open_loader
 from serving.stores.snapshot import Snapshot
 from tests.stores.sample import DAY, HOUR, VIEW, column, now

@@ -80,7 +80,7 @@ class RedisLoader:
                 rows = self._write(view, token, snapshot, chunks, progress)
                 snapshot.check_rows(view, rows)
                 generation = snapshot.generation(token, rows, publication.now)
-                self._add(token, publication, generation)
+                self._add(token, publication, generation, snapshot)
         return LoadReport(
             generation.id,
             generation.as_of,
@@ -130,9 +130,9 @@ class RedisLoader:
             publication.publish(token, [each for each in publication.live if each not in gone], publication.rejected)
         publication.drop_unlisted()
 
-    def _add(self, token: int, publication: Publication, new: Generation) -> None:
-        """Publish a generation; of those that it makes superfluous, the newest is kept to be restored."""
-        live = (*publication.live, new)
+    def _add(self, token: int, publication: Publication, new: Generation, snapshot: Snapshot) -> None:
+        """Publish a generation in the place of poor copies; of those superfluous now, the newest may be restored."""
+        live = (*(each for each in publication.live if not snapshot.replaces(each)), new)
         gone = outdated(live, publication.now)[1:]
         rejected = {content for content in publication.rejected if content[0] != new.as_of}
         publication.publish(token, [each for each in live if each not in gone], rejected)

@@ -1,0 +1,138 @@
+"""Batch tiles online are compared with those of the partitions, the rows of the stream with their checksums."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import redis
+
+from feature_store.codec.key_codec import encode_keys
+from feature_store.columns import Column
+from feature_store.dtypes import Int64
+from serving.load.landed import Landed
+from serving.load.sync import is_synced
+from serving.load.verify import OnlineStores, OnlineVerification, verify_online
+from serving.stores.errors import IncompleteLoadError
+from serving.stores.generations import Generation, encode_generations
+from serving.stores.open_store import open_inspector, open_loader
+from serving.stores.redis.keys import pointer_key, row_prefix
+from tests.engine.frames import at
+from tests.serving.streams.purchases import Purchases, purchase, purchases_world
+from tests.serving.streams.world import OnlineWorld
+from tests.stores.sample import column
+
+NOW = at(days=6, hours=3)
+VIEW = Purchases.full_name
+
+
+@pytest.fixture
+def world(tmp_path: Path, valkey: str) -> OnlineWorld:
+    made = purchases_world(tmp_path, valkey)
+    made.rows = [purchase(at(days=4, hours=hour), f"b{user}", user, 1.5) for hour, user in enumerate(range(1, 9))]
+    made.land(0, 6)
+    made.sync(at(days=5, hours=3))
+    made.sync(NOW)
+    return made
+
+
+def verify(world: OnlineWorld) -> OnlineVerification:
+    with closing(open_inspector(world.url)) as inspector, closing(open_loader(world.url)) as loader:
+        return verify_online(world.offline, Purchases, OnlineStores(inspector, loader, inspector.row_counts()), NOW)
+
+
+def generations(world: OnlineWorld) -> list[Generation]:
+    with closing(open_inspector(world.url)) as inspector:
+        return sorted(inspector.generations(VIEW), key=lambda each: each.as_of)
+
+
+def key_of(owner: int, user: int) -> bytes:
+    return row_prefix(owner) + encode_keys([column([user])], [Int64]).keys.to_list()[0]
+
+
+def test_batch_tiles_are_sound_after_a_load_and_their_entities_are_counted(world: OnlineWorld) -> None:
+    found = verify(world)
+    assert [each.rows for each in generations(world)] == [8, 8]
+    assert (found.generations, found.rows, found.unverifiable, found.damages) == (2, 16, 0, ())
+    listed = world.offline.tiles(Purchases).ledger.listed()
+    assert set(listed.filter(listed["kind"] == "published")["rows"]) == {8}
+
+
+def test_batch_tiles_of_another_as_of_damaged_or_missing_are_found_and_loaded_again(world: OnlineWorld) -> None:
+    older, served = generations(world)
+    with redis.Redis.from_url(world.url) as client:
+        client.set(key_of(served.id, 1), client.get(key_of(older.id, 1)))
+        client.setrange(key_of(served.id, 2), 9, b"!")
+        client.delete(key_of(served.id, 3))
+    (damage,) = verify(world).damages
+    assert (damage.as_of, damage.generation) == (at(days=6), served.id)
+    assert "1 of 8 rows are damaged" in damage.problem
+    assert "1 of 8 rows are missing" in damage.problem
+    assert "1 of 8 rows are of other values than their partition" in damage.problem
+    world.sync(NOW)
+    assert verify(world).damages == ()
+
+
+def test_a_generation_whose_record_counts_other_entities_than_were_loaded_is_loaded_again(world: OnlineWorld) -> None:
+    older, served = generations(world)
+    with redis.Redis.from_url(world.url) as client:
+        fewer = Generation(**{**vars(served), "rows": 7})
+        client.set(pointer_key(VIEW), encode_generations([older, fewer]))
+    with closing(open_loader(world.url)) as loader:
+        assert not is_synced(world.offline, Purchases, loader, NOW)
+    world.sync(NOW)
+    assert [each.rows for each in generations(world)][-1] == 8
+    assert verify(world).damages == ()
+
+
+def without_last(keys: list[Column]) -> list[Column]:
+    return [Column(key.values[:-1], key.valid[:-1]) for key in keys]
+
+
+def test_a_load_that_loses_an_entity_of_the_tiles_is_not_published(
+    world: OnlineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.rows.append(purchase(at(days=5, hours=1), "c", 1, 2.0))
+    world.land(5, 6)
+    whole = Landed.rows
+
+    def cut(landed: Landed):
+        count, chunks = whole(landed)
+        return count, (
+            ([Column(k.values[:-1], k.valid[:-1]) for k in keys], f.take(0, len(f) - 1)) for keys, f in chunks
+        )
+
+    before = generations(world)
+    with monkeypatch.context() as patched:
+        patched.setattr(Landed, "rows", cut)
+        with pytest.raises(IncompleteLoadError, match=f"{VIEW} as of .*: 7 rows were read .* promises 8"):
+            world.sync(NOW)
+    assert generations(world)[-1] == before[-1]
+    world.sync(NOW)
+    assert generations(world)[-1].rows == 8
+
+
+def test_rows_of_the_stream_are_checked_and_told_apart_from_what_a_load_mends(world: OnlineWorld) -> None:
+    writer, hour = world.writer(at(days=5)), at(days=6, hours=1)
+    world.append(writer, [purchase(hour, "x", 1), purchase(hour, "y", 2), purchase(hour + timedelta(hours=1), "z", 3)])
+    writer.close()
+    found = verify(world)
+    assert (found.rows, found.damages) == (16 + 3, ())
+    with closing(open_inspector(world.url)) as inspector:
+        stream = inspector.stream(VIEW)
+    assert stream is not None
+    with redis.Redis.from_url(world.url) as client:
+        client.setrange(key_of(stream.id, 2), 9, b"!")
+    (damage,) = verify(world).damages
+    assert (damage.as_of, damage.generation) == (None, None)
+    assert str(damage).startswith(
+        "the stream: 1 of 3 rows are damaged: load batch tiles up to now, and begin the stream"
+    )
+    assert world.offline.tiles(Purchases).open().damaged_generations.is_empty()
+    with redis.Redis.from_url(world.url) as client:
+        client.delete(row_prefix(stream.id))
+    assert [str(each) for each in verify(world).damages] == [
+        "the stream: its rows are gone: restart its writer, which begins a new one"
+    ]
