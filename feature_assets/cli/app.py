@@ -225,15 +225,32 @@ def land_command(
 @app.command("verify")
 def verify_command(
     name: Annotated[str | None, typer.Argument(metavar="[VIEW]", help="The view; all if not given.")] = None,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Compute damaged days of tiles and values again. Sources are never landed.")
+    online: Annotated[
+        bool,
+        typer.Option("--online", help="Compare the online store with what was loaded, instead of the offline one."),
     ] = False,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Compute damaged days of tiles and values again; with --online, load again. Sources are never landed.",
+        ),
+    ] = False,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="With --online: compare about so many rows of each generation, not all.")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Compare everything that is stored with what was written.
 
     Exit code 1 if something is damaged, and still is after a repair.
     """
+    if online:
+        from feature_assets.cli.verifying_online import verify_loads  # noqa: PLC0415
+
+        return verify_loads(name, repair=repair, sample=sample, as_json=json)
+    if sample is not None:
+        raise typer.BadParameter("days offline are always read whole: use it with --online", param_hint="--sample")
     from feature_assets.cli.verifying import verify  # noqa: PLC0415
 
     return verify(name, repair=repair, as_json=json)

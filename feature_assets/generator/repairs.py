@@ -1,4 +1,4 @@
-"""Runs that repair what is damaged: the physical day of a view's tiles or table, as the ledgers list it.
+"""Runs that repair what is damaged, as the ledgers list it: the day of a view's tiles or table, or its copy online.
 
 Rows of a source are never landed again by themselves: an interface may return nothing any more. Of these the owner is
 told, and decides.
@@ -12,21 +12,25 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from feature_assets.generator.keys import table_key, tiles_key
+from feature_assets.generator.keys import online_key, table_key, tiles_key
 from feature_store import FeatureView
 from feature_store.offline.materialize.reach import tiles_start
 from feature_store.offline.materialize.repair import DamagedDay, damaged_days_of
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.durations import DAY, format_duration
 from resources.offline import OfflineStoreResource
+from serving.load.verify import damaged_loads
 
 _INTERVAL = 60
+_LONGEST_TAG = 200
+"""Characters of a tag that Dagster takes, and some to spare."""
 
 
 def repair_sensor(name: str, views: Sequence[FeatureView]) -> dg.SensorDefinition:
-    """Return the sensor that requests runs which write damaged days of views again.
+    """Return the sensor that requests runs which write damaged days of views again, and load damaged copies again.
 
-    A day is asked for once an hour until it is whole; a day of values once the tiles of its view are.
+    A day is asked for once an hour until it is whole; a day of values once the tiles of its view are, and a load once
+    both are.
 
     Args:
         name: of the sensor.
@@ -39,7 +43,7 @@ def repair_sensor(name: str, views: Sequence[FeatureView]) -> dg.SensorDefinitio
         jobs=[dg.define_asset_job(job, dg.AssetSelection.assets(*keys)) for job, keys in jobs.items()],
         minimum_interval_seconds=_INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Requests runs that write damaged days of tiles and tables again. Sources are left alone.",
+        description="Requests runs that write damaged days of tiles and tables, or load them, again. Not sources.",
     )
     def repair(offline_store: OfflineStoreResource) -> dg.SensorResult:
         now = datetime.now(UTC)
@@ -57,7 +61,7 @@ def _jobs(name: str, views: Sequence[FeatureView]) -> dict[str, list[dg.AssetKey
         for key, start in [*made, (table_key(view), view.start)]:
             span = format_duration(view.cadence)
             jobs.setdefault(f"{name}_{span}_from_{start:%Y%m%d_%H%M}", []).append(key)
-    return jobs
+    return {**jobs, f"{name}_online": [online_key(view) for view in views]}
 
 
 def _requests(
@@ -76,8 +80,17 @@ def _requests(
             "feature_store/repairs": _told(each),
         }
         run_key = f"{key.to_user_string()} {each.day} {each.found_at.isoformat()} {now:%Y-%m-%dT%H}"
-        job = next(job for job, keys in jobs.items() if key in keys)
-        yield dg.RunRequest(run_key, job_name=job, asset_selection=[key], tags=tags)
+        yield dg.RunRequest(run_key, job_name=_job_of(key, jobs), asset_selection=[key], tags=tags)
+    loads = {} if damaged else damaged_loads(store, view, now)
+    if loads:
+        key, told = online_key(view), ", ".join(f"{as_of:%Y-%m-%d %H:%M} UTC" for as_of in loads)
+        run_key = f"{key.to_user_string()} {told} {now:%Y-%m-%dT%H}"
+        tags = {"feature_store/repairs": f"as of {told}"[:_LONGEST_TAG]}
+        yield dg.RunRequest(run_key, job_name=_job_of(key, jobs), asset_selection=[key], tags=tags)
+
+
+def _job_of(key: dg.AssetKey, jobs: Mapping[str, Sequence[dg.AssetKey]]) -> str:
+    return next(job for job, keys in jobs.items() if key in keys)
 
 
 def _partition_key(start: datetime, view: FeatureView) -> str:

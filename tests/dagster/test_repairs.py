@@ -1,13 +1,21 @@
 """W1: what is damaged is asked for again, the physical day, by itself; sources are left alone."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 import pytest
+import redis
 
 from feature_assets.generator.repairs import repair_sensor
 from feature_store.errors import DamagedError
+from serving.load.verify import OnlineStores, verify_online
+from serving.stores.open_store import open_inspector, open_loader
+from serving.stores.redis.keys import row_prefix
+from tests.dagster.conftest import Location
 from tests.dagster.sample.declarations import HouseholdSpend
 from tests.offline.damage import DAMAGES, damage_day
 
+VIEW, ONLINE = "retail/household_spend/v1", "online/retail/household_spend_v1"
 TILES, TABLE = (f"retail/household_spend/v1/{part}" for part in ("_tiles", "_table"))
 
 
@@ -46,6 +54,30 @@ def test_a_damaged_day_is_requested_until_it_is_whole_again(ready):
     run(ready, request)
     assert evaluate(ready) == []
     assert values.scan().collect().sort("partition_start", "household_id").equals(before)
+
+
+def test_a_damaged_copy_online_is_loaded_again(ready, valkey):
+    location = Location(ready.instance, ready.root, online_url=valkey)
+    assert location.run([TABLE], "2024-01-09", "2024-01-11").success
+    assert location.run([ONLINE]).success
+    inspector = open_inspector(valkey)
+    served = max(inspector.generations(VIEW), key=lambda each: each.rank)
+    entity = next(inspector.entities(VIEW, served)).to_list()[0]
+    with redis.Redis.from_url(valkey) as client:
+        client.delete(row_prefix(served.id) + entity)
+    loader, now = open_loader(valkey), datetime.now(UTC)
+    stores = OnlineStores(inspector, loader, inspector.row_counts())
+    assert evaluate(location) == []
+    assert len(verify_online(location.store, HouseholdSpend, stores, now).damages) == 1
+    (request,) = evaluate(location)
+    assert request.asset_selection == [dg.AssetKey(ONLINE.split("/"))]
+    assert request.job_name == "growth_repairs_online"
+    assert evaluate(location)[0].run_key == request.run_key
+    assert location.run([ONLINE]).success
+    assert evaluate(location) == []
+    assert verify_online(location.store, HouseholdSpend, stores, now).damages == ()
+    inspector.close()
+    loader.close()
 
 
 def test_a_damaged_source_is_not_landed_again(ready):
