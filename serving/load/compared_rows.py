@@ -27,7 +27,7 @@ class RowsGoneError(StoreError):
 
 @dataclass(frozen=True)
 class Differences:
-    """What was found of rows, by number.
+    """The differences that rows were found to have, by number.
 
     Attributes:
         rows: entities that were looked at.
@@ -48,7 +48,7 @@ class Differences:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, in words."""
+        """The differences in words."""
         told = [
             (self.damaged, "damaged, so their entities read as DAMAGED"),
             (self.missing, "missing, so their entities read as EMPTY"),

@@ -1,4 +1,4 @@
-"""What is loaded of a landed partition: what it is known by online, and its rows.
+"""A landed partition as it is loaded: what it is known by online, and its rows.
 
 Of a stream view that are the tiles that requests count which are served from the partition's end on.
 """
@@ -56,7 +56,7 @@ class Landed:
 
     @cached_property
     def snapshot(self) -> Snapshot:
-        """What it is known by; no row is read for that.
+        """The snapshot that it is loaded as; no row is read for that.
 
         Raises:
             FingerprintError: it was computed by another definition of a feature.

@@ -53,7 +53,7 @@ class OnlineDamage:
 
 @dataclass(frozen=True)
 class OnlineVerification:
-    """What was found of a view online.
+    """The state of a view online, as it was found.
 
     Attributes:
         view: its full name.
