@@ -19,7 +19,7 @@ from serving.stores.errors import IncompleteLoadError
 from serving.stores.generations import Generation, encode_generations
 from serving.stores.open_store import open_inspector, open_loader
 from serving.stores.redis.keys import pointer_key, row_prefix
-from tests.engine.frames import at
+from tests.fixtures.frames import at
 from tests.serving.streams.purchases import Purchases, purchase, purchases_world
 from tests.serving.streams.world import OnlineWorld
 from tests.stores.sample import column
