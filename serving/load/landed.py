@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from feature_store.offline.ledger.ledger_entries import published_rows
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.temporal.availability import is_usable
 from feature_store.temporal.instants import to_microseconds
 from serving.load.batch_tiles import BatchTiles
 from serving.stores.snapshot import Chunk, Snapshot
@@ -38,6 +40,13 @@ _Held = tuple[Feature, str]
 def loaded_table(store: OfflineStore, view: FeatureView) -> PartitionedTable:
     """Return what is loaded of a view: its values, or of a stream view its tiles."""
     return store.tiles(view) if view.is_stream else store.values(view)
+
+
+def wanted_partitions(partitions: pl.DataFrame, now: datetime) -> tuple[datetime | None, pl.DataFrame]:
+    """Return the as-of that is served now (None: none is yet), and the partitions from it on."""
+    available = partitions.filter(is_usable(pl.col("available_at"), now))
+    served: datetime | None = available["as_of"].max() if available.height else None  # type: ignore[assignment]
+    return served, partitions if served is None else partitions.filter(pl.col("as_of") >= served)
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import polars as pl
-
 from feature_store.checks.arguments import checked
 from feature_store.errors import NotComputedError
 from feature_store.model.views import FeatureView
 from feature_store.offline.ledger.ledger import Ledger
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.temporal.availability import is_usable
 from feature_store.temporal.instants import from_microseconds, to_microseconds
-from serving.load.landed import Landed, loaded_table
+from serving.load.landed import Landed, loaded_table, wanted_partitions
 from serving.stores.snapshot import Chunk, LoadReport, Snapshot
 from serving.stores.store import OnlineLoader
 
@@ -95,13 +92,6 @@ def outdated_as_ofs(store: OfflineStore, view: FeatureView, writer: OnlineLoader
     listed = {as_of: Landed(view, opened, landed[as_of]).snapshot for as_of in newest if as_of in landed}
     outdated = [as_of for as_of, held in listed.items() if not held.is_held_by(newest[as_of])]
     return [from_microseconds(as_of) for as_of in outdated]
-
-
-def wanted_partitions(partitions: pl.DataFrame, now: datetime) -> tuple[datetime | None, pl.DataFrame]:
-    """Return the as-of that is served now (None: none is yet), and the partitions from it on."""
-    available = partitions.filter(is_usable(pl.col("available_at"), now))
-    served: datetime | None = available["as_of"].max() if available.height else None  # type: ignore[assignment]
-    return served, partitions if served is None else partitions.filter(pl.col("as_of") >= served)
 
 
 def _load(landed: Landed, writer: OnlineLoader, ledger: Ledger, progress: Progress | None) -> LoadReport:

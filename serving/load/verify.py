@@ -13,14 +13,14 @@ from typing import Final
 
 import polars as pl
 
+from feature_store.checks.arguments import checked
 from feature_store.errors import DamagedError, FingerprintError, VersionExpiredError
 from feature_store.model.views import FeatureView
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds
 from serving.load.compared_rows import Differences, RowsGoneError, check_rows, compare_rows
-from serving.load.landed import Landed, loaded_table
-from serving.load.sync import wanted_partitions
+from serving.load.landed import Landed, loaded_table, wanted_partitions
 from serving.stores.generations import Generation
 from serving.stores.store import OnlineInspector, OnlineLoader
 
@@ -90,6 +90,7 @@ class OnlineStores:
     sample: int | None = None
 
 
+@checked
 def verify_online(
     store: OfflineStore, view: FeatureView, online: OnlineStores, now: datetime, progress: Progress | None = None
 ) -> OnlineVerification:
@@ -116,6 +117,7 @@ def verify_online(
     return verifying.found
 
 
+@checked
 def damaged_loads(store: OfflineStore, view: FeatureView, now: datetime) -> dict[datetime, str]:
     """Return what is wrong with the generations that are known to be damaged and that a load replaces, by as-of.
 

@@ -24,7 +24,7 @@ from feature_store.offline.materialize import materialize
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training import training_sets
 from serving.client import FeatureClient
-from serving.load import sync
+from serving.load import sync, verify
 from tests.offline.definitions import ShopperSpend, purchases, service
 
 START = datetime(2024, 1, 2, tzinfo=UTC)
@@ -63,10 +63,10 @@ NEVER = object()
 
 
 def test_every_public_function_of_these_modules_is_checked():
-    for module in (training_sets, materialize, sync):
+    for module in (training_sets, materialize, sync, verify):
         for name, value in vars(module).items():
             if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_":
-                assert is_checked(value) or name == "stored_values", f"{module.__name__}.{name}"
+                assert is_checked(value), f"{module.__name__}.{name}"
     assert all(map(is_checked, FUNCTIONS))
     assert all(is_checked(each.__init__) for each in CONSTRUCTORS)
 
