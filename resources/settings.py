@@ -31,6 +31,8 @@ class Settings:
         online_url: Redis or Valkey URL (``FEATURES_ONLINE_URL``); empty: an embedded Valkey in ``online_folder``. A
             server whose ``maxmemory-policy`` evicts keys that never expire (``allkeys-...``) is refused: a row that is
             gone reads as an entity without events. Its user needs ``INFO``, also for the feature server's readiness.
+        catalog_url: URL of the catalog's database (``FEATURES_CATALOG``; an SQLite file in ``state``), e.g.
+            ``postgresql+psycopg2://user@host/name``.
         plans: folder of the compiled service plans (``FEATURES_PLANS``).
         http_port: port of the feature server (``FEATURES_HTTP_PORT``; 8080).
         slack_base_url: where Slack's API answers (``FEATURES_SLACK_BASE_URL``).
@@ -47,6 +49,7 @@ class Settings:
     offline_root: str
     storage_options: Mapping[str, str] = field(repr=False)
     online_url: str = field(repr=False)
+    catalog_url: str = field(repr=False)
     plans: Path
     http_port: int
     slack_base_url: str
@@ -81,6 +84,7 @@ class Settings:
             offline_root=_root(given.get("FEATURES_OFFLINE_ROOT"), state / "offline"),
             storage_options=_string_map(given, "FEATURES_STORAGE_OPTIONS"),
             online_url=_url(given, "FEATURES_ONLINE_URL", "", ("redis", "rediss", "unix")),
+            catalog_url=given.get("FEATURES_CATALOG", f"sqlite:///{state / 'catalog.db'}"),
             plans=project_root() / given.get("FEATURES_PLANS", state / "plans"),
             http_port=_integer(given, "FEATURES_HTTP_PORT", 1, 65535) or 8080,
             slack_base_url=_url(given, "FEATURES_SLACK_BASE_URL", _SLACK_API, ("http", "https")),

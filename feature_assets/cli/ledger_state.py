@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from feature_store import Feature, FeatureView
 from feature_store.offline.delta.paths import ledger_uri, view_uri
 from resources.settings import Settings
 
 
-def ledger_state(settings: Settings, view: FeatureView, feature: Feature | None = None) -> dict[str, Any] | None:
+def ledger_state(settings: Settings, view: str, wanted: Mapping[str, str]) -> dict[str, Any] | None:
     """Return how many partitions hold the values of a view, and its newest one.
 
     Args:
         settings: say where the offline store is.
-        view: the view.
-        feature: count only partitions that hold this feature as it is declared now; None: all features.
+        view: its full name.
+        wanted: fingerprints by name of the stored features that count as they are now.
 
     Returns:
         ``partitions``, ``out_of_date`` (partitions computed by another definition), ``newest_as_of``,
@@ -30,10 +30,9 @@ def ledger_state(settings: Settings, view: FeatureView, feature: Feature | None 
     from feature_store.offline.tables.store import OfflineStore  # noqa: PLC0415
 
     store = OfflineStore(settings.offline_root, settings.storage_options)
-    partitions = store.values(view).ledger.partitions().to_dicts()
+    partitions = store.stored_values(view).ledger.partitions().to_dicts()
     if not partitions:
         return None
-    wanted = view.fingerprints if feature is None else _fingerprint(view, feature)
     stored = [json.loads(partition["fingerprints"]) for partition in partitions]
     newest = partitions[-1]
     return {
@@ -46,15 +45,10 @@ def ledger_state(settings: Settings, view: FeatureView, feature: Feature | None 
     }
 
 
-def is_stored(settings: Settings, view: FeatureView) -> bool:
+def is_stored(settings: Settings, view: str) -> bool:
     """Return whether anything of a view may be stored: in an object store it may, on a disk one can see."""
     root = settings.offline_root
-    return "://" in root or Path(ledger_uri(view_uri(root, view.full_name, "values"))).exists()
-
-
-def _fingerprint(view: FeatureView, feature: Feature) -> dict[str, str]:
-    names = [feature.name] if feature.is_stored else feature.reads
-    return {name: view.fingerprints[name] for name in names}
+    return "://" in root or Path(ledger_uri(view_uri(root, view, "values"))).exists()
 
 
 def _iso(instant: datetime | None) -> str | None:

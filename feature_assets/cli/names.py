@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from feature_assets.project import Declarations
 from feature_store import Feature, FeatureService, FeatureView
+from feature_store.catalog.names import unknown
 from feature_store.errors import InputError
 
 
@@ -66,23 +65,6 @@ def find_servable(declarations: Declarations, name: str) -> FeatureService | Fea
     if isinstance(found, FeatureOfView):
         raise InputError(f"{name} is a single feature: get its view, {found.view.name}, or a service")
     return found
-
-
-def unknown(what: str, name: str, known: Iterable[str], parts: Mapping[str, Sequence[str]] | None = None) -> InputError:
-    """Return the error for a name that is not among the known ones, with the likeliest ones.
-
-    Args:
-        what: kind of thing.
-        name: what was given.
-        known: names of that kind.
-        parts: names by a part that people may take for the whole.
-    """
-    by_part = parts or {}
-    close = [*by_part.get(name, ())] or get_close_matches(name, list(known), n=2, cutoff=0.55)
-    if not close:
-        close = [whole for part in get_close_matches(name, by_part, n=1, cutoff=0.7) for whole in by_part[part]]
-    hint = f"did you mean {' or '.join(close)}?" if close else "see `features list`"
-    return InputError(f"there is no {what} called {name!r}: {hint}")
 
 
 def _features_called(declarations: Declarations) -> dict[str, list[str]]:

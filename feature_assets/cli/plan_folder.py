@@ -11,7 +11,8 @@ from feature_assets.project.broken import BrokenTeam
 from feature_store import FeatureService
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import FingerprintError, InputError
-from feature_store.plans.service_plan import PlanView, ServicePlan, plan_path, read_plans, write_plan
+from feature_store.plans.plan_revisions import read_plans
+from feature_store.plans.service_plan import PlanView, ServicePlan, plan_path, write_plan
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ from feature_assets.project.locations import find_makers
 from feature_assets.raw.clock import clock, has_run_dry, keep_clock, now
 from feature_assets.teams.growth.training.churn_model import Metrics
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.plans.service_plan import ServicePlan, read_plans
+from feature_store.plans.plan_revisions import read_plans
+from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import DAY
 from resources.dagster_home import use_project_home
 from resources.settings import Settings

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from feature_assets.project.broken import BrokenTeam, describe
 from feature_assets.project.teams import file_of, part_of, team_folders, teams_package
-from feature_store import DefinitionError, FeatureService, FeatureView
+from feature_store import DefinitionError, FeatureService, FeatureView, Team
 from feature_store.model.agreement import by_name, services_by_name
 from resources.project_file import project_file
 
@@ -23,11 +23,13 @@ class Declarations:
         views: feature views by full name, ``namespace/name/vN``.
         services: feature services by full name, ``name/vN``.
         broken: what is left out, since a team's file cannot be used.
+        teams: by name.
     """
 
     views: dict[str, FeatureView]
     services: dict[str, FeatureService]
     broken: tuple[BrokenTeam, ...] = ()
+    teams: Mapping[str, Team] = field(default_factory=dict[str, Team])
 
 
 def load_declarations() -> Declarations:
@@ -39,11 +41,11 @@ def load_declarations() -> Declarations:
     package = teams_package()
     loading = _Loading(package.__name__)
     folders = team_folders(package.__path__)
-    sound = [folder for folder in folders if loading.part(folder, "team") is not None]
+    teams = {folder: team for folder in folders if (team := loading.part(folder, "team")) is not None}
     for part in ("views", "services"):  # views of all teams first: services read those of others
-        for folder in sound:
+        for folder in teams:
             loading.add(folder, part)
-    return loading.declared
+    return replace(loading.declared, teams=teams)
 
 
 class _Loading:

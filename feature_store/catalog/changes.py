@@ -48,11 +48,13 @@ class Refusal:
         name: of what changed.
         problem: why it is refused.
         instead: what to do.
+        redefines: whether a name would mean something else than before; of the others, somebody would miss something.
     """
 
     name: str
     problem: str
     instead: str
+    redefines: bool = False
 
     def __str__(self) -> str:
         return f"{self.name}: {self.problem}. Instead: {self.instead}."
@@ -93,9 +95,11 @@ def _compare_one(before: Definition | None, after: Definition | None) -> Iterato
     if before is None or after is None:
         yield Change(kind, name, "added" if before is None else "removed", owner, (), old, new)
     elif before.digest != after.digest:
-        fields = _differing(before.document, after.document)
-        if fields != ("features",):
-            yield Change(kind, name, "changed", owner, tuple(f for f in fields if f != "features"), old, new)
+        fields = tuple(field for field in _differing(before.document, after.document) if field != "features")
+        reordered = list(_features(old)) != list(_features(new)) and _features(old).keys() == _features(new).keys()
+        fields += ("order of features",) if reordered else ()
+        if fields:
+            yield Change(kind, name, "changed", owner, fields, old, new)
     if kind == "view" and (before is None or after is None or before.digest != after.digest):
         yield from _compare_features(name, owner, _features(old), _features(new))
 
@@ -127,10 +131,13 @@ def _refuse(change: Change, reading: Mapping[str, Sequence[str]]) -> Iterator[Re
         assert change.before is not None
         assert change.after is not None
         problem = f"means other values under the same version: {_logic(change.before)} became {_logic(change.after)}"
-        yield Refusal(change.name, problem, "leave it as it was and declare a new version of the view")
+        yield Refusal(change.name, problem, "leave it as it was and declare a new version of the view", redefines=True)
     if change.action == "renamed" and "fingerprint" in change.fields:
         yield Refusal(
-            change.name, "is renamed and changed at once", "rename it without changing it, or drop renamed_from="
+            change.name,
+            "is renamed and changed at once",
+            "rename it without changing it, or drop renamed_from=",
+            redefines=True,
         )
     if change.action == "removed" and change.kind in ("view", "feature") and readers:
         yield Refusal(change.name, f"is read by {readers}", "have these services read something else first")
@@ -147,14 +154,14 @@ def _refuse_outputs(change: Change) -> Iterator[Refusal]:
     missing = [name for name in names if name not in [output["name"] for output in after]]
     instead = "add outputs at the end only, or declare a new version of the service"
     if missing:
-        yield Refusal(change.name, f"no longer gives {', '.join(missing)} under the same version", instead)
+        yield Refusal(change.name, f"no longer gives {', '.join(missing)} under the same version", instead, redefines=True)
     elif kept != names:
-        yield Refusal(change.name, "gives its outputs in another order under the same version", instead)
+        yield Refusal(change.name, "gives its outputs in another order under the same version", instead, redefines=True)
     else:
         other = [old["name"] for old, new in zip(before, after, strict=False) if not _same_output(old, new)]
         if other:
             problem = f"gives other features under the same version: {', '.join(other)}"
-            yield Refusal(change.name, problem, instead)
+            yield Refusal(change.name, problem, instead, redefines=True)
 
 
 def _same_output(before: Document, after: Document) -> bool:
@@ -175,7 +182,7 @@ def _readers_of(definitions: Iterable[Definition]) -> dict[str, list[str]]:
 
 
 def _features(document: Document | None) -> dict[str, Document]:
-    return {} if document is None else {feature["name"]: feature for feature in document["features"]}
+    return {feature["name"]: feature for feature in (document or {}).get("features", ())}
 
 
 def _differing(before: Document, after: Document) -> tuple[str, ...]:

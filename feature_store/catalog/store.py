@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, cast
 
 import sqlalchemy as sa
 
+from feature_store.catalog import rows
 from feature_store.catalog.changes import Change, Refusal, compare, refusals
 from feature_store.catalog.database import open_engine, reading, writing
 from feature_store.catalog.documents import Definition, Kind
-from feature_store.catalog.schema import DEFINITIONS, HEAD, REVISIONS
+from feature_store.catalog.rows import Revision, Version
 from feature_store.errors import FeatureStoreError, InputError, OwnershipError
-from feature_store.temporal.instants import from_microseconds, to_microseconds
 
-PRODUCTION: Final = ""
+Declared = Mapping[str, Sequence[Definition]]
+"""By team, everything that its code location declares."""
 
 
 class RefusedError(FeatureStoreError):
@@ -33,29 +32,25 @@ class ConflictError(FeatureStoreError):
 
 
 @dataclass(frozen=True)
-class Revision:
-    """One apply that changed something.
+class Proposal:
+    """What an apply would do, or did.
 
     Attributes:
-        number: counts up, in the order of commits, over all teams.
-        applied_at: when, UTC.
-        applied_by: who.
-        team: whose definitions.
+        revision: the newest one that it was compared with.
+        changes: what differs.
+        refused: why it cannot be applied; empty: it can.
+        undeclared: services that are recorded and declared no more: they stay until they are retired by name, since a
+            model may still read them.
+        before: everything that was recorded, of all teams.
+        after: everything that is recorded once it is applied.
     """
 
-    number: int
-    applied_at: datetime
-    applied_by: str
-    team: str
-
-
-@dataclass(frozen=True)
-class Version:
-    """One recorded version of a definition, and the revision that recorded it; ``until`` is that of its successor."""
-
-    definition: Definition
-    recorded: Revision
-    until: int | None
+    revision: int
+    changes: tuple[Change, ...]
+    refused: tuple[Refusal, ...]
+    undeclared: tuple[str, ...]
+    before: Sequence[Definition]
+    after: Sequence[Definition]
 
 
 @dataclass(frozen=True)
@@ -64,6 +59,7 @@ class Applied:
 
     revision: int
     changes: tuple[Change, ...]
+    undeclared: tuple[str, ...] = ()
 
 
 class Catalog:
@@ -83,16 +79,12 @@ class Catalog:
     def revision(self) -> int:
         """Return the number of the newest revision; 0: nothing was applied yet."""
         with reading(self._engine) as connection:
-            return _head(connection)
+            return rows.head(connection)
 
     def revisions(self, team: str | None = None) -> list[Revision]:
         """Return the revisions, of one team or of all, the newest first."""
-        query = sa.select(REVISIONS).where(REVISIONS.c.branch == PRODUCTION)
-        if team is not None:
-            query = query.where(REVISIONS.c.team == team)
         with reading(self._engine) as connection:
-            rows = connection.execute(query.order_by(REVISIONS.c.revision.desc())).mappings().all()
-        return [_revision(row) for row in rows]
+            return rows.revisions(connection, team)
 
     def definitions(self, at: int | datetime | None = None) -> list[Definition]:
         """Return everything that was declared, by kind and name.
@@ -104,105 +96,95 @@ class Catalog:
             InputError: the instant has no time zone, or there is no such revision.
         """
         with reading(self._engine) as connection:
-            number = _head(connection) if at is None else _number_at(connection, at)
-            return _definitions(connection, number)
+            number = rows.head(connection) if at is None else rows.number_at(connection, at)
+            return rows.definitions_at(connection, number)
+
+    def snapshot(self) -> tuple[int, list[Definition]]:
+        """Return the newest revision, and everything that is declared as of it, of one and the same moment."""
+        with reading(self._engine) as connection:
+            number = rows.head(connection)
+            return number, rows.definitions_at(connection, number)
 
     def history(self, kind: Kind, name: str) -> list[Version]:
         """Return every version of a definition, the newest first."""
-        joined = sa.join(
-            DEFINITIONS,
-            REVISIONS,
-            sa.and_(DEFINITIONS.c.branch == REVISIONS.c.branch, DEFINITIONS.c.since == REVISIONS.c.revision),
-        )
-        query = (
-            sa.select(
-                DEFINITIONS, REVISIONS.c.revision, REVISIONS.c.applied_at, REVISIONS.c.applied_by, REVISIONS.c.team
-            )
-            .select_from(joined)
-            .where(DEFINITIONS.c.branch == PRODUCTION, DEFINITIONS.c.kind == kind, DEFINITIONS.c.name == name)
-            .order_by(DEFINITIONS.c.since.desc())
-        )
         with reading(self._engine) as connection:
-            rows = connection.execute(query).mappings().all()
-        return [Version(_definition(row), _revision(row), row["until"]) for row in rows]
+            return rows.versions(connection, kind, name)
+
+    def plan(self, declared: Declared, *, retire: Collection[str] = ()) -> Proposal:
+        """Return what applying would do; nothing is recorded.
+
+        Args:
+            declared: see ``apply``.
+            retire: see ``apply``.
+
+        Raises:
+            OwnershipError, InputError: as ``apply`` raises them.
+        """
+        revision, recorded = self.snapshot()
+        return _propose(revision, recorded, declared, retire)
 
     def apply(
         self,
-        team: str,
-        declared: Sequence[Definition],
+        declared: Declared,
         *,
         by: str,
         now: datetime,
         planned_at: int | None = None,
         allow_redefined: bool = False,
+        retire: Collection[str] = (),
     ) -> Applied:
-        """Record all that a team declares, in one transaction; what it declares no more is removed.
+        """Record all that some teams declare, in one transaction, with a revision for each team that changed.
+
+        What a team declares no more is removed, but its services stay until they are retired.
 
         Args:
-            team: whose definitions; only these are compared and changed.
-            declared: everything that the team's code location declares.
+            declared: by team; only these teams are compared and changed.
             by: who applies.
             now: UTC.
-            planned_at: the revision that a plan was made against; an apply of the same team since is a conflict.
-            allow_redefined: record features that mean other values under the same version.
+            planned_at: the revision that a plan was made against; an apply of one of the teams since is a conflict.
+            allow_redefined: record features and services that mean something else under the same version.
+            retire: services, ``name/vN``, to remove, which are declared no more.
 
         Raises:
             OwnershipError: a definition belongs to another team.
             RefusedError: a change is refused.
-            ConflictError: somebody else applied for this team since the plan was made.
+            ConflictError: somebody else applied for one of the teams since the plan was made.
+            InputError: a service to retire is still declared, or of none of the teams.
         """
         with writing(self._engine) as connection:
-            head = _lock_head(connection)
-            recorded = _definitions(connection, head)
-            _check_owners(team, recorded, declared)
-            _check_conflict(connection, team, planned_at, head)
-            own = [each for each in recorded if each.owner == team]
-            changes = compare(own, declared)
-            others = [*(each for each in recorded if each.owner != team), *declared]
-            judged = [change for change in changes if not (allow_redefined and change.changes_values)]
-            refused = refusals(judged, others)
+            head = rows.lock_head(connection)
+            _check_conflicts(connection, declared, planned_at, head)
+            proposal = _propose(head, rows.definitions_at(connection, head), declared, retire)
+            refused = [each for each in proposal.refused if not (allow_redefined and each.redefines)]
             if refused:
                 raise RefusedError(refused)
-            if not changes:
-                return Applied(head, ())
-            _record(connection, Revision(head + 1, now, by, team), own, declared)
-        return Applied(head + 1, tuple(changes))
+            number = head
+            for team in declared:
+                before = [each for each in proposal.before if each.owner == team]
+                after = [each for each in proposal.after if each.owner == team]
+                if {each.text for each in before} != {each.text for each in after}:
+                    number += 1
+                    rows.record(connection, Revision(number, now, by, team), before, after)
+        return Applied(number, proposal.changes, proposal.undeclared)
 
 
-def _head(connection: sa.Connection) -> int:
-    query = sa.select(HEAD.c.revision).where(HEAD.c.branch == PRODUCTION)
-    return connection.execute(query).scalar_one_or_none() or 0
-
-
-def _lock_head(connection: sa.Connection) -> int:
-    """Lock the counter of revisions until the transaction ends, and return it: commits follow its order."""
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
-    else:
-        from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415
-    connection.execute(insert(HEAD).values(branch=PRODUCTION, revision=0).on_conflict_do_nothing())
-    query = sa.select(HEAD.c.revision).where(HEAD.c.branch == PRODUCTION).with_for_update()
-    return connection.execute(query).scalar_one()
-
-
-def _definitions(connection: sa.Connection, number: int) -> list[Definition]:
-    holds = sa.and_(
-        DEFINITIONS.c.branch == PRODUCTION,
-        DEFINITIONS.c.since <= number,
-        sa.or_(DEFINITIONS.c.until.is_(None), DEFINITIONS.c.until > number),
-    )
-    rows = connection.execute(sa.select(DEFINITIONS).where(holds).order_by(DEFINITIONS.c.kind, DEFINITIONS.c.name))
-    return [_definition(row) for row in rows.mappings()]
-
-
-def _number_at(connection: sa.Connection, at: int | datetime) -> int:
-    if isinstance(at, int):
-        if not 0 <= at <= _head(connection):
-            raise InputError(f"the catalog has no revision {at}: the newest is {_head(connection)}")
-        return at
-    before = REVISIONS.c.applied_at <= to_microseconds(at)
-    query = sa.select(sa.func.max(REVISIONS.c.revision)).where(REVISIONS.c.branch == PRODUCTION, before)
-    return connection.execute(query).scalar_one_or_none() or 0
+def _propose(
+    revision: int, recorded: Sequence[Definition], declared: Declared, retire: Collection[str]
+) -> Proposal:
+    for team, definitions in declared.items():
+        _check_owners(team, recorded, definitions)
+    wanted = {(each.kind, each.name) for definitions in declared.values() for each in definitions}
+    left = [e for e in recorded if e.owner in declared and e.kind == "service" and (e.kind, e.name) not in wanted]
+    _check_retired(retire, left, wanted)
+    kept = [each for each in left if each.name not in retire]
+    own = [each for each in recorded if each.owner in declared]
+    others = [each for each in recorded if each.owner not in declared]
+    after = [*kept, *(each for definitions in declared.values() for each in definitions)]
+    changes = compare(own, after)
+    everything = [*others, *after]
+    refused = refusals(changes, everything)
+    undeclared = tuple(each.name for each in kept)
+    return Proposal(revision, tuple(changes), tuple(refused), undeclared, recorded, everything)
 
 
 def _check_owners(team: str, recorded: Sequence[Definition], declared: Sequence[Definition]) -> None:
@@ -215,70 +197,28 @@ def _check_owners(team: str, recorded: Sequence[Definition], declared: Sequence[
                 )
 
 
-def _check_conflict(connection: sa.Connection, team: str, planned_at: int | None, head: int) -> None:
+def _check_retired(retire: Collection[str], left: Sequence[Definition], wanted: set[tuple[Kind, str]]) -> None:
+    names = sorted(each.name for each in left)
+    for name in retire:
+        if ("service", name) in wanted:
+            raise InputError(f"service {name} is declared: remove it from the code, then retire it")
+        if name not in names:
+            known = f"there are {', '.join(names)}" if names else "there is none"
+            raise InputError(f"no service {name!r} is recorded and declared no more, as one to retire is: {known}")
+
+
+def _check_conflicts(connection: sa.Connection, teams: Declared, planned_at: int | None, head: int) -> None:
     if planned_at is None or planned_at == head:
         return
-    since = sa.select(REVISIONS).where(
-        REVISIONS.c.branch == PRODUCTION, REVISIONS.c.team == team, REVISIONS.c.revision > planned_at
-    )
-    newer = [_revision(row) for row in connection.execute(since.order_by(REVISIONS.c.revision)).mappings()]
+    planned = rows.number_at(connection, planned_at)
+    newer = [each for each in rows.revisions(connection, None, planned) if each.team in teams]
     if not newer:
         return
-    before = [each for each in _definitions(connection, planned_at) if each.owner == team]
-    after = [each for each in _definitions(connection, head) if each.owner == team]
+    last = newer[0]
+    before = [each for each in rows.definitions_at(connection, planned) if each.owner in teams]
+    after = [each for each in rows.definitions_at(connection, head) if each.owner in teams]
     theirs = ", ".join(f"{change.action} {change.kind} {change.name}" for change in compare(before, after))
-    last = newer[-1]
     raise ConflictError(
-        f"team {team}: {last.applied_by} applied revision {last.number} at {last.applied_at.isoformat()}, after this "
-        f"plan was made: {theirs or 'nothing that is left'}. Update the code, run `features plan` and apply again"
+        f"team {last.team}: {last.applied_by} applied revision {last.number} at {last.applied_at.isoformat()}, after "
+        f"this plan was made: {theirs or 'nothing that is left'}. Update the code, run `features plan` and apply again"
     )
-
-
-def _record(
-    connection: sa.Connection, revision: Revision, own: Sequence[Definition], declared: Sequence[Definition]
-) -> None:
-    connection.execute(
-        sa.insert(REVISIONS).values(
-            branch=PRODUCTION,
-            revision=revision.number,
-            applied_at=to_microseconds(revision.applied_at),
-            applied_by=revision.applied_by,
-            team=revision.team,
-        )
-    )
-    kept = {(each.kind, each.name, each.digest) for each in own} & {(e.kind, e.name, e.digest) for e in declared}
-    for each in own:
-        if (each.kind, each.name, each.digest) not in kept:
-            current = sa.and_(
-                DEFINITIONS.c.branch == PRODUCTION,
-                DEFINITIONS.c.kind == each.kind,
-                DEFINITIONS.c.name == each.name,
-                DEFINITIONS.c.until.is_(None),
-            )
-            connection.execute(sa.update(DEFINITIONS).where(current).values(until=revision.number))
-    rows = [
-        {
-            "branch": PRODUCTION,
-            "kind": each.kind,
-            "name": each.name,
-            "since": revision.number,
-            "until": None,
-            "owner": each.owner,
-            "digest": each.digest,
-            "document": each.text,
-        }
-        for each in declared
-        if (each.kind, each.name, each.digest) not in kept
-    ]
-    if rows:
-        connection.execute(sa.insert(DEFINITIONS), rows)
-    head = sa.update(HEAD).where(HEAD.c.branch == PRODUCTION).values(revision=revision.number)
-    connection.execute(head)
-
-
-def _definition(row: Any) -> Definition:
-    return Definition(cast("Kind", row["kind"]), row["name"], row["owner"], json.loads(row["document"]))
-
-
-def _revision(row: Any) -> Revision:
-    return Revision(row["revision"], from_microseconds(row["applied_at"]), row["applied_by"], row["team"])

@@ -192,13 +192,3 @@ def read_plan(path: Path) -> ServicePlan:
             f"plan file {path.name} cannot be used ({type(error).__name__}: {error}): "
             "delete it and run `features apply`"
         ) from error
-
-
-def read_plans(folder: Path) -> dict[str, ServicePlan]:
-    """Return every plan in a folder by full name (``name/vN``).
-
-    Raises:
-        PlanError: a file holds none.
-    """
-    plans = map(read_plan, sorted(folder.glob("*.json")))
-    return {plan.full_name: plan for plan in plans}

@@ -1,4 +1,4 @@
-"""The service plans in a folder, read again when they change, file by file."""
+"""The service plans in a folder, the current revision's, read again when they change, file by file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from feature_store.errors import FeatureStoreError
+from feature_store.plans.plan_revisions import POINTER, CurrentPlans, current_plans
 from feature_store.plans.service_plan import PlanError, ServicePlan, read_plan
 from serving.read.assembly import Assembly
 from serving.read.requests import RequestError, UnknownServiceError
@@ -38,16 +39,20 @@ class _File:
 class _Catalog:
     """The content of some files; replaced whole, so that a reader on another thread never sees half a change."""
 
-    def __init__(self, files: Mapping[str, _File]) -> None:
+    def __init__(self, files: Mapping[str, _File], pointer: str | None = None) -> None:
         good = [file.assembly for file in files.values() if file.assembly is not None]
         self.files = files
         self.assemblies = {assembly.plan.full_name: assembly for assembly in good}
         self.newest = {each.plan.service: each for each in sorted(good, key=lambda assembly: assembly.plan.version)}
-        self.problems = {name: file.problem for name, file in files.items() if file.problem is not None}
+        self.pointer = pointer
+        problems = {POINTER: pointer, **{name: file.problem for name, file in files.items()}}
+        self.problems = {name: problem for name, problem in problems.items() if problem is not None}
 
 
 class PlanFolder:
     """Plans by name, ready to answer. A file that cannot be used concerns its own service alone, as does a change.
+
+    The revision never goes back: while the pointer is away, damaged, or names a lower one, the plans stay as they are.
 
     Args:
         folder: where ``features apply`` writes the plans.
@@ -55,6 +60,7 @@ class PlanFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._current = CurrentPlans(folder, None)
         self._catalog = _Catalog({})
 
     @property
@@ -70,16 +76,28 @@ class PlanFolder:
 
     def refresh(self) -> bool:
         """Read the files that changed; return whether any did. While the folder is away, nothing changes."""
-        if not self._folder.is_dir():
+        problem = self._follow()
+        if not self._current.folder.is_dir():
             return False
         known = self._catalog.files
         files = {
-            path.name: _look(path, signature, known.get(path.name)) for path, signature in _signatures(self._folder)
+            path.name: _look(path, signature, known.get(path.name))
+            for path, signature in _signatures(self._current.folder)
         }
-        if files == known:
+        if files == known and problem == self._catalog.pointer:
             return False
-        self._catalog = _Catalog(files)
+        self._catalog = _Catalog(files, problem)
         return True
+
+    def _follow(self) -> str | None:
+        """Go where the pointer leads, unless that is back; return what is wrong with it."""
+        try:
+            current = current_plans(self._folder)
+        except (PlanError, OSError) as error:
+            return str(error)
+        if current.folder.is_dir() and (current.revision or 0) >= (self._current.revision or 0):
+            self._current = current
+        return None
 
     def find(self, service: str, features: tuple[str, ...] | None = None) -> Assembly:
         """Return what answers for ``name/vN``, or for the newest version of ``name``; one object while its plan stays.
@@ -106,6 +124,8 @@ class PlanFolder:
 
 def _signatures(folder: Path) -> Iterable[tuple[Path, _Signature]]:
     for path in sorted(folder.glob("*.json")):
+        if path.name == POINTER:
+            continue
         try:
             stat = path.stat()
         except FileNotFoundError:

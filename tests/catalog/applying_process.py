@@ -13,7 +13,7 @@ def main(url: str, team: str, rounds: int) -> None:
     catalog = Catalog(url)
     for count in range(1, rounds + 1):
         features = [feature(f"f{number}") for number in range(count)]
-        applied = catalog.apply(team, [view(f"shops/{team}/v1", features, owner=team)], by=team, now=NOW)
+        applied = catalog.apply({team: [view(f"shops/{team}/v1", features, owner=team)]}, by=team, now=NOW)
         sys.stdout.write(f"{applied.revision}\n")
         sys.stdout.flush()
 

@@ -33,6 +33,11 @@ def test_prose_of_a_feature_changes_it_and_is_allowed() -> None:
     assert problems([SPEND], [reworded], (CHURN,)) == []
 
 
+def test_another_order_of_features_is_a_change_of_the_view_alone() -> None:
+    turned = view(SPEND.name, SPEND.document["features"][::-1])
+    assert summary([SPEND], [turned]) == [("changed", SPEND.name, ("order of features",))]
+
+
 def test_another_logic_under_the_same_version_is_refused_with_both_logics() -> None:
     other = view(SPEND.name, [feature("spend_7d", "sum(cost)"), feature("visits_7d", "count()")])
     (problem,) = problems([SPEND], [other])

@@ -37,7 +37,7 @@ def test_sixty_four_applies_at_once_lose_nothing(tmp_path: Path) -> None:
     revisions: list[int] = []
 
     def apply(team: str) -> Callable[[], None]:
-        return lambda: revisions.append(Catalog(url).apply(team, [growing(team, 3)], by=team, now=NOW).revision)
+        return lambda: revisions.append(Catalog(url).apply({team: [growing(team, 3)]}, by=team, now=NOW).revision)
 
     teams = [f"team{number:02}" for number in range(64)]
     all_at_once([apply(team) for team in teams])
@@ -66,4 +66,4 @@ def test_a_process_killed_while_it_applies_leaves_a_whole_state(tmp_path: Path, 
     catalog = Catalog(url)
     assert catalog.revision() in (acknowledged[-1], acknowledged[-1] + 1)
     assert catalog.definitions() == [growing("team0", catalog.revision())]
-    assert catalog.apply("team0", [growing("team0", 1)], by="team0", now=NOW).revision == catalog.revision()
+    assert catalog.apply({"team0": [growing("team0", 1)]}, by="team0", now=NOW).revision == catalog.revision()

@@ -55,30 +55,36 @@ def is_allowed(before: list[Definition], after: list[Definition]) -> bool:
     old, new = fingerprints(before), fingerprints(after)
     if any(new[name] != old[name] for name in old.keys() & new.keys()):
         return False
+    if any(f"{o['view']}.{o['feature']}" not in new for e in after if e.kind == "service" for o in e.document["outputs"]):
+        return False
     then, now = outputs(before), outputs(after)
     return all(now[name][: len(then[name])] == then[name] for name in then.keys() & now.keys())
 
 
-@given(applies=st.lists(states(), max_size=8))
-def test_the_catalog_is_what_a_dict_of_states_says(applies: list[tuple[str, list[Definition]]]) -> None:
+@given(applies=st.lists(st.tuples(states(), st.booleans()), max_size=8))
+def test_the_catalog_is_what_a_dict_of_states_says(applies: list[tuple[tuple[str, list[Definition]], bool]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         catalog = Catalog(f"sqlite:///{folder}/catalog.db")
         held: dict[str, list[Definition]] = {team: [] for team in TEAMS}
         seen: list[list[Definition]] = [[]]
-        for number, (team, declared) in enumerate(applies):
+        for number, ((team, declared), retires) in enumerate(applies):
             now = NOW + timedelta(hours=number)
-            if not is_allowed(held[team], declared):
+            names = {each.name for each in declared}
+            left = [each for each in held[team] if each.kind == "service" and each.name not in names]
+            retired = [each.name for each in left] if retires else []
+            wanted = declared if retires else [*declared, *left]
+            if not is_allowed(held[team], wanted):
                 try:
-                    catalog.apply(team, declared, by="x", now=now)
+                    catalog.apply({team: declared}, by="x", now=now, retire=retired)
                 except RefusedError:
                     pass
                 else:
                     raise AssertionError("was applied, and must not be")
             else:
-                applied = catalog.apply(team, declared, by="x", now=now)
-                changed = {d.text for d in held[team]} != {d.text for d in declared}
+                applied = catalog.apply({team: declared}, by="x", now=now, retire=retired)
+                changed = {d.text for d in held[team]} != {d.text for d in wanted}
                 assert bool(applied.changes) == changed
-                held[team] = declared
+                held[team] = wanted
                 if changed:
                     seen.append(sorted((d for each in held.values() for d in each), key=lambda d: (d.kind, d.name)))
             assert catalog.revision() == len(seen) - 1

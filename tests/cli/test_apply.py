@@ -9,7 +9,8 @@ from feature_assets.project import Declarations, load_declarations
 from feature_store import FeatureService
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import FingerprintError, InputError
-from feature_store.plans.service_plan import PlanFeature, ServicePlan, read_plans, write_plan
+from feature_store.plans.plan_revisions import read_plans
+from feature_store.plans.service_plan import PlanFeature, ServicePlan, write_plan
 from resources.settings import Settings
 
 DECLARED = load_declarations()

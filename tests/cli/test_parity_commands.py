@@ -10,7 +10,7 @@ import pytest
 from feature_assets.parity.served import log_rows
 from feature_assets.project import load_declarations
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.plans.service_plan import read_plans
+from feature_store.plans.plan_revisions import read_plans
 from serving.client import FeatureClient
 from tests.fixtures.small_store import SmallStore
 

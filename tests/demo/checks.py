@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feature_store.plans.service_plan import read_plans
+from feature_store.plans.plan_revisions import read_plans
 from tests.demo.end_state import content_hashes
 from tests.demo.process import Demo, Printed
 

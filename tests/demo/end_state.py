@@ -16,7 +16,7 @@ import polars as pl
 
 from feature_store.columns import Column
 from feature_store.offline.tables.partitioned_table import PartitionedTable
-from feature_store.plans.service_plan import read_plans
+from feature_store.plans.plan_revisions import read_plans
 from serving.client import FeatureClient
 from tests.demo.process import Demo
 

@@ -17,7 +17,8 @@ from feature_assets.parity.served import ParityReport, check_parity, compare, lo
 from feature_assets.project import load_declarations
 from feature_store.columns import Column
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.plans.service_plan import ServicePlan, read_plans
+from feature_store.plans.plan_revisions import read_plans
+from feature_store.plans.service_plan import ServicePlan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.read.vectors import FeatureVectors

@@ -19,7 +19,7 @@ from feature_assets.parity.served import check_parity
 from feature_assets.project import load_declarations
 from feature_assets.teams import TEAMS
 from feature_store import FeatureView
-from feature_store.plans.service_plan import read_plans
+from feature_store.plans.plan_revisions import read_plans
 from feature_store.status import Status
 from feature_store.temporal.durations import DAY
 from feature_store.temporal.instants import from_microseconds, to_microseconds

@@ -1,0 +1,107 @@
+"""What the catalog records of the project: opened, asked and written as its settings say."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from feature_assets.project.declarations import Declarations
+from feature_store.catalog.changes import Change
+from feature_store.catalog.documents import Definition, definitions_of
+from feature_store.catalog.store import Catalog
+from feature_store.errors import InputError
+from feature_store.plans.plan_revisions import CurrentPlans, publish_plans
+from resources.settings import Settings
+
+
+@dataclass(frozen=True)
+class AppliedDeclarations:
+    """What applying the project's declarations did.
+
+    Attributes:
+        revision: the catalog's newest.
+        changes: what was recorded with it; empty: nothing differed.
+        undeclared: services that are declared no more and are still served.
+        plans: what servers read now.
+    """
+
+    revision: int
+    changes: tuple[Change, ...]
+    undeclared: tuple[str, ...]
+    plans: CurrentPlans
+
+
+@contextmanager
+def opened_catalog(settings: Settings) -> Generator[Catalog]:
+    """The project's catalog, closed again in the end."""
+    catalog = Catalog(settings.catalog_url)
+    try:
+        yield catalog
+    finally:
+        catalog.close()
+
+
+def definitions_by_team(declarations: Declarations) -> dict[str, list[Definition]]:
+    """Return what each team declares; a team that is broken is left out, so that what is recorded of it stays."""
+    broken = {each.team for each in declarations.broken}
+    teams, views, services = declarations.teams.values(), declarations.views.values(), declarations.services.values()
+    by_team: dict[str, list[Definition]] = {name: [] for name in declarations.teams if name not in broken}
+    for each in definitions_of(teams, views, services):
+        if each.owner not in broken:
+            by_team.setdefault(each.owner, []).append(each)
+    return by_team
+
+
+def apply_declarations(
+    settings: Settings,
+    declarations: Declarations,
+    *,
+    planned_at: int | None = None,
+    allow_redefined: bool = False,
+    retire: Collection[str] = (),
+) -> AppliedDeclarations:
+    """Record what the project declares, and give servers the plans that follow from it.
+
+    Args:
+        settings: say where catalog and plans lie.
+        declarations: of the whole project.
+        planned_at, allow_redefined, retire: see ``Catalog.apply``.
+
+    Raises:
+        RefusedError, ConflictError, OwnershipError, InputError: see ``Catalog.apply``; nothing was changed.
+    """
+    declared = definitions_by_team(declarations)
+    now = settings.fixed_now or datetime.now(UTC)
+    with opened_catalog(settings) as catalog:
+        applied = catalog.apply(
+            declared, by=user(), now=now, planned_at=planned_at, allow_redefined=allow_redefined, retire=retire
+        )
+        plans = sync_plans(settings, catalog)
+    return AppliedDeclarations(applied.revision, applied.changes, applied.undeclared, plans)
+
+
+def sync_plans(settings: Settings, catalog: Catalog) -> CurrentPlans:
+    """Give servers the plans of the catalog's newest revision; return what they read then.
+
+    Raises:
+        InputError: they cannot be written.
+    """
+    revision, definitions = catalog.snapshot()
+    services = [each for each in definitions if each.kind == "service"]
+    texts = {f"{each.name.replace('/', '.')}.json": each.document["plan"] for each in services}
+    try:
+        return publish_plans(settings.plans, revision, texts)
+    except OSError as error:
+        raise InputError(f"FEATURES_PLANS: plans cannot be written there: {error}") from error
+
+
+def user() -> str:
+    """Return who works here: ``FEATURES_USER``, or the name of the system's user."""
+    try:
+        return os.environ.get("FEATURES_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"uid {os.getuid()}"
