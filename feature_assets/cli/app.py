@@ -38,9 +38,9 @@ def list_command(
     json: Json = False,
 ) -> None:
     """List features, views or services."""
-    from feature_assets.cli.browse import list_declared  # noqa: PLC0415
+    from feature_assets.cli.browse import list_known  # noqa: PLC0415
 
-    list_declared(team, entity, kind, as_json=json)
+    list_known(team, entity, kind, as_json=json)
 
 
 @app.command("search")
@@ -53,14 +53,17 @@ def search_command(
 
     Names, descriptions, entities, teams, sources and logic; the best match first.
     """
-    from feature_assets.cli.browse import search_declared  # noqa: PLC0415
+    from feature_assets.cli.browse import search_known  # noqa: PLC0415
 
-    search_declared(words, limit, as_json=json)
+    search_known(words, limit, as_json=json)
 
 
 @app.command("show")
 def show_command(
     name: Annotated[str, typer.Argument(help="A view, view.feature or service, e.g. household_spend.spend_7d.")],
+    at: Annotated[
+        str | None, typer.Option(help="As of this revision, day or time of the catalog, e.g. 12 or 2026-11-01.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show a view, a feature or a service.
@@ -69,7 +72,7 @@ def show_command(
     """
     from feature_assets.cli.browse import show  # noqa: PLC0415
 
-    show(name, as_json=json)
+    show(name, at, as_json=json)
 
 
 @app.command("get")
@@ -258,19 +261,41 @@ def verify_command(
 
 @app.command("apply")
 def apply_command(
+    planned_at: Annotated[
+        int | None, typer.Option(metavar="REVISION", help="That of the plan; fail if somebody applied since.")
+    ] = None,
     allow_redefined: Annotated[
         bool,
         typer.Option("--allow-redefined", help="Accept features that changed though their view kept its version."),
     ] = False,
+    retire: Annotated[
+        list[str] | None, typer.Option(metavar="SERVICE", help="Serve this one no more; it is declared no more.")
+    ] = None,
     json: Json = False,
 ) -> int:
-    """Compile the service plans that servers read.
+    """Record what is declared, and give servers their plans.
 
-    Prints what changed. Exit code 1 if a team is broken: its plans stay as they are.
+    One transaction of the catalog, with who and when. Exit code 1 if a team is broken: nothing of it changes.
     """
     from feature_assets.cli.applying import apply  # noqa: PLC0415
+    from feature_assets.project.recorded import ApplyOptions  # noqa: PLC0415
 
-    return apply(allow_redefined=allow_redefined, as_json=json)
+    return apply(ApplyOptions(planned_at, allow_redefined, tuple(retire or ())), as_json=json)
+
+
+plans = typer.Typer(help="The plans that servers read.", rich_markup_mode=None)
+app.add_typer(plans, name="plans")
+
+
+@plans.command("sync")
+def sync_command(json: Json = False) -> None:
+    """Write the catalog's newest plans again.
+
+    Where they are not what servers read: they are damaged, or an apply was killed.
+    """
+    from feature_assets.cli.applying import sync  # noqa: PLC0415
+
+    sync(as_json=json)
 
 
 @app.command("drop")

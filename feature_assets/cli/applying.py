@@ -1,42 +1,56 @@
-"""``apply``: writes the service plans and prints what changed."""
+"""``apply``: records what is declared, gives servers their plans, and prints what changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
 
+from feature_assets.cli.changes_text import change_record, print_changes
 from feature_assets.cli.declared import declared
 from feature_assets.cli.ledger_state import is_stored
 from feature_assets.cli.names import find_view
-from feature_assets.cli.output import print_json, print_line, print_table
-from feature_assets.cli.plan_folder import apply_plans
+from feature_assets.cli.output import print_json, print_line
+from feature_assets.project.recorded import ApplyOptions, apply_declarations, opened_catalog, sync_plans
 from feature_store import FeatureView
 from feature_store.errors import InputError
 from resources.settings import Settings
 
 INCOMPLETE: Final = 1
-"""Exit code where the plans of a broken team were left as they are."""
+"""Exit code where what is recorded of a broken team was left as it is."""
 
 
-def apply(*, allow_redefined: bool, as_json: bool) -> int:
-    """Write the plans of all declared services into the plans folder; return the exit code."""
+def apply(options: ApplyOptions, *, as_json: bool) -> int:
+    """Record what all teams declare, and publish the plans of their services; return the exit code."""
     settings, declarations = Settings.from_environment(), declared()
-    folder = settings.plans
-    if not allow_redefined:
+    if not options.allow_redefined:
         refuse_redefined(settings, declarations.views.values())
-    try:
-        changes = apply_plans(declarations, folder, allow_redefined=allow_redefined)
-    except OSError as error:
-        raise InputError(f"FEATURES_PLANS: plans cannot be written there: {error}") from error
+    done = apply_declarations(settings, declarations, options)
     if as_json:
-        print_json([{**vars(change), "details": list(change.details), "path": str(change.path)} for change in changes])
-    else:
-        print_table(
-            ["service", "plan", "what changed"],
-            [[change.service, change.action, list(change.details)] for change in changes],
+        print_json(
+            {
+                "revision": done.revision,
+                "changes": [change_record(change) for change in done.changes],
+                "undeclared": list(done.undeclared),
+                "plans": str(done.plans.folder),
+            }
         )
-        print_line(f"Plans lie in {folder}")
+    else:
+        print_changes(done.changes)
+        for service in done.undeclared:
+            print_line(f"{service} is declared no more and is still served: --retire {service} ends that")
+        print_line(f"Revision {done.revision}. Plans lie in {done.plans.folder}")
     return INCOMPLETE if declarations.broken else 0
+
+
+def sync(*, as_json: bool) -> None:
+    """Write the plans of the catalog's newest revision again, where they are not current, and print where they lie."""
+    settings = Settings.from_environment()
+    with opened_catalog(settings) as catalog:
+        plans = sync_plans(settings, catalog)
+    if as_json:
+        print_json({"revision": plans.revision, "plans": str(plans.folder)})
+    else:
+        print_line(f"Revision {plans.revision}. Plans lie in {plans.folder}")
 
 
 def refuse_redefined(settings: Settings, views: Iterable[FeatureView]) -> None:
@@ -46,7 +60,7 @@ def refuse_redefined(settings: Settings, views: Iterable[FeatureView]) -> None:
         FingerprintError: a stored feature changed without a new version, or is left out, though it was not dropped.
     """
     for view in views:
-        if is_stored(settings, view):
+        if is_stored(settings, view.full_name):
             from feature_store.offline.tables.store import OfflineStore  # noqa: PLC0415 - only who has data needs it
 
             OfflineStore(settings.offline_root, settings.storage_options).values(view).require_same_definitions()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, date, datetime, time
 from difflib import get_close_matches
 
 from rich.console import Console
@@ -18,7 +17,7 @@ from feature_assets.backfill.spans import Span, asked_for, complete_until, lande
 from feature_assets.cli.declared import declared
 from feature_assets.cli.names import find_view
 from feature_assets.cli.output import print_json, print_line
-from feature_assets.cli.times import parse_time
+from feature_assets.cli.times import parse_start
 from feature_assets.project.clock import now
 from feature_assets.project.locations import Makers, find_makers
 from feature_store import FeatureView
@@ -89,18 +88,6 @@ def land(asset: str, start: str, end: str, *, as_json: bool) -> int:
     else:
         print_line(f"{asset}: {landed} partitions landed")
     return _exit_code(work)
-
-
-def parse_start(text: str, option: str) -> datetime:
-    """Return an instant in UTC; of a day its start.
-
-    >>> parse_start("2013-03-01", "--from").isoformat()
-    '2013-03-01T00:00:00+00:00'
-    """
-    try:
-        return datetime.combine(date.fromisoformat(text), time(), UTC)
-    except ValueError:
-        return parse_time(text, option)
 
 
 def _begin(settings: Settings) -> Stages:

@@ -1,17 +1,17 @@
-"""``list``, ``search`` and ``show``: what is declared. They need neither Dagster nor a store."""
+"""``list``, ``search`` and ``show``: what is recorded, or declared. They need neither Dagster nor a store."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from feature_assets.cli.declared import declared
+from feature_assets.cli.known import known_definitions
 from feature_assets.cli.ledger_state import ledger_state
-from feature_assets.cli.names import FeatureOfView, find, unknown
 from feature_assets.cli.output import print_fields, print_json, print_line, print_table
-from feature_assets.cli.records import Record, all_records, details
-from feature_assets.cli.search import search
-from feature_assets.project import Declarations
-from feature_store import FeatureService
+from feature_assets.cli.records import details
+from feature_store.catalog.documents import Definition, Document
+from feature_store.catalog.names import Named, find_named, unknown
+from feature_store.catalog.records import Record, records_of
+from feature_store.catalog.search import SearchIndex
 from feature_store.errors import InputError
 from resources.settings import Settings
 
@@ -20,13 +20,13 @@ KINDS = ("feature", *FEATURE_KINDS, "view", "service")
 COLUMNS = ("name", "kind", "type", "entity", "team", "description")
 
 
-def list_declared(team: str | None, entity: str | None, kind: str, *, as_json: bool) -> None:
-    """Print what is declared, narrowed to a team, an entity and a kind.
+def list_known(team: str | None, entity: str | None, kind: str, *, as_json: bool) -> None:
+    """Print what there is, narrowed to a team, an entity and a kind.
 
     Raises:
-        InputError: no declared thing is of that team, entity or kind.
+        InputError: nothing is of that team, entity or kind.
     """
-    records = list(all_records(declared()))
+    records = list(records_of(known_definitions()))
     _require("kind", kind, KINDS)
     if team is not None:
         _require("team", team, sorted({record["team"] for record in records}))
@@ -41,39 +41,56 @@ def list_declared(team: str | None, entity: str | None, kind: str, *, as_json: b
     _print_records(found, len(found), as_json=as_json)
 
 
-def search_declared(words: list[str], limit: int, *, as_json: bool) -> None:
+def search_known(words: list[str], limit: int, *, as_json: bool) -> None:
     """Print what has all the words, the best first."""
-    found = search(all_records(declared()), words)
+    found = SearchIndex(records_of(known_definitions())).search(words)
     if found or as_json:
         _print_records(found[:limit], len(found), as_json=as_json)
     else:
         print_line(f"No match for: {' '.join(words)}. Try fewer or shorter words, or `features list`.")
 
 
-def show(name: str, *, as_json: bool) -> None:
-    """Print everything about one view, feature or service."""
-    declarations = declared()
-    record = _details_with_ledger(declarations, name)
+def show(name: str, at: str | None, *, as_json: bool) -> None:
+    """Print everything about one view, feature or service.
+
+    Args:
+        name: of it.
+        at: as of this revision or instant of the catalog; None: now, with what is computed of it.
+        as_json: print JSON.
+    """
+    definitions = known_definitions(at)
+    named = find_named(definitions, name)
+    record = details(definitions, named)
+    if at is None:
+        record["ledger"] = _ledger(definitions, named)
     if as_json:
         print_json(record)
         return
     features: list[Record] = record.pop("features", [])
-    shown = {**record, "ledger": _ledger_text(record["ledger"])}
+    shown = {**record, **({"ledger": _ledger_text(record["ledger"])} if at is None else {})}
     print_fields({name.replace("_", " "): value for name, value in shown.items()})
     if features:
         print_line()
         print_table(list(features[0]), [list(feature.values()) for feature in features])
 
 
-def _details_with_ledger(declarations: Declarations, name: str) -> Record:
-    found = find(declarations, name)
-    record = details(declarations, found)
-    settings = Settings.from_environment()
-    if isinstance(found, FeatureService):
-        return {**record, "ledger": {view.full_name: ledger_state(settings, view) for view in found.views}}
-    if isinstance(found, FeatureOfView):
-        return {**record, "ledger": ledger_state(settings, found.view, found.feature)}
-    return {**record, "ledger": ledger_state(settings, found)}
+def _ledger(definitions: Iterable[Definition], named: Named) -> Record | None:
+    """Return what is computed of a view or feature, or of each view of a service."""
+    settings, found = Settings.from_environment(), named.definition
+    if found.kind == "service":
+        views = {each.name: each for each in definitions if each.kind == "view"}
+        read = dict.fromkeys(output["view"] for output in found.document["outputs"])
+        return {name: ledger_state(settings, name, _fingerprints(views[name])) for name in read if name in views}
+    if named.feature is None:
+        return ledger_state(settings, found.name, _fingerprints(found))
+    wanted = [named.feature["name"]] if named.feature["stored"] else named.feature["reads"]
+    marks = _fingerprints(found)
+    return ledger_state(settings, found.name, {name: marks[name] for name in wanted})
+
+
+def _fingerprints(view: Definition) -> dict[str, str]:
+    features: list[Document] = view.document["features"]
+    return {feature["name"]: feature["fingerprint"] for feature in features if feature["stored"]}
 
 
 def _ledger_text(ledger: Record | None) -> str:

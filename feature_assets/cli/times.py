@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from feature_store.errors import InputError
 from feature_store.temporal.durations import DurationError, parse_duration
@@ -25,6 +25,18 @@ def parse_time(text: str, what: str = "--at") -> datetime:
     if instant is None or instant.tzinfo is None:
         raise not_an_instant(text, what)
     return instant.astimezone(UTC)
+
+
+def parse_start(text: str, option: str) -> datetime:
+    """Return an instant in UTC; of a day its start.
+
+    >>> parse_start("2013-03-01", "--from").isoformat()
+    '2013-03-01T00:00:00+00:00'
+    """
+    try:
+        return datetime.combine(date.fromisoformat(text), time(), UTC)
+    except ValueError:
+        return parse_time(text, option)
 
 
 def parse_age(text: str | None, what: str = "--max-age") -> timedelta | None:

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from feature_assets.cli.plan_folder import apply_plans
 from feature_assets.demo.running import recorded
 from feature_assets.project import load_declarations
+from feature_assets.project.recorded import apply_declarations
 from feature_assets.raw.clock import keep_clock
 from feature_store.errors import FeatureStoreError
 from resources.dagster_home import use_project_home
@@ -65,7 +65,7 @@ def _run(settings: Settings) -> int:
             return 2
     use_project_home(settings)
     keep_clock()
-    apply_plans(load_declarations(), settings.plans, allow_redefined=False)
+    apply_declarations(settings, load_declarations())
     url = running_url(settings)
     commands = {
         "Dagster": _dagster_command(settings),

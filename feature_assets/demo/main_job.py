@@ -14,7 +14,6 @@ from feature_assets.backfill.interrupted import close_interrupted_runs
 from feature_assets.backfill.progress import Stages
 from feature_assets.backfill.range_runs import RunPool
 from feature_assets.backfill.spans import complete_until
-from feature_assets.cli.plan_folder import apply_plans
 from feature_assets.demo.due import landing_spans, value_span
 from feature_assets.demo.failures import report_failures
 from feature_assets.demo.live_stream import LivePurchases, live_views
@@ -24,6 +23,7 @@ from feature_assets.demo.summary import Summary, print_scores, print_summary, pr
 from feature_assets.demo.totals import count_offline, count_online
 from feature_assets.project import load_declarations
 from feature_assets.project.locations import find_makers
+from feature_assets.project.recorded import apply_declarations
 from feature_assets.raw.clock import clock, has_run_dry, keep_clock, now
 from feature_assets.teams.growth.training.churn_model import Metrics
 from feature_store.offline.tables.store import OfflineStore
@@ -60,7 +60,7 @@ def _run(settings: Settings, runs: RunPool) -> int:
     url = online_url(settings)
     _fill_stores(stages, backfill, url, started)
     with stages.stage("plans", "service plans"):
-        apply_plans(declared, settings.plans, allow_redefined=False)
+        apply_declarations(settings, declared)
     plans = {name: plan for name, plan in read_plans(settings.plans).items() if _is_sound(plan, backfill)}
     with FeatureClient(settings.plans, url) as client, ExitStack() as stack:
         with stages.stage("stream", "live purchases"):

@@ -19,6 +19,15 @@ from resources.settings import Settings
 
 
 @dataclass(frozen=True)
+class ApplyOptions:
+    """How declarations are applied; see ``Catalog.apply``."""
+
+    planned_at: int | None = None
+    allow_redefined: bool = False
+    retire: Collection[str] = ()
+
+
+@dataclass(frozen=True)
 class AppliedDeclarations:
     """What applying the project's declarations did.
 
@@ -57,19 +66,14 @@ def definitions_by_team(declarations: Declarations) -> dict[str, list[Definition
 
 
 def apply_declarations(
-    settings: Settings,
-    declarations: Declarations,
-    *,
-    planned_at: int | None = None,
-    allow_redefined: bool = False,
-    retire: Collection[str] = (),
+    settings: Settings, declarations: Declarations, options: ApplyOptions | None = None
 ) -> AppliedDeclarations:
     """Record what the project declares, and give servers the plans that follow from it.
 
     Args:
         settings: say where catalog and plans lie.
         declarations: of the whole project.
-        planned_at, allow_redefined, retire: see ``Catalog.apply``.
+        options: how; None: as ``ApplyOptions`` says by itself.
 
     Raises:
         RefusedError, ConflictError, OwnershipError, InputError: see ``Catalog.apply``; nothing was changed.
@@ -77,9 +81,7 @@ def apply_declarations(
     declared = definitions_by_team(declarations)
     now = settings.fixed_now or datetime.now(UTC)
     with opened_catalog(settings) as catalog:
-        applied = catalog.apply(
-            declared, by=user(), now=now, planned_at=planned_at, allow_redefined=allow_redefined, retire=retire
-        )
+        applied = catalog.apply(declared, by=user(), now=now, **vars(options or ApplyOptions()))
         plans = sync_plans(settings, catalog)
     return AppliedDeclarations(applied.revision, applied.changes, applied.undeclared, plans)
 
@@ -88,15 +90,21 @@ def sync_plans(settings: Settings, catalog: Catalog) -> CurrentPlans:
     """Give servers the plans of the catalog's newest revision; return what they read then.
 
     Raises:
-        InputError: they cannot be written.
+        InputError: they cannot be written, or those there follow from another catalog.
     """
     revision, definitions = catalog.snapshot()
     services = [each for each in definitions if each.kind == "service"]
     texts = {f"{each.name.replace('/', '.')}.json": each.document["plan"] for each in services}
     try:
-        return publish_plans(settings.plans, revision, texts)
+        current = publish_plans(settings.plans, revision, texts)
     except OSError as error:
         raise InputError(f"FEATURES_PLANS: plans cannot be written there: {error}") from error
+    if (current.revision or 0) > catalog.revision():
+        raise InputError(
+            f"{settings.plans} holds plans of revision {current.revision}, but the catalog is at {revision}: it is not "
+            "the one that they follow from. Restore its backup, or delete that folder and run `features plans sync`"
+        )
+    return current
 
 
 def user() -> str:

@@ -154,7 +154,9 @@ def _refuse_outputs(change: Change) -> Iterator[Refusal]:
     missing = [name for name in names if name not in [output["name"] for output in after]]
     instead = "add outputs at the end only, or declare a new version of the service"
     if missing:
-        yield Refusal(change.name, f"no longer gives {', '.join(missing)} under the same version", instead, redefines=True)
+        yield Refusal(
+            change.name, f"no longer gives {', '.join(missing)} under the same version", instead, redefines=True
+        )
     elif kept != names:
         yield Refusal(change.name, "gives its outputs in another order under the same version", instead, redefines=True)
     else:

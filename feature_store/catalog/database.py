@@ -54,6 +54,16 @@ def open_engine(url: str) -> sa.Engine:
     return engine
 
 
+def may_exist(url: str) -> bool:
+    """Say whether a database is there; one of a server may be. Asking makes no file."""
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        return True  # opening it says what is wrong
+    file = parsed.database if parsed.get_backend_name() == "sqlite" else None
+    return file is None or Path(file).exists()
+
+
 @contextmanager
 def reading(engine: sa.Engine) -> Generator[sa.Connection]:
     """A transaction that reads one state of the database."""

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, cast
 
 from feature_store.catalog.columns import source_columns
 from feature_store.constants import default_json
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.expressions.text import to_canonical
 from feature_store.model.features import Feature
 from feature_store.model.services import FeatureService
@@ -98,7 +99,7 @@ def view_document(view: FeatureView) -> Document:
 
 
 def service_document(service: FeatureService) -> Document:
-    """Return the document of a service."""
+    """Return the document of a service; ``plan`` is the text of its plan file, as servers read it."""
     return {
         "name": service.full_name,
         "service": service.name,
@@ -118,6 +119,7 @@ def service_document(service: FeatureService) -> Document:
             for selection in service.features
             for name in selection.names
         ],
+        "plan": compile_plan(service).to_json(),
     }
 
 

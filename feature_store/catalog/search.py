@@ -50,7 +50,7 @@ class SearchIndex:
         if not wanted:
             return []
         scores = [self._score(word) for word in wanted]
-        found = set.intersection(*(set(each) for each in scores))
+        found = [number for number in scores[0] if all(number in others for others in scores[1:])]
         total = {number: sum(each[number] for each in scores) for number in found}
         order = sorted(found, key=lambda n: (-total[n], len(self._records[n]["name"]), self._records[n]["name"]))
         return [self._records[number] for number in order]

@@ -168,9 +168,7 @@ class Catalog:
         return Applied(number, proposal.changes, proposal.undeclared)
 
 
-def _propose(
-    revision: int, recorded: Sequence[Definition], declared: Declared, retire: Collection[str]
-) -> Proposal:
+def _propose(revision: int, recorded: Sequence[Definition], declared: Declared, retire: Collection[str]) -> Proposal:
     for team, definitions in declared.items():
         _check_owners(team, recorded, definitions)
     wanted = {(each.kind, each.name) for definitions in declared.values() for each in definitions}
@@ -197,7 +195,7 @@ def _check_owners(team: str, recorded: Sequence[Definition], declared: Sequence[
                 )
 
 
-def _check_retired(retire: Collection[str], left: Sequence[Definition], wanted: set[tuple[Kind, str]]) -> None:
+def _check_retired(retire: Collection[str], left: Sequence[Definition], wanted: Collection[tuple[str, str]]) -> None:
     names = sorted(each.name for each in left)
     for name in retire:
         if ("service", name) in wanted:

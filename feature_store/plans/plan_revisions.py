@@ -12,7 +12,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +77,6 @@ def publish_plans(folder: Path, revision: int, texts: Mapping[str, str]) -> Curr
         revision: number of the catalog's revision that they follow from.
         texts: content by file name.
 
-    Raises:
-        PlanError: the same revision was published with other content: the catalog is not the one it was.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
@@ -88,11 +86,8 @@ def publish_plans(folder: Path, revision: int, texts: Mapping[str, str]) -> Curr
         target = _folder_of(folder, revision)
         if not target.exists():
             _write(former.folder, target, texts)
-        elif _texts(target) != dict(texts):
-            raise PlanError(
-                f"{target} holds other plans than the catalog has of revision {revision}: the catalog was replaced. "
-                f"Restore its backup, or delete {folder} and run `features plans sync`"
-            )
+        else:
+            _mend(target, texts)
         _replace(folder / POINTER, json.dumps({"revision": revision}))
         _forget(folder, revision)
     return CurrentPlans(target, revision)
@@ -115,15 +110,22 @@ def _write(former: Path, target: Path, texts: Mapping[str, str]) -> None:
     partial.mkdir(parents=True)
     for name, text in texts.items():
         unchanged = former / name
-        if unchanged.is_file() and unchanged.read_text() == text:
+        if unchanged.is_file() and unchanged.read_bytes() == text.encode():
             os.link(unchanged, partial / name)
         else:
             (partial / name).write_text(text)
     partial.rename(target)
 
 
-def _texts(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in folder.glob("*.json")}
+def _mend(target: Path, texts: Mapping[str, str]) -> None:
+    """Replace what was damaged, and remove what strayed into it."""
+    for path in target.iterdir():
+        if path.name not in texts:
+            path.unlink()
+    for name, text in texts.items():
+        path = target / name
+        if not path.is_file() or path.read_bytes() != text.encode():
+            _replace(path, text)
 
 
 def _replace(path: Path, text: str) -> None:
@@ -139,7 +141,7 @@ def _forget(folder: Path, current: int) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Generator[None]:
     """Hold the one lock for publishing; the system lets go of it when a process dies."""
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

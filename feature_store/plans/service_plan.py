@@ -186,9 +186,12 @@ def read_plan(path: Path) -> ServicePlan:
         OSError: it cannot be read.
     """
     try:
-        return ServicePlan.from_json(path.read_text())
-    except (ValueError, LookupError, TypeError, AttributeError, FeatureStoreError) as error:
+        plan = ServicePlan.from_json(path.read_text())
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, FeatureStoreError) as error:
         raise PlanError(
-            f"plan file {path.name} cannot be used ({type(error).__name__}: {error}): "
-            "delete it and run `features apply`"
+            f"plan file {path.name} cannot be used ({type(error).__name__}: {error}): run `features plans sync`"
         ) from error
+    own = plan_path(path.parent, plan.service, plan.version).name
+    if path.name != own:
+        raise PlanError(f"plan file {path.name} cannot be used: it is a copy of {own}: delete it")
+    return plan

@@ -75,5 +75,5 @@ def service(
         (found,) = (each for each in features if each["name"] == feature_name)
         output = {"name": f"{view_name}__{feature_name}", "view": view_name, "feature": feature_name}
         outputs.append({**output, "dtype": found["dtype"], "fingerprint": found["fingerprint"]})
-    document = {"name": name, "description": "A service", "owner": owner, "outputs": outputs}
+    document = {"name": name, "description": "A service", "owner": owner, "outputs": outputs, "plan": f"plan of {name}"}
     return Definition("service", name, owner, document)

@@ -55,7 +55,9 @@ def is_allowed(before: list[Definition], after: list[Definition]) -> bool:
     old, new = fingerprints(before), fingerprints(after)
     if any(new[name] != old[name] for name in old.keys() & new.keys()):
         return False
-    if any(f"{o['view']}.{o['feature']}" not in new for e in after if e.kind == "service" for o in e.document["outputs"]):
+    if any(
+        f"{o['view']}.{o['feature']}" not in new for e in after if e.kind == "service" for o in e.document["outputs"]
+    ):
         return False
     then, now = outputs(before), outputs(after)
     return all(now[name][: len(then[name])] == then[name] for name in then.keys() & now.keys())

@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 
 from feature_assets.cli.applying import refuse_redefined
-from feature_assets.cli.plan_folder import apply_plans
 from feature_assets.project import Declarations, load_declarations
-from feature_store import FeatureService
+from feature_assets.project.recorded import ApplyOptions, apply_declarations, opened_catalog
+from feature_store import FeatureService, FeatureView
+from feature_store.catalog.store import RefusedError
 from feature_store.engines.numpy.compile_service import compile_plan
-from feature_store.errors import FingerprintError, InputError
-from feature_store.plans.plan_revisions import read_plans
-from feature_store.plans.service_plan import PlanFeature, ServicePlan, write_plan
+from feature_store.errors import FingerprintError
+from feature_store.plans.plan_revisions import current_plans, read_plans
 from resources.settings import Settings
 
 DECLARED = load_declarations()
@@ -18,56 +18,69 @@ CHURN = DECLARED.services["churn/v1"]
 SPEND = DECLARED.views["retail/household_spend/v1"]
 
 
-def only(*services: FeatureService) -> Declarations:
-    return Declarations(DECLARED.views, {service.full_name: service for service in services})
+@pytest.fixture
+def settings(features, tmp_path: Path) -> Settings:
+    return Settings.from_environment()
 
 
-def probe(*names: str, readers: tuple[str, ...] = ()) -> FeatureService:
-    return FeatureService("probe", 1, "growth", "A probe", [SPEND[names]], readers)
+def only(*services: FeatureService, view: FeatureView = SPEND) -> Declarations:
+    """All views, one of them perhaps another one, and some services."""
+    return Declarations({**DECLARED.views, view.full_name: view}, {service.full_name: service for service in services})
 
 
-def actions(
-    folder: Path, declarations: Declarations, *, allow_redefined: bool = False
-) -> dict[str, tuple[str, tuple[str, ...]]]:
-    changes = apply_plans(declarations, folder, allow_redefined=allow_redefined)
-    return {change.service: (change.action, change.details) for change in changes}
+def probe(*names: str, readers: tuple[str, ...] = (), view: FeatureView = SPEND) -> FeatureService:
+    return FeatureService("probe", 1, "growth", "A probe", [view[names]], readers)
 
 
-def test_every_service_gets_a_plan_and_applying_again_changes_nothing(features, tmp_path):
-    folder = tmp_path / "state" / "plans"
-    assert {change["action"] for change in features.json("apply")} == {"new"}
-    plans = read_plans(folder)
-    assert plans == {name: compile_plan(service) for name, service in DECLARED.services.items()}
-    written = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert {change["action"] for change in features.json("apply")} == {"unchanged"}
-    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
-    assert "churn/v1" in features.text("apply")
+def applied(settings: Settings, declarations: Declarations, **options: object) -> dict[str, tuple[str, ...]]:
+    """What was recorded: by the name of what changed, the action and its fields."""
+    done = apply_declarations(settings, declarations, ApplyOptions(**options))
+    return {change.name: (change.action, *change.fields) for change in done.changes}
 
 
-def test_what_changed_is_said(tmp_path):
-    assert actions(tmp_path, only(probe("spend_7d", "spend_30d"))) == {"probe/v1": ("new", ("2 features",))}
-    assert actions(tmp_path, only(probe("spend_90d", "spend_7d")), allow_redefined=True) == {
-        "probe/v1": ("changed", ("added household_spend__spend_90d", "removed household_spend__spend_30d"))
-    }
-    assert actions(tmp_path, only(probe("spend_7d", "spend_90d")), allow_redefined=True) == {
-        "probe/v1": ("changed", ("other order of features",))
-    }
-    assert actions(tmp_path, only(probe("spend_7d", "spend_90d", readers=("stores",)))) == {
-        "probe/v1": ("changed", ("owner or readers",))
-    }
+def redefined(name: str) -> FeatureView:
+    """The view of spend with a feature that means something else."""
+    features = (replace(f, fingerprint="0" * 16) if f.name == name else f for f in SPEND.features)
+    return replace(SPEND, features=tuple(features))
+
+
+def test_every_service_gets_a_plan_and_applying_again_changes_nothing(features, settings):
+    first = features.json("apply")
+    assert {change["change"] for change in first["changes"]} == {"added"}
+    assert read_plans(settings.plans) == {name: compile_plan(service) for name, service in DECLARED.services.items()}
+    files = {path: path.stat().st_mtime_ns for path in Path(first["plans"]).iterdir()}
+    again = features.json("apply")
+    assert (again["changes"], again["revision"], again["plans"]) == ([], first["revision"], first["plans"])
+    assert {path: path.stat().st_mtime_ns for path in Path(first["plans"]).iterdir()} == files
+    assert features.text("apply").startswith("Nothing changed.\n")
+
+
+def test_who_applied_and_when_is_recorded_for_each_team(features, settings, monkeypatch):
+    monkeypatch.setenv("FEATURES_USER", "ada")
+    monkeypatch.setenv("FEATURES_NOW", "2026-11-01T12:00:00+00:00")
+    features.text("apply")
+    with opened_catalog(settings) as catalog:
+        revisions = [(each.team, each.applied_by, each.applied_at.isoformat()) for each in catalog.revisions()]
+    assert revisions[::-1] == [(team, "ada", "2026-11-01T12:00:00+00:00") for team in sorted(DECLARED.teams)]
+
+
+def test_what_changed_is_said(settings):
+    apply_declarations(settings, only())
+    assert applied(settings, only(probe("spend_7d", "spend_30d"))) == {"probe/v1": ("added",)}
+    more = probe("spend_7d", "spend_30d", "spend_90d", readers=("stores",))
+    changed = applied(settings, only(more))["probe/v1"]
+    assert (changed[0], set(changed[1:])) == ("changed", {"readers", "outputs", "plan"})
 
 
 @pytest.mark.parametrize("changed", [("spend_7d",), ("spend_90d", "spend_7d", "spend_30d"), ("spend_30d", "spend_7d")])
-def test_an_output_that_a_service_loses_or_moves_without_a_new_version_is_refused(tmp_path, changed):
+def test_an_output_that_a_service_loses_or_moves_without_a_new_version_is_refused(settings, changed):
     """W6."""
-    apply_plans(only(probe("spend_7d", "spend_30d")), tmp_path)
-    kept = read_plans(tmp_path)
-    with pytest.raises(FingerprintError, match=r"service probe/v1: output household_spend__spend_\d+d was removed"):
-        apply_plans(only(CHURN, probe(*changed)), tmp_path)
-    assert read_plans(tmp_path) == kept
-    assert actions(tmp_path, only(probe("spend_7d", "spend_30d", "spend_90d"))) == {
-        "probe/v1": ("changed", ("added household_spend__spend_90d",))
-    }
+    apply_declarations(settings, only(probe("spend_7d", "spend_30d")))
+    kept = read_plans(settings.plans)
+    with pytest.raises(RefusedError, match=r"probe/v1: (no longer gives household_spend__|gives )"):
+        apply_declarations(settings, only(CHURN, probe(*changed)))
+    assert read_plans(settings.plans) == kept
+    assert applied(settings, only(probe(*changed)), allow_redefined=True)
 
 
 def test_a_feature_changed_without_a_new_version_is_refused_though_no_service_reads_it(filled, small_store):
@@ -86,50 +99,62 @@ def test_dropping_a_feature_that_is_declared_or_not_stored_says_so(filled):
     assert "names no feature" in filled.refused("drop", "spent")
 
 
-def test_an_undeclared_service_is_named_and_kept(tmp_path):
-    apply_plans(only(CHURN, probe("spend_7d")), tmp_path)
-    assert actions(tmp_path, only(CHURN)) == {"churn/v1": ("unchanged", ()), "probe/v1": ("undeclared", ())}
-    assert "probe/v1" in read_plans(tmp_path)
+def test_an_undeclared_service_is_named_and_served_until_it_is_retired(features, settings):
+    features.text("apply")
+    apply_declarations(settings, replace(DECLARED, services={**DECLARED.services, "probe/v1": probe("spend_7d")}))
+    assert features.json("apply")["undeclared"] == ["probe/v1"]
+    assert "probe/v1 is declared no more and is still served: --retire probe/v1 ends that" in features.text("apply")
+    assert "probe/v1" in read_plans(settings.plans)
+    retired = features.json("apply", "--retire", "probe/v1")
+    assert [(change["change"], change["name"]) for change in retired["changes"]] == [("removed", "probe/v1")]
+    assert set(read_plans(settings.plans)) == set(DECLARED.services)
 
 
-def redefined(plan: ServicePlan) -> ServicePlan:
-    def other(feature: PlanFeature) -> PlanFeature:
-        return replace(feature, fingerprint="0" * 16) if feature.name == "spend_7d" else feature
-
-    views = tuple(replace(view, features=tuple(map(other, view.features))) for view in plan.views)
-    return replace(plan, views=views)
-
-
-def test_a_feature_that_changed_without_a_new_version_is_refused_and_nothing_is_written(tmp_path):
-    write_plan(tmp_path, redefined(compile_plan(probe("spend_7d"))))
-    with pytest.raises(
-        FingerprintError, match=r"retail/household_spend/v1\.spend_7d changed, but the view kept its version"
-    ):
-        apply_plans(only(CHURN, probe("spend_7d")), tmp_path)
-    assert set(read_plans(tmp_path)) == {"probe/v1"}
-    assert actions(tmp_path, only(probe("spend_7d")), allow_redefined=True) == {
-        "probe/v1": ("changed", ("redefined retail/household_spend/v1.spend_7d",))
-    }
+def test_a_feature_that_changed_without_a_new_version_is_refused_and_nothing_is_recorded(settings):
+    apply_declarations(settings, only(probe("spend_7d")))
+    other = redefined("spend_7d")
+    with pytest.raises(RefusedError, match=r"household_spend/v1\.spend_7d: means other values under the same version"):
+        apply_declarations(settings, only(CHURN, probe("spend_7d", view=other), view=other))
+    assert set(read_plans(settings.plans)) == {"probe/v1"}
+    accepted = applied(settings, only(probe("spend_7d", view=other), view=other), allow_redefined=True)
+    assert accepted["retail/household_spend/v1.spend_7d"] == ("changed", "fingerprint")
 
 
-def test_a_feature_renamed_and_changed_at_once_is_refused(tmp_path):
-    def former(feature: PlanFeature) -> PlanFeature:
-        return replace(feature, name="week", fingerprint="0" * 16)
-
-    plan = compile_plan(probe("spend_7d"))
-    views = tuple(replace(view, features=tuple(map(former, view.features))) for view in plan.views)
-    write_plan(tmp_path, replace(plan, views=views))
-    renamed = replace(SPEND, features=tuple(replace(feature, renamed_from="week") for feature in SPEND.features))
-    service = FeatureService("probe", 1, "growth", "A probe", [renamed["spend_7d"]])
-    with pytest.raises(FingerprintError, match=r"v1\.spend_7d changed, but the view kept its version"):
-        apply_plans(only(service), tmp_path)
+def test_a_feature_renamed_and_changed_at_once_is_refused(settings):
+    week = SPEND.feature("spend_7d")
+    former = replace(SPEND, features=(replace(week, name="week"),))
+    changed = replace(SPEND, features=(replace(week, fingerprint="0" * 16, renamed_from="week"),))
+    apply_declarations(settings, only(view=former))
+    with pytest.raises(RefusedError, match=r"v1\.spend_7d: is renamed and changed at once"):
+        apply_declarations(settings, only(view=changed))
+    renamed = replace(SPEND, features=(replace(week, renamed_from="week"),))
+    assert applied(settings, only(view=renamed))["retail/household_spend/v1.spend_7d"][0] == "renamed"
 
 
-def test_a_plan_that_cannot_be_read_is_named(tmp_path):
-    for text in ("{", "{}", '{"format": 1}'):
-        (tmp_path / "broken.v1.json").write_text(text)
-        with pytest.raises(InputError, match=r"broken\.v1\.json cannot be used.*delete it and run `features apply`"):
-            apply_plans(only(CHURN), tmp_path)
+def test_an_apply_of_another_since_the_plan_is_a_conflict(features, settings):
+    revision = features.json("apply")["revision"]
+    apply_declarations(settings, replace(DECLARED, services={**DECLARED.services, "probe/v1": probe("spend_7d")}))
+    assert "applied revision" in features.refused("apply", "--planned-at", revision)
+    assert features.json("apply", "--planned-at", revision + 1)["revision"] == revision + 1
+
+
+def test_damaged_plans_are_written_again(features, settings):
+    applied = features.json("apply")
+    path = Path(applied["plans"]) / "churn.v1.json"
+    text = path.read_text()
+    path.write_text("{")
+    (path.parent / "stray.json").write_text("{}")
+    (settings.plans / "current.json").write_text("nonsense")
+    assert features.json("plans", "sync") == {"revision": applied["revision"], "plans": applied["plans"]}
+    assert (path.read_text(), current_plans(settings.plans).revision) == (text, applied["revision"])
+    assert not (path.parent / "stray.json").exists()
+
+
+def test_plans_of_another_catalog_are_not_replaced(features, settings):
+    features.text("apply")
+    Path(settings.catalog_url.removeprefix("sqlite:///")).unlink()
+    (settings.plans / "current.json").write_text('{"revision": 99}')
+    assert "holds plans of revision 99, but the catalog is at 3" in features.refused("apply")
 
 
 def test_a_place_where_plans_cannot_be_written_is_one_line(features, tmp_path, monkeypatch):

@@ -3,7 +3,6 @@ import sys
 
 import pytest
 
-from feature_assets.cli.search import search
 from feature_assets.project import load_declarations
 
 
@@ -115,15 +114,6 @@ def test_search_limit(features):
     assert features.text("search", "household", "--limit", 3).endswith(f"\n3 of {found} found\n")
     assert features.text("search", "household", "--limit", 1000).endswith(f"\n{found} found\n")
     assert "limit" in features.refused("search", "household", "--limit", 0)
-
-
-def test_search_prefers_whole_words_and_knows_plurals():
-    def record(name: str) -> dict[str, object]:
-        return {"name": name, "description": "", "entities": [], "team": "", "kind": "", "computed_from": ""}
-
-    records = [record("baskets_x"), record("basketball"), record("basket"), record("ask")]
-    assert [found["name"] for found in search(records, ["basket"])] == ["basket", "baskets_x", "basketball"]
-    assert [found["name"] for found in search(records, ["baskets"])] == ["baskets_x", "basket"]
 
 
 def test_show_a_feature(features):

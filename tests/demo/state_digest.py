@@ -13,6 +13,8 @@ from typing import Any
 
 import polars as pl
 
+from feature_store.plans.plan_revisions import current_plans
+
 RECORDED = ("as_of", "available_at", "rows", "excluded", "fingerprints", "content_hash", "inputs_hash")
 MANIFEST = "training/"
 """Ledgers in which the hash of the inputs is a manifest's id, which pins the Delta versions of one store."""
@@ -20,7 +22,9 @@ MANIFEST = "training/"
 
 def digest_of(state: Path) -> dict[str, Any]:
     """Return what a state folder holds, by name: plans as text, and what is recorded of each partition."""
-    plans = {f"plan {file.name}": file.read_text() for file in sorted((state / "plans").glob("*.json"))}
+    plans = {
+        f"plan {file.name}": file.read_text() for file in sorted(current_plans(state / "plans").folder.glob("*.json"))
+    }
     ledgers = sorted(path.parent for path in (state / "offline").rglob("*.ledger/_delta_log"))
     partitions = {}
     for ledger in ledgers:

@@ -23,7 +23,15 @@ from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import FeatureStoreError
 from feature_store.model.views import FeatureView
 from feature_store.plans.plan_revisions import read_plans
-from feature_store.plans.service_plan import PlanFeature, PlanKey, PlanOutput, PlanView, ServicePlan, plan_path, write_plan
+from feature_store.plans.service_plan import (
+    PlanFeature,
+    PlanKey,
+    PlanOutput,
+    PlanView,
+    ServicePlan,
+    plan_path,
+    write_plan,
+)
 from tests.model.declare import EVENT_COLUMNS, demographics, event_source, purchases, service, view_of
 
 AIRPORT = Entity("airport", keys={"airport_id": String}, description="An airport")

@@ -2,6 +2,7 @@
 
 import json
 
+from feature_store.plans.plan_revisions import current_plans
 from tests.project.repository import Repository
 
 
@@ -29,7 +30,9 @@ def test_a_folder_that_is_no_project_is_refused(repository: Repository) -> None:
 def test_plans_and_state_lie_in_the_repository(repository: Repository) -> None:
     done = repository.features("apply")
     assert (done.returncode, done.stderr) == (0, "")
-    assert [path.name for path in (repository.folder / ".state" / "plans").iterdir()] == ["late.v1.json"]
+    plans = current_plans(repository.folder / ".state" / "plans")
+    assert (plans.revision, [path.name for path in plans.folder.iterdir()]) == (1, ["late.v1.json"])
+    assert (repository.folder / ".state" / "catalog.db").exists()
 
 
 def test_the_sensor_watches_its_views(repository: Repository) -> None:
