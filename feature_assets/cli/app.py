@@ -25,6 +25,13 @@ From = Annotated[
     typer.Option("--from", metavar="START", help="Start of the first partition: 2017-06-01, or a time with a zone."),
 ]
 To = Annotated[str, typer.Option("--to", metavar="END", help="End of the last partition, which is not one itself.")]
+Recorded = Annotated[str, typer.Argument(help="A view, view.feature or service, e.g. household_spend.spend_7d.")]
+Lineage = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="A source, or column of one (raw/transactions.quantity), view, feature, service."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -60,7 +67,7 @@ def search_command(
 
 @app.command("show")
 def show_command(
-    name: Annotated[str, typer.Argument(help="A view, view.feature or service, e.g. household_spend.spend_7d.")],
+    name: Recorded,
     at: Annotated[
         str | None, typer.Option(help="As of this revision, day or time of the catalog, e.g. 12 or 2026-11-01.")
     ] = None,
@@ -259,6 +266,61 @@ def verify_command(
     return verify(name, repair=repair, as_json=json)
 
 
+@app.command("plan")
+def plan_command(
+    retire: Annotated[
+        list[str] | None, typer.Option(metavar="SERVICE", help="As `features apply --retire` would.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
+    json: Json = False,
+) -> int:
+    """Show what an apply would change.
+
+    What that costs, and who is hit. Exit code 1 if it would be refused.
+    """
+    from feature_assets.cli.planning import plan  # noqa: PLC0415
+
+    return plan(tuple(retire or ()), as_json=json, as_markdown=markdown)
+
+
+@app.command("history")
+def history_command(name: Recorded, json: Json = False) -> None:
+    """Show what changed a view, a feature or a service.
+
+    Every revision, who applied it and when, the newest first.
+    """
+    from feature_assets.cli.looking import history  # noqa: PLC0415
+
+    history(name, as_json=json)
+
+
+@app.command("lineage")
+def lineage_command(name: Lineage, json: Json = False) -> None:
+    """Show what something is computed from and read by."""
+    from feature_assets.cli.looking import lineage  # noqa: PLC0415
+
+    lineage(name, as_json=json)
+
+
+@app.command("impact")
+def impact_command(name: Lineage, json: Json = False) -> None:
+    """Show everything downstream, with its owners."""
+    from feature_assets.cli.looking import impact  # noqa: PLC0415
+
+    impact(name, as_json=json)
+
+
+@app.command("similar")
+def similar_command(
+    name: Annotated[str, typer.Argument(metavar="VIEW.FEATURE", help="The feature, e.g. household_spend.spend_7d.")],
+    json: Json = False,
+) -> None:
+    """Show features that compute the same, or nearly."""
+    from feature_assets.cli.looking import similar  # noqa: PLC0415
+
+    similar(name, as_json=json)
+
+
 @app.command("apply")
 def apply_command(
     planned_at: Annotated[
@@ -296,6 +358,26 @@ def sync_command(json: Json = False) -> None:
     from feature_assets.cli.applying import sync  # noqa: PLC0415
 
     sync(as_json=json)
+
+
+catalog = typer.Typer(help="The record of everything that is declared.", rich_markup_mode=None)
+app.add_typer(catalog, name="catalog")
+
+
+@catalog.command("backup")
+def backup_command(file: Annotated[Path, typer.Argument(help="File to write; it must not exist.")]) -> None:
+    """Write the whole catalog to a file."""
+    from feature_assets.cli.backing_up import backup  # noqa: PLC0415
+
+    backup(file)
+
+
+@catalog.command("restore")
+def restore_catalog_command(file: Annotated[Path, typer.Argument(help="File that a backup wrote.")]) -> None:
+    """Fill an empty catalog, of either database, from a backup."""
+    from feature_assets.cli.backing_up import restore  # noqa: PLC0415
+
+    restore(file)
 
 
 @app.command("drop")

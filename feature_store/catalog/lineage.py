@@ -39,6 +39,13 @@ class Lineage:
     downstream: Mapping[str, tuple[str, ...]]
     upstream: Mapping[str, tuple[str, ...]]
 
+    def has(self, name: str) -> bool:
+        """Say whether a node, a source or a view is called so."""
+        return any(each in self.nodes for each in (name, f"service {name}")) or name in self._holders()
+
+    def _holders(self) -> set[str]:
+        return {node.rpartition(".")[0] for node in self.nodes}
+
     def below(self, name: str) -> list[Node]:
         """Return everything that a node reaches, the nearest first; of a source or a view, what all its nodes reach.
 
@@ -74,7 +81,7 @@ class Lineage:
                 return [node]
         inside = [node for node in self.nodes if node.rpartition(".")[0] == name]
         if not inside:
-            near = get_close_matches(name, [*self.nodes, *{node.rpartition(".")[0] for node in self.nodes}], 3)
+            near = get_close_matches(name, [*self.nodes, *self._holders()], 3)
             raise InputError(f"the catalog knows no {name!r}: {self._hint(near)}")
         return inside
 

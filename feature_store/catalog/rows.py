@@ -37,11 +37,17 @@ class Revision:
 
 @dataclass(frozen=True)
 class Version:
-    """One recorded version of a definition, and the revision that recorded it; ``until`` is that of its successor."""
+    """One recorded version of a definition.
+
+    Attributes:
+        definition: as it was.
+        recorded: the revision that recorded it.
+        until: that which replaced or removed it; None: it is current.
+    """
 
     definition: Definition
     recorded: Revision
-    until: int | None
+    until: Revision | None
 
 
 def head(connection: sa.Connection) -> int:
@@ -99,19 +105,21 @@ def revisions(connection: sa.Connection, team: str | None, since: int = 0) -> li
 
 def versions(connection: sa.Connection, kind: Kind, name: str) -> list[Version]:
     """Return every version of a definition, the newest first."""
-    joined = sa.join(
-        DEFINITIONS,
-        REVISIONS,
-        sa.and_(DEFINITIONS.c.branch == REVISIONS.c.branch, DEFINITIONS.c.since == REVISIONS.c.revision),
-    )
     query = (
-        sa.select(DEFINITIONS, REVISIONS.c.revision, REVISIONS.c.applied_at, REVISIONS.c.applied_by, REVISIONS.c.team)
-        .select_from(joined)
+        sa.select(DEFINITIONS)
         .where(DEFINITIONS.c.branch == PRODUCTION, DEFINITIONS.c.kind == kind, DEFINITIONS.c.name == name)
         .order_by(DEFINITIONS.c.since.desc())
     )
     rows = connection.execute(query).mappings().all()
-    return [Version(_definition(row), _revision(row), row["until"]) for row in rows]
+    by_number = {each.number: each for each in revisions(connection, None)}
+    return [Version(_definition(row), by_number[row["since"]], by_number.get(row["until"])) for row in rows]
+
+
+def ever_declared(connection: sa.Connection) -> list[Definition]:
+    """Return the last version of everything that was ever declared, by kind and name."""
+    query = sa.select(DEFINITIONS).where(DEFINITIONS.c.branch == PRODUCTION).order_by(DEFINITIONS.c.since)
+    last = {(row["kind"], row["name"]): row for row in connection.execute(query).mappings()}
+    return [_definition(last[key]) for key in sorted(last)]
 
 
 def record(

@@ -29,37 +29,43 @@ class Similar:
     logic: str
 
 
-def similar_to(name: str, definitions: Iterable[Definition]) -> list[Similar]:
-    """Return the features of the same entity and source that compute the same as a feature, the most alike first.
+class SimilarFeatures:
+    """The features of some definitions by what they compute; derived ones are left out.
+
+    A derived feature reads names of its own view: its text says nothing about another view's.
 
     Args:
-        name: ``view.feature``, in full; it need not be found for itself.
         definitions: everything recorded, and declared.
     """
-    views = [each for each in definitions if each.kind == "view"]
-    features = {f"{view.name}.{f['name']}": (view, f) for view in views for f in _own(view)}
-    if name not in features:
-        return []
-    view, wanted = features[name]
-    mark = _mark(view, wanted)
-    found = [
-        Similar(other_name, _likeness(wanted, other), other_view.owner, other["logic"])
-        for other_name, (other_view, other) in features.items()
-        if other_name != name and _mark(other_view, other) == mark
-    ]
-    return sorted(found, key=lambda each: (each.likeness != "same values", each.name))
 
+    def __init__(self, definitions: Iterable[Definition]) -> None:
+        self._features: dict[str, tuple[str, Definition, Document]] = {}
+        self._alike: dict[str, dict[str, None]] = {}
+        for view in definitions:
+            for feature in view.document.get("features", ()):
+                if not feature["reads"]:
+                    name, mark = f"{view.name}.{feature['name']}", _mark(view, feature)
+                    self._features[name] = (mark, view, feature)
+                    self._alike.setdefault(mark, {})[name] = None
 
-def _own(view: Definition) -> list[Document]:
-    # A derived feature reads names of its own view: its text says nothing about another view's.
-    return [feature for feature in view.document["features"] if not feature["reads"]]
+    def to(self, name: str) -> list[Similar]:
+        """Return the features of the same entity and source that compute the same as a feature, the most alike first.
+
+        Args:
+            name: ``view.feature``, in full; it is not found for itself. One that is derived or unknown is like none.
+        """
+        if name not in self._features:
+            return []
+        mark, _, wanted = self._features[name]
+        found = [self._similar(wanted, other) for other in self._alike[mark] if other != name]
+        return sorted(found, key=lambda each: (each.likeness != "same values", each.name))
+
+    def _similar(self, wanted: Document, name: str) -> Similar:
+        _, view, feature = self._features[name]
+        same = all(wanted[field] == feature[field] for field in ("over", "hop", "dtype", "default"))
+        return Similar(name, "same values" if same else "same logic, other window", view.owner, feature["logic"])
 
 
 def _mark(view: Definition, feature: Document) -> str:
     source, entity = view.document["source"], view.document["entity"]
     return json.dumps([source["asset"], source["kind"], entity["keys"], feature["kind"], feature["meaning"]])
-
-
-def _likeness(wanted: Document, other: Document) -> Likeness:
-    same = all(wanted[field] == other[field] for field in ("over", "hop", "dtype", "default"))
-    return "same values" if same else "same logic, other window"

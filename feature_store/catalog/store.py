@@ -110,6 +110,11 @@ class Catalog:
         with reading(self._engine) as connection:
             return rows.versions(connection, kind, name)
 
+    def ever_declared(self) -> list[Definition]:
+        """Return the last version of everything that was ever declared, by kind and name."""
+        with reading(self._engine) as connection:
+            return rows.ever_declared(connection)
+
     def plan(self, declared: Declared, *, retire: Collection[str] = ()) -> Proposal:
         """Return what applying would do; nothing is recorded.
 

@@ -3,7 +3,7 @@
 import pytest
 
 from feature_store.catalog.lineage import lineage_of
-from feature_store.catalog.similar import similar_to
+from feature_store.catalog.similar import SimilarFeatures
 from feature_store.errors import InputError
 from tests.catalog.declared import feature, service, view
 
@@ -51,9 +51,9 @@ def test_an_unknown_name_is_an_error_that_names_the_nearest() -> None:
 
 
 def test_features_alike_are_found_the_most_alike_first() -> None:
-    alike = similar_to(f"{SPEND.name}.spend_7d", [SPEND, MONEY])
+    alike = SimilarFeatures([SPEND, MONEY]).to(f"{SPEND.name}.spend_7d")
     assert [(each.name, each.likeness, each.owner) for each in alike] == [
         (f"{MONEY.name}.money", "same values", "shops"),
         (f"{SPEND.name}.spend_30d", "same logic, other window", "growth"),
     ]
-    assert similar_to(f"{SPEND.name}.visits_7d", [SPEND, MONEY]) == []
+    assert SimilarFeatures([SPEND, MONEY]).to(f"{SPEND.name}.visits_7d") == []

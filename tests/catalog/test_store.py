@@ -41,7 +41,9 @@ def test_every_version_stays_readable_by_revision_and_by_instant(catalog: Catalo
     instants = [NOW - day, NOW, NOW + 1.5 * day, NOW + 2 * day, NOW + 9 * day]
     assert [catalog.definitions(at) for at in instants] == [[], [ONE], [TWO], [], [ONE]]
     versions = catalog.history("view", ONE.name)
-    assert [(v.definition, v.recorded.number, v.until) for v in versions] == [(ONE, 4, None), (TWO, 2, 3), (ONE, 1, 2)]
+    spans = [(v.definition, v.recorded.number, v.until and v.until.number) for v in versions]
+    assert spans == [(ONE, 4, None), (TWO, 2, 3), (ONE, 1, 2)]
+    assert catalog.ever_declared() == [ONE]
 
 
 def test_a_revision_that_never_was_and_an_instant_without_a_zone_are_errors(catalog: Catalog) -> None:

@@ -271,7 +271,7 @@ def test_plans_that_did_not_change_are_not_read_again(plans: Path, monkeypatch: 
     text_of = Path.read_text
     monkeypatch.setattr(Path, "read_text", lambda path: read.append(path.name) or text_of(path))
     assert folder.refresh()
-    assert sorted(read) == ["churn.v3.json", "churn.v7.json"]
+    assert sorted(read) == ["churn.v3.json", "churn.v7.json", "current.json"]
     after = {version: folder.find(f"churn/v{version}", ("weekday_now",)) for version in range(1, 6)}
     assert {version for version in before if before[version] is not after[version]} == {3}
     assert folder.find("churn").plan.version == 7

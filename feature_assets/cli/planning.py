@@ -1,0 +1,86 @@
+"""``plan``: what applying the code would change, what that costs and who is hit; nothing is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Final
+
+from feature_assets.cli.applying import refuse_redefined
+from feature_assets.cli.declared import declared
+from feature_assets.cli.output import print_json, print_line
+from feature_assets.cli.plan_text import Planned, plan_markdown, plan_record, print_plan
+from feature_assets.project import Declarations
+from feature_assets.project.clock import now
+from feature_assets.project.recorded import definitions_by_team, opened_catalog
+from feature_store.catalog.affected import affected_by
+from feature_store.catalog.changes import Refusal
+from feature_store.catalog.lineage import lineage_of
+from feature_store.catalog.similar import Similar, SimilarFeatures
+from feature_store.catalog.store import Proposal
+from feature_store.errors import FingerprintError
+from resources.settings import Settings
+
+REFUSED: Final = 1
+"""Exit code where applying would be refused, or a team is broken."""
+
+
+def plan(retire: Sequence[str], *, as_json: bool, as_markdown: bool) -> int:
+    """Print what ``features apply`` would do; return the exit code.
+
+    Args:
+        retire: services that would be retired.
+        as_json: print JSON.
+        as_markdown: print Markdown for a pull request.
+    """
+    settings, declarations = Settings.from_environment(), declared()
+    with opened_catalog(settings) as catalog:
+        proposal = catalog.plan(definitions_by_team(declarations), retire=retire)
+    planned = _follow(proposal, settings, declarations)
+    if as_json:
+        print_json(plan_record(planned))
+    elif as_markdown:
+        print_line(plan_markdown(planned))
+    else:
+        print_plan(planned)
+    return REFUSED if planned.refused or declarations.broken else 0
+
+
+def _follow(proposal: Proposal, settings: Settings, declarations: Declarations) -> Planned:
+    refused = (*proposal.refused, *_stored_otherwise(settings, declarations))
+    if not proposal.changes:
+        return Planned(proposal, refused, (), {}, ())
+    from feature_assets.cli.costs import costs_of  # noqa: PLC0415 - it reads what is stored, and only then needs Polars
+
+    lineage = lineage_of([*proposal.before, *proposal.after])
+    affected = tuple(affected_by(change, lineage) for change in proposal.changes)
+    costs = costs_of(proposal.changes, declarations.views.values(), settings, now())
+    return Planned(proposal, refused, affected, _similar(proposal), tuple(map(asdict, costs)))
+
+
+def _stored_otherwise(settings: Settings, declarations: Declarations) -> list[Refusal]:
+    """Return the views that could not be written as they are declared now, since other values of them are stored."""
+    found: list[Refusal] = []
+    for view in declarations.views.values():
+        try:
+            refuse_redefined(settings, [view])
+        except FingerprintError as error:
+            found.append(Refusal(view.full_name, str(error), "see above", redefines=True))
+    return found
+
+
+def _similar(proposal: Proposal) -> dict[str, list[Similar]]:
+    """Return what is like the new features; other versions of the same view are meant to be like it."""
+    known = SimilarFeatures(proposal.after)
+    found: dict[str, list[Similar]] = {}
+    for change in proposal.changes:
+        if change.kind == "feature" and change.action == "added":
+            view = _without_version(change.name)
+            others = [each for each in known.to(change.name) if _without_version(each.name) != view]
+            if others:
+                found[change.name] = others
+    return found
+
+
+def _without_version(feature: str) -> str:
+    return feature.partition(".")[0].rpartition("/")[0]
