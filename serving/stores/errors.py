@@ -13,6 +13,10 @@ class StoreUnavailableError(StoreError):
     """The store's server does not answer, or refuses."""
 
 
+class StoreFullError(StoreUnavailableError):
+    """The store's memory is full: it takes no more rows, and goes on serving those that it has."""
+
+
 class LeaseHeldError(StoreError):
     """Another loader is at work on the view."""
 

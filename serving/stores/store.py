@@ -19,7 +19,8 @@ Its promises, which ``tests/stores`` tries on every store:
   together; a writer that another took over from writes nothing any more.
 
 How rows lie in the store, and how they are bucketed, is its own affair; their bytes are ``feature_store.codec``'s.
-Every method raises ``StoreUnavailableError`` where the store does not answer, and tells URLs without their passwords.
+Every method raises ``StoreUnavailableError`` where the store does not answer (``StoreFullError`` where it has no room),
+and tells URLs without their passwords.
 Instants are microseconds UTC. ``serving.stores.open_store`` opens a store by URL.
 """
 

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 from redis.retry import Retry
 
-from serving.stores.errors import StoreError, StoreUnavailableError
+from serving.stores.errors import StoreError, StoreFullError, StoreUnavailableError
 from serving.stores.store import READ_TIMEOUT
 
 _POLICY = "maxmemory_policy"
@@ -57,6 +57,11 @@ def told_plainly(url: str) -> Generator[None]:
     """Turn the store client's errors into ``StoreUnavailableError``, without the URL's password."""
     try:
         yield
+    except OutOfMemoryError as error:
+        raise StoreFullError(
+            f"online store {place(url)}: its memory is full (maxmemory), so it takes no more rows, and what it serves "
+            f"stays: give it more memory, or drop views that nobody reads; then try again"
+        ) from error
     except RedisError as error:
         raise unavailable(url, error) from error
 

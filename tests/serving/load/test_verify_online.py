@@ -2,89 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 import redis
 
-from feature_store import FeatureView
 from feature_store.codec.byte_strings import from_list
 from feature_store.codec.row_codec import RowLayout
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import to_microseconds
-from serving.load.sync import is_synced, sync_view
-from serving.load.verify import OnlineStores, OnlineVerification, damaged_loads, verify_online
+from serving.load.verify import OnlineStores, damaged_loads, verify_online
 from serving.stores.generations import Generation, encode_generations
 from serving.stores.open_store import open_inspector, open_loader
 from serving.stores.redis.keys import pointer_key, row_prefix
 from tests.codec.format_one import former_rows
 from tests.offline.damage import DAMAGES, damage_day
-from tests.offline.definitions import ShopperSpend, day, spend_values
-
-NOW = day(9)
-SHOPPERS = 300
-VIEW = ShopperSpend.full_name
-
-
-@dataclass
-class World:
-    """An offline store, an online one, and harm done behind their backs."""
-
-    offline: OfflineStore
-    url: str
-
-    def write(self, number: int, pieces: int = 1, shoppers: int = SHOPPERS) -> None:
-        rows = [(day(number), shopper, pieces + shopper) for shopper in range(shoppers)]
-        self.offline.values(ShopperSpend).write(spend_values(rows), day(number), day(number + 1), run_id="r")
-
-    def sync(self, now: datetime = NOW) -> None:
-        with closing(open_loader(self.url)) as loader:
-            sync_view(self.offline, ShopperSpend, loader, now)
-
-    def is_synced(self) -> bool:
-        with closing(open_loader(self.url)) as loader:
-            return is_synced(self.offline, ShopperSpend, loader, NOW)
-
-    def generations(self) -> dict[datetime, Generation]:
-        with closing(open_inspector(self.url)) as inspector:
-            return {
-                day((each.as_of - to_microseconds(day(0))) // 86_400_000_000): each
-                for each in inspector.generations(VIEW)
-            }
-
-    def verify(
-        self, view: FeatureView = ShopperSpend, sample: int | None = None, now: datetime = NOW
-    ) -> OnlineVerification:
-        with closing(open_inspector(self.url)) as inspector, closing(open_loader(self.url)) as loader:
-            counts = None if sample is not None else inspector.row_counts()
-            return verify_online(self.offline, view, OnlineStores(inspector, loader, counts, sample), now)
-
-    def problems(self, sample: int | None = None) -> list[str]:
-        return [str(damage) for damage in self.verify(sample=sample).damages]
-
-    def noted(self) -> list[tuple[datetime, int]]:
-        found = self.offline.values(ShopperSpend).open().damaged_generations
-        return found.select("partition_start", "generation").rows()
-
-    def entities(self, generation: Generation) -> list[bytes]:
-        with closing(open_inspector(self.url)) as inspector:
-            return sorted(entity for piece in inspector.entities(VIEW, generation) for entity in piece.to_list())
-
-    def change(self, generation: Generation, place: int, changed: Callable[[bytes], bytes] | None) -> None:
-        """Change, or delete, the row of the entity at a place."""
-        key = row_prefix(generation.id) + self.entities(generation)[place]
-        with redis.Redis.from_url(self.url) as client:
-            before = client.get(key)
-            assert isinstance(before, bytes)
-            if changed is None:
-                client.delete(key)
-            else:
-                client.set(key, changed(before))
+from tests.offline.definitions import ShopperSpend, day
+from tests.serving.load.world import NOW, SHOPPERS, VIEW, World, flipped
 
 
 @pytest.fixture
@@ -95,10 +32,6 @@ def world(tmp_path: Path, valkey: str) -> World:
     made.write(1, pieces=2)
     made.sync()
     return made
-
-
-def flipped(row: bytes) -> bytes:
-    return row[:-1] + bytes([row[-1] ^ 1])
 
 
 def test_what_was_loaded_is_sound_and_every_row_was_looked_at(world: World) -> None:

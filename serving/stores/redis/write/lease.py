@@ -17,11 +17,14 @@ from serving.stores.store import LEASE_SECONDS
 
 _ACQUIRE: Final = """
 if ARGV[2] ~= 'force' and redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('DEL', KEYS[1])
 local id = redis.call('INCR', KEYS[3])
 redis.call('SET', KEYS[1], id, 'PX', ARGV[1])
 redis.call('SET', KEYS[2], id)
 return id
 """
+"""It deletes before it writes: so a server without free memory lets it, and whoever holds the lease can make room."""
+
 _RENEW: Final = (
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 )

@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
 
+from redis.exceptions import OutOfMemoryError
+
 from feature_store.codec.byte_strings import Ragged
 from feature_store.codec.key_codec import encode_keys
 from feature_store.dtypes import Int64, String
@@ -77,7 +79,12 @@ class RedisLoader:
             if generation is None:
                 self._drop_outdated(token, publication)
                 publication.begin(token)
-                rows = self._write(view, token, snapshot, chunks, progress)
+                try:
+                    rows = self._write(view, token, snapshot, chunks, progress)
+                except OutOfMemoryError:
+                    # At once, and not with the next load: others cannot write any more either.
+                    publication.drop_unlisted()
+                    raise
                 snapshot.check_rows(view, rows)
                 generation = snapshot.generation(token, rows, publication.now)
                 self._add(token, publication, generation, snapshot)

@@ -25,13 +25,15 @@ from serving.stores.snapshot import Content
 
 _PUBLISH: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[3])
 redis.call('SET', KEYS[2], ARGV[2])
-if ARGV[3] == '[]' then redis.call('DEL', KEYS[3]) else redis.call('SET', KEYS[3], ARGV[3]) end
+if ARGV[3] ~= '[]' then redis.call('SET', KEYS[3], ARGV[3]) end
 local new = tonumber(ARGV[4])
 for place = 5, 3 + 2 * new, 2 do redis.call('SET', ARGV[place], ARGV[place + 1]) end
 for place = 5 + 2 * new, #ARGV do redis.call('DEL', ARGV[place]) end
 return 1
 """
+"""It deletes before it writes: so a server without free memory lets it, and what is not needed can leave the list."""
 
 
 class Publication:
