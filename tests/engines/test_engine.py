@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 
 from feature_store.engines.engine import Engine
 from feature_store.engines.polars.engine import PolarsEngine
+from feature_store.engines.spark.engine import SparkEngine
 from feature_store.errors import InputError
 from feature_store.model.views import FeatureView
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values
@@ -43,8 +44,10 @@ DAYS = 64
 FACTS = ["partition_start", "as_of", "available_at", "rows", "excluded", "fingerprints", "column_sums", "inputs_hash"]
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=[*ENGINES, pytest.param("spark", marks=pytest.mark.engines("spark_session"))])
 def engine(request: pytest.FixtureRequest) -> Engine:
+    if request.param == "spark":
+        return SparkEngine(request.getfixturevalue("spark_session"), OfflineFrames(), parts=3)
     return ENGINES[request.param]()
 
 

@@ -87,6 +87,21 @@ def build_levels(
         yield Tiles(_finish(view, _aggregate(view, numbered, states)), excluded, prepared.height - timed.height)
 
 
+def columns_read(view: FeatureView) -> tuple[str, ...]:
+    """Return the columns of its source that the tiles of a view of events are made of."""
+    return tuple(dict.fromkeys([*view.key_columns, *_used(view)]))
+
+
+def _used(view: FeatureView) -> list[str]:
+    source = _source(view)
+    parts = [part for each in state_inputs(view).values() for part in (each.value, each.where) if part is not None]
+    used = [name for part in parts for name in column_names(part)]
+    if source.event_id is not None:
+        used = _deciding(source, [*view.key_columns, source.event_id, *used])
+    roles = [name for name in (source.event_time, source.sequence, source.known_at) if name is not None]
+    return [*roles, *used]
+
+
 def _prepare(
     view: FeatureView, inputs: Mapping[str, StateInput], rows: pl.LazyFrame, within: tuple[datetime, datetime]
 ) -> pl.DataFrame:
@@ -95,14 +110,9 @@ def _prepare(
     Where events are known later than they happen, also ``__known`` and ``__partition``, that in which they are known.
     """
     source = _source(view)
-    parts = [part for each in inputs.values() for part in (each.value, each.where) if part is not None]
-    used = [name for part in parts for name in column_names(part)]
-    if source.event_id is not None:
-        used = _deciding(source, [*view.key_columns, source.event_id, *used])
     known = known_time(source)
     inside = known.is_null() | ((known >= within[0]) & (known < within[1]))
-    roles = [name for name in (source.event_time, source.sequence, source.known_at) if name is not None]
-    typed = _once(view, read_rows(source, rows, [*view.keys, *roles, *used]).filter(inside))
+    typed = _once(view, read_rows(source, rows, [*view.keys, *_used(view)]).filter(inside))
     # No name of a key starts with an underscore, so these cannot hide one.
     added = {"__time": pl.col(source.event_time)}
     added |= {_input(digest): _masked(view, each) for digest, each in inputs.items()}
