@@ -4,7 +4,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -32,12 +31,16 @@ def all_at_once(calls: list[Callable[[], None]]) -> None:
         thread.join()
 
 
-def test_sixty_four_applies_at_once_lose_nothing(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/catalog.db"
+def test_sixty_four_applies_at_once_lose_nothing(url: str) -> None:
     revisions: list[int] = []
 
     def apply(team: str) -> Callable[[], None]:
-        return lambda: revisions.append(Catalog(url).apply({team: [growing(team, 3)]}, by=team, now=NOW).revision)
+        def call() -> None:
+            catalog = Catalog(url)
+            revisions.append(catalog.apply({team: [growing(team, 3)]}, by=team, now=NOW).revision)
+            catalog.close()
+
+        return call
 
     teams = [f"team{number:02}" for number in range(64)]
     all_at_once([apply(team) for team in teams])
@@ -45,8 +48,7 @@ def test_sixty_four_applies_at_once_lose_nothing(tmp_path: Path) -> None:
     assert Catalog(url).definitions() == [growing(team, 3) for team in teams]
 
 
-def test_processes_that_create_and_fill_one_catalog_at_once_lose_nothing(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/catalog.db"
+def test_processes_that_create_and_fill_one_catalog_at_once_lose_nothing(url: str) -> None:
     processes = [applying(url, f"team{number}", 5) for number in range(4)]
     printed = [process.communicate(timeout=120)[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0] * 4
@@ -55,8 +57,7 @@ def test_processes_that_create_and_fill_one_catalog_at_once_lose_nothing(tmp_pat
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_process_killed_while_it_applies_leaves_a_whole_state(tmp_path: Path, seed: int) -> None:
-    url = f"sqlite:///{tmp_path}/catalog.db"
+def test_a_process_killed_while_it_applies_leaves_a_whole_state(url: str, seed: int) -> None:
     Catalog(url).close()
     with applying(url, "team0", 2000) as process:
         assert process.stdout is not None

@@ -1,9 +1,10 @@
 """Random sequences of applies, against a model that keeps every state as a dict."""
 
-import tempfile
+from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feature_store.catalog.documents import Definition
@@ -63,10 +64,12 @@ def is_allowed(before: list[Definition], after: list[Definition]) -> bool:
     return all(now[name][: len(then[name])] == then[name] for name in then.keys() & now.keys())
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(applies=st.lists(st.tuples(states(), st.booleans()), max_size=8))
-def test_the_catalog_is_what_a_dict_of_states_says(applies: list[tuple[tuple[str, list[Definition]], bool]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        catalog = Catalog(f"sqlite:///{folder}/catalog.db")
+def test_the_catalog_is_what_a_dict_of_states_says(
+    new_url: Callable[[], str], applies: list[tuple[tuple[str, list[Definition]], bool]]
+) -> None:
+    with closing(Catalog(new_url())) as catalog:
         held: dict[str, list[Definition]] = {team: [] for team in TEAMS}
         seen: list[list[Definition]] = [[]]
         for number, ((team, declared), retires) in enumerate(applies):
@@ -91,4 +94,3 @@ def test_the_catalog_is_what_a_dict_of_states_says(applies: list[tuple[tuple[str
                     seen.append(sorted((d for each in held.values() for d in each), key=lambda d: (d.kind, d.name)))
             assert catalog.revision() == len(seen) - 1
         assert [catalog.definitions(at) for at in range(len(seen))] == seen
-        catalog.close()

@@ -1,13 +1,14 @@
 """Applying definitions to the catalog: versions, owners, conflicts, refusals; what is recorded stays readable."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from feature_store.catalog.database import CatalogError
+from feature_store.catalog.backup import read_backup, write_backup
+from feature_store.catalog.database import CatalogError, open_engine
 from feature_store.catalog.store import Catalog, ConflictError, RefusedError
 from feature_store.errors import InputError, OwnershipError
 from tests.catalog.declared import NOW, feature, service, view
@@ -15,13 +16,6 @@ from tests.catalog.declared import NOW, feature, service, view
 ONE = view("retail/spend/v1", [feature("spend", "sum(a)")])
 TWO = view("retail/spend/v1", [feature("spend", "sum(a)"), feature("visits", "count()")])
 THEIRS = view("shops/traffic/v1", [feature("traffic", "count()")], owner="shops")
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    opened = Catalog(f"sqlite:///{tmp_path}/catalog.db")
-    yield opened
-    opened.close()
 
 
 def test_an_apply_is_a_revision_and_an_apply_of_the_same_is_none(catalog: Catalog) -> None:
@@ -89,8 +83,7 @@ def test_an_apply_of_the_same_team_after_the_plan_is_a_conflict_that_shows_it(ca
         catalog.apply({"growth": [ONE]}, by="ada", now=NOW, planned_at=2)
 
 
-def test_a_database_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/catalog.db"
+def test_a_database_of_a_newer_release_is_left_alone(url: str) -> None:
     Catalog(url).close()
     engine = sa.create_engine(url)
     with engine.begin() as connection:
@@ -156,3 +149,19 @@ def test_a_plan_says_what_an_apply_would_do_and_records_nothing(catalog: Catalog
     plan = catalog.plan({"growth": [TWO]})
     assert (plan.revision, plan.refused, catalog.definitions()) == (1, (), [ONE])
     assert plan.changes == catalog.apply({"growth": [TWO]}, by="ada", now=NOW).changes
+
+
+def test_a_backup_fills_any_other_database(new_url: Callable[[], str], tmp_path: Path) -> None:
+    """Every version, out of one database and into a new one of the same kind; and into SQLite."""
+    url = new_url()
+    filled = Catalog(url)
+    for declared in ([ONE], [TWO], []):
+        filled.apply({"growth": declared}, by="ada", now=NOW)
+    backup = tmp_path / "backup.jsonl"
+    write_backup(open_engine(url), backup)
+    for other in (new_url(), f"sqlite:///{tmp_path}/elsewhere.db"):
+        assert read_backup(open_engine(other), backup) == 3
+        restored = Catalog(other)
+        assert restored.revisions() == filled.revisions()
+        assert restored.history("view", ONE.name) == filled.history("view", ONE.name)
+        assert restored.apply({"growth": [ONE]}, by="ada", now=NOW).revision == 4
