@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from benchmarks.batch_read import batch_read
 from benchmarks.bulk_load import bulk_load
+from benchmarks.catalog.benchmark import catalog
 from benchmarks.http.benchmark import http
 from benchmarks.materialize import backfill, materialize
 from benchmarks.measure import Result, table
@@ -31,10 +32,14 @@ BENCHMARKS: dict[str, Callable[[Callable[[int], int], int], Result]] = {
 def main() -> None:
     """Run the benchmarks that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure beside peers and limits.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(BENCHMARKS)} (default: all)")
+    names = f"which: {', '.join(BENCHMARKS)} (default: all); or catalog alone, which has no contenders but Feast"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=names)
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the sizes (default: 1)")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each contender (default: 3)")
     given = parser.parse_args()
+    if given.names == ["catalog"]:
+        print(json.dumps(catalog(given.scale)))
+        return
     for name in given.names:
         if name not in BENCHMARKS:
             parser.error(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")

@@ -44,7 +44,7 @@ class OfflineStoreResource(dg.ConfigurableResource):
         Raises:
             OwnershipError: another team owns the view.
         """
-        self.check_owner(view)
+        self.check_writable(view)
         return compute_tiles(self.store, view, start, end, run_id)
 
     def write_values(self, values: StagedValues) -> int:
@@ -53,11 +53,15 @@ class OfflineStoreResource(dg.ConfigurableResource):
         Raises:
             OwnershipError: another team owns the view.
         """
-        self.check_owner(values.view)
+        self.check_writable(values.view)
         return values.commit()
 
-    def check_owner(self, view: FeatureView) -> None:
-        """Refuse to write a view that another team owns."""
+    def check_writable(self, view: FeatureView) -> None:
+        """Refuse to write a view that another team owns.
+
+        Raises:
+            OwnershipError: it is not of the team of this code location.
+        """
         self.check_team(view.owner, view.full_name)
 
     def check_team(self, owner: str, what: str) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import dagster as dg
 
+from feature_store import FeatureView
+from feature_store.catalog.applied import check_applied
 from feature_store.offline.tables.store import OfflineStore
 from resources.offline import DeltaIOManager, OfflineStoreResource
 from resources.online import OnlineStoreResource
@@ -20,6 +22,16 @@ class ProjectOfflineStore(OfflineStoreResource):
     def store(self) -> OfflineStore:
         """The store, for reading."""
         return OfflineStore(self.root, Settings.from_environment().storage_options)
+
+    def check_writable(self, view: FeatureView) -> None:
+        """Refuse to write a view that another team owns, or whose definition was not applied.
+
+        Raises:
+            OwnershipError: it is not of the team of this code location.
+            NotAppliedError: the catalog records another definition of it, or none.
+        """
+        super().check_writable(view)
+        check_applied(Settings.from_environment().catalog_url, view)
 
 
 def project_resources(team: str = "") -> dict[str, Any]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import time as clock
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from feature_store.checks.arguments import checked
+from feature_store.plans.service_plan import ServicePlan
 from serving.read.plan_folder import PLAN_SECONDS, PlanFolder
 from serving.read.requests import read_features, read_keys, read_time
 from serving.read.vectors import FeatureVectors
 from serving.stores.open_store import open_reader
+
+_LOG: Final = logging.getLogger("serving.client")
 
 
 class FeatureClient:
@@ -29,6 +33,7 @@ class FeatureClient:
         self._plans = PlanFolder(Path(plans))
         self._looked = -PLAN_SECONDS
         self._reader = open_reader(url)
+        self._warned: set[tuple[str, str]] = set()
 
     def get_features(
         self,
@@ -55,9 +60,17 @@ class FeatureClient:
             self._plans.refresh()
             self._looked = clock.monotonic()
         assembly = self._plans.find(service, read_features(features))
+        self._warn(assembly.plan)
         question = assembly.ask(read_keys(assembly.plan, keys))
         instant = read_time(time)
         return assembly.answer(question, self._reader.read(question.wanted, instant), instant)
+
+    def _warn(self, plan: ServicePlan) -> None:
+        """Tell, once for each reason, of deprecated features that are read."""
+        for deprecation in plan.deprecations:
+            if (plan.full_name, deprecation) not in self._warned:
+                self._warned.add((plan.full_name, deprecation))
+                _LOG.warning("%s: %s", plan.full_name, deprecation)
 
     def close(self) -> None:
         """Close the connections."""

@@ -30,6 +30,7 @@ class Planned:
         affected: per change, who is hit.
         similar: by the name of a new feature, the features that compute the same or nearly the same.
         costs: of each view of which something has to be computed, as records.
+        deprecated: what declared services read that is deprecated, a line each.
     """
 
     proposal: Proposal
@@ -37,6 +38,7 @@ class Planned:
     affected: tuple[Affected, ...]
     similar: dict[str, list[Similar]]
     costs: tuple[dict[str, Any], ...]
+    deprecated: tuple[str, ...]
 
 
 def plan_record(planned: Planned) -> dict[str, Any]:
@@ -55,6 +57,7 @@ def plan_record(planned: Planned) -> dict[str, Any]:
         "refused": [asdict(refusal) for refusal in planned.refused],
         "undeclared": list(planned.proposal.undeclared),
         "costs": list(planned.costs),
+        "deprecated": list(planned.deprecated),
     }
 
 
@@ -108,7 +111,8 @@ def _verdict(planned: Planned) -> str:
 def _notes(planned: Planned) -> list[str]:
     alike = [f"{name} is like {_likenesses(others)}: reuse it?" for name, others in planned.similar.items()]
     undeclared = planned.proposal.undeclared
-    return [*alike, *(f"{each} is declared no more and stays served: --retire {each} ends that" for each in undeclared)]
+    left = [f"{name} is declared no more and stays served: --retire {name} ends that" for name in undeclared]
+    return [*alike, *planned.deprecated, *left]
 
 
 def _likenesses(others: Sequence[Similar]) -> str:

@@ -33,29 +33,35 @@ def plan(retire: Sequence[str], *, as_json: bool, as_markdown: bool) -> int:
         as_json: print JSON.
         as_markdown: print Markdown for a pull request.
     """
-    settings, declarations = Settings.from_environment(), declared()
+    declarations = declared()
+    found = planned(Settings.from_environment(), declarations, retire)
+    if as_json:
+        print_json(plan_record(found))
+    elif as_markdown:
+        print_line(plan_markdown(found))
+    else:
+        print_plan(found)
+    return REFUSED if found.refused or declarations.broken else 0
+
+
+def planned(settings: Settings, declarations: Declarations, retire: Sequence[str] = ()) -> Planned:
+    """Return what applying some declarations would do."""
     with opened_catalog(settings) as catalog:
         proposal = catalog.plan(definitions_by_team(declarations), retire=retire)
-    planned = _follow(proposal, settings, declarations)
-    if as_json:
-        print_json(plan_record(planned))
-    elif as_markdown:
-        print_line(plan_markdown(planned))
-    else:
-        print_plan(planned)
-    return REFUSED if planned.refused or declarations.broken else 0
+    return _follow(proposal, settings, declarations)
 
 
 def _follow(proposal: Proposal, settings: Settings, declarations: Declarations) -> Planned:
     refused = (*proposal.refused, *_stored_otherwise(settings, declarations))
     if not proposal.changes:
-        return Planned(proposal, refused, (), {}, ())
+        return Planned(proposal, refused, (), {}, (), _deprecated(proposal))
     from feature_assets.cli.costs import costs_of  # noqa: PLC0415 - it reads what is stored, and only then needs Polars
 
     lineage = lineage_of([*proposal.before, *proposal.after])
     affected = tuple(affected_by(change, lineage) for change in proposal.changes)
     costs = costs_of(proposal.changes, declarations.views.values(), settings, now())
-    return Planned(proposal, refused, affected, _similar(proposal), tuple(map(asdict, costs)))
+    similar, deprecated = _similar(proposal), _deprecated(proposal)
+    return Planned(proposal, refused, affected, similar, tuple(map(asdict, costs)), deprecated)
 
 
 def _stored_otherwise(settings: Settings, declarations: Declarations) -> list[Refusal]:
@@ -67,6 +73,22 @@ def _stored_otherwise(settings: Settings, declarations: Declarations) -> list[Re
         except FingerprintError as error:
             found.append(Refusal(view.full_name, str(error), "see above", redefines=True))
     return found
+
+
+def _deprecated(proposal: Proposal) -> tuple[str, ...]:
+    """Return who reads what is deprecated, a line per service and feature."""
+    texts = {
+        (each.name, feature["name"]): feature["deprecated"]
+        for each in proposal.after
+        for feature in each.document.get("features", ())
+        if feature["deprecated"] is not None
+    }
+    return tuple(
+        f"service {each.name} ({each.owner}) reads {output['view']}.{output['feature']}, which is deprecated: {text}"
+        for each in proposal.after
+        for output in each.document.get("outputs", ())
+        if (text := texts.get((output["view"], output["feature"]))) is not None
+    )
 
 
 def _similar(proposal: Proposal) -> dict[str, list[Similar]]:

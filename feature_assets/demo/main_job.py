@@ -58,9 +58,9 @@ def _run(settings: Settings, runs: RunPool) -> int:
     backfill = Backfill(runs, store, find_makers(), declared.views, spans)
     _introduce(console, len(declared.views), days, started)
     url = online_url(settings)
-    _fill_stores(stages, backfill, url, started)
     with stages.stage("plans", "service plans"):
         apply_declarations(settings, declared)
+    _fill_stores(stages, backfill, url, started)
     plans = {name: plan for name, plan in read_plans(settings.plans).items() if _is_sound(plan, backfill)}
     with FeatureClient(settings.plans, url) as client, ExitStack() as stack:
         with stages.stage("stream", "live purchases"):

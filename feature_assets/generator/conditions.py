@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import dagster as dg
@@ -32,19 +33,28 @@ def follow(view: FeatureView) -> Condition:
     A partition is requested once all that it reads is there and nobody is writing it. Repairs are followed as long as
     late rows are allowed to change what is read; what lies further back is left to a backfill.
     """
-    lateness = view.source.lateness if isinstance(view.source, EventSource) else 0
-    repaired = _whole_partitions(view, lateness)
+    return _follow(view.source.lateness if isinstance(view.source, EventSource) else 0, view.cadence)
+
+
+@lru_cache
+def _follow(lateness: int, cadence: int) -> Condition:
+    repaired = _whole_partitions(cadence, lateness)
     cause = _missed(repaired, HEALED) | (Condition.in_latest_time_window(repaired) & _read_anew())
     incomplete = Condition.any_deps_match(Condition.missing() | Condition.in_progress())
-    ready = _idle() & (cause | _failed(min(HEALED, as_timedelta(_RETRIED * view.cadence)))) & ~incomplete
+    ready = _idle() & (cause | _failed(min(HEALED, as_timedelta(_RETRIED * cadence)))) & ~incomplete
     return ready.with_label("follow upstream and its repairs")
 
 
 def load_when_landed(view: FeatureView) -> Condition:
     """Return the condition of the online store: load whatever landed, unless a partition that matters is at work."""
+    return _load_when_landed(view.cadence, view.partition_delay)
+
+
+@lru_cache
+def _load_when_landed(cadence: int, delay: int) -> Condition:
     has_landed = Condition.any_deps_match(~Condition.missing())
     never_loaded = (Condition.initial_evaluation() & Condition.missing() & has_landed).since(_handled())
-    recent = Condition.in_latest_time_window(_whole_partitions(view, view.partition_delay))
+    recent = Condition.in_latest_time_window(_whole_partitions(cadence, delay))
     incomplete = Condition.any_deps_match(recent & Condition.in_progress())
     ready = _idle() & (never_loaded | _read_anew() | _failed()) & ~incomplete
     return ready.with_label("load what landed")
@@ -67,9 +77,9 @@ def build_when_known(days_ahead: int, external: Sequence[dg.AssetKey]) -> Condit
     return (ready if is_open is None else ready & ~is_open).with_label("build days whose labels are known")
 
 
-def _whole_partitions(view: FeatureView, span: int) -> timedelta:
+def _whole_partitions(cadence: int, span: int) -> timedelta:
     """Return the newest partition and all that a span before it touches; a partition counts only as a whole."""
-    return as_timedelta(view.cadence * (1 - (-span // view.cadence)))
+    return as_timedelta(cadence * (1 - (-span // cadence)))
 
 
 def _idle() -> Condition:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 import dagster as dg
 
-from feature_assets.generator.feature_specs import on_read_spec
+from feature_assets.generator.feature_specs import ViewSpecs
 from feature_assets.generator.freshness_checks import freshness_sensor
 from feature_assets.generator.keys import online_key, table_key, tiles_key, training_key
 from feature_assets.generator.online_assets import online_asset
@@ -47,6 +49,18 @@ def build_feature_assets(
     Raises:
         DefinitionError: views have several owners, or two views, services, entities or sources of one name differ.
     """
+    with _uncollected():
+        return _build(views, services, models, training_sets, end, name)
+
+
+def _build(
+    views: Sequence[FeatureView],
+    services: Sequence[FeatureService],
+    models: Sequence[Model],
+    training_sets: Sequence[TrainingSet],
+    end: datetime | None,
+    name: str | None,
+) -> dg.Definitions:
     by_name(views)
     services_by_name(services)
     served = {model.service for model in models}
@@ -55,12 +69,24 @@ def build_feature_assets(
     assets = [
         *(tiles_asset(view, end) for view in views if not view.is_table),
         *(table_assets(view, end) for view in views),
-        *(on_read_spec(view, f) for view in views if view.assets == "feature" for f in view if not f.is_stored),
+        *(ViewSpecs(view).on_read(f) for view in views if view.assets == "feature" for f in view if not f.is_stored),
         *(online_asset(view) for view in views),
         *(training_asset(training, end) for training in training_sets),
         *(model_spec(model, training_sets) for model in shown),
     ]
     return dg.Definitions.merge(dg.Definitions(assets=assets), watching)
+
+
+@contextmanager
+def _uncollected() -> Generator[None]:
+    """Pause the collector of cycles: it would walk over all that was made again and again, and find nothing to free."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _model_of(service: FeatureService) -> Model:

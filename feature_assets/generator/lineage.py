@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 import dagster as dg
 
@@ -11,21 +12,51 @@ from feature_store import Feature, FeatureView
 from feature_store.catalog.columns import source_columns
 
 
-def column_schema(view: FeatureView, features: Iterable[Feature]) -> dg.TableSchema:
-    """Return keys and features as columns; keys are never null."""
-    required = dg.TableColumnConstraints(nullable=False)
-    keys = [
-        dg.TableColumn(key, dtype.name, description=f"Key of {view.entity.name}", constraints=required)
-        for key, dtype in view.entity.keys.items()
-    ]
-    return dg.TableSchema([*keys, *(dg.TableColumn(f.name, f.dtype.name, description=f.description) for f in features)])
+class ViewColumns:
+    """The columns of a view; what all its assets show of them is made once.
 
+    Args:
+        view: the view.
+    """
 
-def column_lineage(view: FeatureView, features: Iterable[Feature]) -> dg.TableColumnLineage:
-    """Return, for every key and feature, the columns of the source's asset that determine it."""
-    upstream = source_key(view)
-    keys = {key: [column] for key, column in zip(view.keys, view.key_columns, strict=True)}
-    columns = keys | {f.name: source_columns(view, f) for f in features}
-    return dg.TableColumnLineage(
-        {name: [dg.TableColumnDep(upstream, column) for column in read] for name, read in columns.items()}
-    )
+    def __init__(self, view: FeatureView) -> None:
+        self._view = view
+
+    @cached_property
+    def sources(self) -> dict[str, list[str]]:
+        """By feature, the source columns that it is computed from."""
+        return {feature.name: source_columns(self._view, feature) for feature in self._view}
+
+    def schema(self, features: Iterable[Feature]) -> dg.TableSchema:
+        """Return keys and features as columns; keys are never null."""
+        return dg.TableSchema([*self._keys, *(self._columns[feature.name] for feature in features)])
+
+    def lineage(self, features: Iterable[Feature]) -> dg.TableColumnLineage:
+        """Return, for every key and feature, the columns of the source's asset that determine it."""
+        return dg.TableColumnLineage(self._key_deps | {f.name: self._deps_of(self.sources[f.name]) for f in features})
+
+    @cached_property
+    def _keys(self) -> list[dg.TableColumn]:
+        entity, required = self._view.entity, dg.TableColumnConstraints(nullable=False)
+        described = f"Key of {entity.name}"
+        return [
+            dg.TableColumn(key, dtype.name, description=described, constraints=required)
+            for key, dtype in entity.keys.items()
+        ]
+
+    @cached_property
+    def _columns(self) -> dict[str, dg.TableColumn]:
+        return {f.name: dg.TableColumn(f.name, f.dtype.name, description=f.description) for f in self._view}
+
+    @cached_property
+    def _upstream(self) -> dict[str, dg.TableColumnDep]:
+        key = source_key(self._view)
+        return {column: dg.TableColumnDep(key, column) for column in self._view.source.columns}
+
+    @cached_property
+    def _key_deps(self) -> dict[str, list[dg.TableColumnDep]]:
+        pairs = zip(self._view.keys, self._view.key_columns, strict=True)
+        return {key: self._deps_of([column]) for key, column in pairs}
+
+    def _deps_of(self, columns: Iterable[str]) -> list[dg.TableColumnDep]:
+        return [self._upstream[column] for column in columns]

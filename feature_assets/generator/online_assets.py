@@ -40,7 +40,7 @@ def online_asset(view: FeatureView) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         now = datetime.now(UTC)
         with final_mistakes(), online_store.writer() as writer:
-            offline_store.check_owner(view)
+            offline_store.check_writable(view)
             report = sync_view(offline_store.store, view, writer, now, context.log.info)
             start_over_if(moved_on=not is_synced(offline_store.store, view, writer, now))
         return dg.MaterializeResult(asset_key=key, metadata=_metadata(view, report))

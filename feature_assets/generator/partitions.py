@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import dagster as dg
@@ -24,6 +25,7 @@ _THURSDAY: Final = 4
 """Weeks are aligned to the Unix epoch, which was a Thursday."""
 
 
+@lru_cache
 def time_partitions(cadence: int, start: datetime, end: datetime | None) -> dg.TimeWindowPartitionsDefinition:
     """Return partitions of hours, days or weeks (a cadence in microseconds); up to ``end``, or on with the time."""
     if cadence == HOUR:

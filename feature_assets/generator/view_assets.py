@@ -14,7 +14,7 @@ import polars as pl
 from feature_assets.generator.audit import audit
 from feature_assets.generator.checks import audit_result, table_checks, warnings_of
 from feature_assets.generator.events import log_materializations, report_check
-from feature_assets.generator.feature_specs import feature_spec, table_spec, tiles_spec
+from feature_assets.generator.feature_specs import ViewSpecs
 from feature_assets.generator.freshness_checks import freshness_check, freshness_result
 from feature_assets.generator.keys import op_name, tiles_key
 from feature_assets.generator.partitions import backfill_policy
@@ -36,7 +36,7 @@ def tiles_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefi
 
     @dg.multi_asset(
         name=op_name(key),
-        specs=[tiles_spec(view, end)],
+        specs=[ViewSpecs(view, end).tiles()],
         backfill_policy=backfill_policy(view),
         retry_policy=RETRIES,
     )
@@ -57,8 +57,9 @@ def tiles_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefi
 
 def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefinition:
     """Return the asset of a view's table and those of its stored features, computed by one op."""
-    features = {f.name: feature_spec(view, f, end) for f in view.stored_features} if view.assets == "feature" else {}
-    table = table_spec(view, end)
+    specs = ViewSpecs(view, end)
+    features = {f.name: specs.feature(f) for f in view.stored_features} if view.assets == "feature" else {}
+    table = specs.table()
 
     @dg.multi_asset(
         name=op_name(table.key),
@@ -72,7 +73,7 @@ def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDef
         store, (start, end) = offline_store.store, context.partition_time_window
         with ExitStack() as stage:
             with final_mistakes():
-                offline_store.check_owner(view)
+                offline_store.check_writable(view)
                 staged = stage_values(store, view, start, end, context.run.run_id, progress=_progress(context))
                 values = stage.enter_context(staged)
             yield from _report_values(context, offline_store, values, table, features)

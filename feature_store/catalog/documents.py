@@ -88,6 +88,7 @@ def view_document(view: FeatureView) -> Document:
         "row_ttl": _span(view.row_ttl),
         "start": view.start.isoformat(),
         "assets": view.assets,
+        "deprecated": view.deprecated,
         "entity": {
             "name": view.entity.name,
             "keys": {key: dtype.name for key, dtype in view.entity.keys.items()},
@@ -160,6 +161,7 @@ def _feature(view: FeatureView, feature: Feature) -> Document:
         "stored": feature.is_stored,
         "fingerprint": feature.fingerprint,
         "renamed_from": feature.renamed_from,
+        "deprecated": feature.deprecated,
     }
 
 

@@ -115,6 +115,18 @@ def versions(connection: sa.Connection, kind: Kind, name: str) -> list[Version]:
     return [Version(_definition(row), by_number[row["since"]], by_number.get(row["until"])) for row in rows]
 
 
+def current(connection: sa.Connection, kind: Kind, name: str) -> Definition | None:
+    """Return a definition as it is recorded now; None: it is not."""
+    wanted = sa.and_(
+        DEFINITIONS.c.branch == PRODUCTION,
+        DEFINITIONS.c.kind == kind,
+        DEFINITIONS.c.name == name,
+        DEFINITIONS.c.until.is_(None),
+    )
+    row = connection.execute(sa.select(DEFINITIONS).where(wanted)).mappings().first()
+    return None if row is None else _definition(row)
+
+
 def ever_declared(connection: sa.Connection) -> list[Definition]:
     """Return the last version of everything that was ever declared, by kind and name."""
     query = sa.select(DEFINITIONS).where(DEFINITIONS.c.branch == PRODUCTION).order_by(DEFINITIONS.c.since)

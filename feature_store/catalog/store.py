@@ -110,6 +110,11 @@ class Catalog:
         with reading(self._engine) as connection:
             return rows.versions(connection, kind, name)
 
+    def current(self, kind: Kind, name: str) -> Definition | None:
+        """Return a definition as it is recorded now; None: it is not."""
+        with reading(self._engine) as connection:
+            return rows.current(connection, kind, name)
+
     def ever_declared(self) -> list[Definition]:
         """Return the last version of everything that was ever declared, by kind and name."""
         with reading(self._engine) as connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from difflib import get_close_matches
 from keyword import iskeyword
 from typing import Final, cast
@@ -63,6 +63,24 @@ def check_names_list(where: str, option: str, names: object) -> None:
     assert isinstance(names, Sequence)
     for name in cast("Sequence[object]", names):
         check_type(where, f"an entry of {option}", name, str, "write the name of a team")
+
+
+def check_deprecated(where: str, text: object) -> str:
+    """Return what says until when something can be relied on, and what to read instead.
+
+    >>> check_deprecated("retail/spend/v1", "2027-01-31, use v2")
+    '2027-01-31, use v2'
+    """
+    day, _, instead = text.partition(", ") if isinstance(text, str) else ("", "", "")
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        instead = ""
+    if not instead.strip():
+        problem = f"deprecated={shown(text)} does not say until when, and what to read instead"
+        raise DefinitionError(where, problem, "write deprecated='2027-01-31, use v2'")
+    assert isinstance(text, str)
+    return text
 
 
 def stored_names_problem(names: Iterable[str], taken: Iterable[str]) -> tuple[str, str] | None:

@@ -10,7 +10,14 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from feature_store.checks.calls import check_given
-from feature_store.checks.declared import check_description, check_name, check_type, check_version, one_of
+from feature_store.checks.declared import (
+    check_deprecated,
+    check_description,
+    check_name,
+    check_type,
+    check_version,
+    one_of,
+)
 from feature_store.declare.class_body import written_features
 from feature_store.declare.compile_features import compile_all
 from feature_store.declare.scope import ViewScope
@@ -43,6 +50,7 @@ _OPTIONAL: Final[Mapping[str, Any]] = {
     "start": None,
     "name": None,
     "assets": "feature",
+    "deprecated": None,
 }
 """The values of options that are not given."""
 
@@ -124,6 +132,7 @@ def _without_features(body: type, options: Mapping[str, Any]) -> tuple[FeatureVi
         assets=given["assets"],
         features=(),
         batch_after=batch_after,
+        deprecated=None if given["deprecated"] is None else check_deprecated(place, given["deprecated"]),
     )
     return view, cycle
 
@@ -143,6 +152,7 @@ def _features(view: FeatureView, cycle: Cycle, body: type) -> tuple[Feature, ...
         freshness=view.freshness,
         start=view.start,
         identity=_identity(view),
+        deprecated=view.deprecated,
         names={id(draft): name for name, draft in drafts.items()},
         drafts=drafts,
     )

@@ -28,6 +28,7 @@ class FeatureDraft(Expression):
     default: Default | None = None
     freshness: str | None = None
     renamed_from: str | None = None
+    deprecated: str | None = None
 
     def __post_init__(self) -> None:
         _note_in_class_body(self)

@@ -16,9 +16,11 @@ class OnReadOptions(TypedDict, total=False):
 
     Attributes:
         description: one line for the catalog.
+        deprecated: a day and what to read instead, ``2027-01-31, use spend_30d``: whoever reads the feature is told.
     """
 
     description: Required[str]
+    deprecated: str
 
 
 class DerivedOptions(OnReadOptions, total=False):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from feature_store.checks.declared import check_name, check_type
+from feature_store.checks.declared import check_deprecated, check_name, check_type
 from feature_store.constants import check_default, default_json
 from feature_store.declare.drafts import FeatureDraft, replace_drafts
 from feature_store.dtypes import Array, DType, Float32, Float64
@@ -39,6 +39,7 @@ class ViewScope:
         identity: what determines the values of every feature of the view, as JSON.
         names: feature names by ``id`` of their draft.
         drafts: the features as written, by name.
+        deprecated: why and until when the whole view is; None: it is not.
     """
 
     place: str
@@ -51,6 +52,7 @@ class ViewScope:
     identity: object
     names: Mapping[int, str]
     drafts: Mapping[str, FeatureDraft]
+    deprecated: str | None = None
 
     def place_of(self, name: str) -> str:
         """Return how messages name a feature."""
@@ -140,6 +142,7 @@ def checked_feature(
         expression=expression,
         on_read=on_read,
         reads=reads,
+        deprecated=scope.deprecated if draft.deprecated is None else check_deprecated(place, draft.deprecated),
     )
 
 

@@ -28,6 +28,7 @@ class ViewOptions(TypedDict, total=False):
         start: start of its first partition, with a zone; the source's start if not given.
         name: if not the class's name in snake case.
         assets: one Dagster asset per ``feature``, or one per ``view``.
+        deprecated: a day and what to read instead, ``2027-01-31, use v2``: whoever reads the view is told.
     """
 
     entity: Required[Entity]
@@ -41,6 +42,7 @@ class ViewOptions(TypedDict, total=False):
     start: datetime | None
     name: str | None
     assets: AssetGranularity
+    deprecated: str | None
 
 
 class FeatureViewOptions(ViewOptions, total=False):

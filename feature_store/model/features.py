@@ -31,6 +31,7 @@ class Feature:
         expression: for fields (over source columns) and derived features (over features of the view).
         on_read: for on-read features: the function of ``feature_store.engines.numpy.on_read``.
         reads: features of the view that a derived or on-read feature reads.
+        deprecated: until when it can be relied on and what to read instead, ``2027-01-31, use v2``; None: it is not.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Feature:
     expression: Expression | None = None
     on_read: str | None = None
     reads: tuple[str, ...] = ()
+    deprecated: str | None = None
 
     @property
     def kind(self) -> str:

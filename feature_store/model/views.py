@@ -45,6 +45,7 @@ class FeatureView:
         assets: one Dagster asset per ``feature``, or one per ``view``.
         features: in declared order.
         batch_after: of a stream view, how long after a partition's end its tiles own the time before; None: no stream.
+        deprecated: until when it can be relied on and what to read instead; its features say so too. None: it is not.
     """
 
     namespace: str
@@ -64,6 +65,7 @@ class FeatureView:
     assets: AssetGranularity
     features: tuple[Feature, ...]
     batch_after: int | None = None
+    deprecated: str | None = None
 
     @property
     def full_name(self) -> str:

@@ -86,6 +86,7 @@ class PlanOutput:
         view: index into ``ServicePlan.views``.
         feature: the stored feature that is read; None for an on-read feature of T alone.
         on_read: the function computed from it when read; None: the stored value as it is.
+        deprecated: until when it can be relied on, and what to read instead; None: it is not deprecated.
     """
 
     name: str
@@ -93,6 +94,7 @@ class PlanOutput:
     view: int
     feature: str | None
     on_read: str | None = None
+    deprecated: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,15 @@ class ServicePlan:
     def full_name(self) -> str:
         """``name/vN``."""
         return f"{self.service}/v{self.version}"
+
+    @property
+    def deprecations(self) -> tuple[str, ...]:
+        """What its readers must know of deprecated features, a line per reason."""
+        reasons: dict[str, list[str]] = {}
+        for output in self.outputs:
+            if output.deprecated is not None:
+                reasons.setdefault(output.deprecated, []).append(output.name)
+        return tuple(f"{', '.join(names)}: deprecated, {reason}" for reason, names in reasons.items())
 
     @cached_property
     def keys(self) -> dict[str, DType]:

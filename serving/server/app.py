@@ -179,6 +179,9 @@ class FeatureServer:
             _logger.info("plans: %s", ", ".join(plan.full_name for plan in self._plans.plans))
             for problem in self._plans.problems.values():
                 _logger.error("%s", problem)
+            for plan in self._plans.plans:
+                for deprecation in plan.deprecations:
+                    _logger.warning("%s: %s", plan.full_name, deprecation)
 
 
 @lru_cache(_PATHS_KEPT)

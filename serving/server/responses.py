@@ -90,6 +90,7 @@ def services_json(plans: list[ServicePlan]) -> Response:
                     "owner": plan.owner,
                     "keys": {name: dtype.name for name, dtype in plan.keys.items()},
                     "features": {output.name: output.dtype for output in plan.outputs},
+                    **({"deprecated": plan.deprecations} if plan.deprecations else {}),
                 }
                 for plan in plans
             ]

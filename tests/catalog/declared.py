@@ -29,6 +29,7 @@ def feature(name: str, logic: str = "sum(x)", **fields: Any) -> Document:
         "stored": True,
         "fingerprint": logic,
         "renamed_from": None,
+        "deprecated": None,
     }
     return {**plain, **fields}
 

@@ -135,6 +135,7 @@ def test_show_a_feature(features):
         "owner": "growth",
         "readers": ["merchandising", "stores"],
         "version": 1,
+        "deprecated": None,
         "source": "purchases",
         "source_asset": "raw/transactions",
         "source_kind": "events",

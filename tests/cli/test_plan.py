@@ -103,3 +103,15 @@ def test_what_is_stored_otherwise_is_refused_though_the_catalog_is_new(filled, c
     exit_code, text, _ = filled("plan")
     assert exit_code == 1
     assert "REFUSED retail/household_spend/v1: retail/household_spend/v1.units_30d is stored as" in text
+
+
+def test_whoever_reads_what_is_deprecated_is_named(features, code) -> None:
+    week = replace(SPEND.feature("spend_7d"), deprecated="2027-01-31, use spend_30d")
+    view = replace(SPEND, features=tuple(week if f.name == week.name else f for f in SPEND.features))
+    features.text("apply")
+    code(with_view(view))
+    told = "service churn/v1 (growth) reads retail/household_spend/v1.spend_7d, which is deprecated: 2027-01-31, use"
+    assert told in features.text("plan")
+    features.text("apply")
+    assert told in features.json("plan")["deprecated"][0]
+    assert features.json("show", "household_spend.spend_7d")["deprecated"] == "2027-01-31, use spend_30d"

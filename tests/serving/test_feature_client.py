@@ -545,3 +545,16 @@ def test_an_empty_value_may_be_declared_for_every_type(plans: Path, valkey: str)
     (row,) = FeatureClient(plans, valkey).get_features("churn", keys_of([2])).to_dicts()
     wanted = defaults | {"last_seen": instant(5)}
     assert {name: row[f"household_spend__{name}"] for name in defaults} == wanted
+
+
+def test_readers_of_deprecated_features_are_told_once(
+    plans: Path, valkey: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_spend(valkey, [3])
+    plan = service_plan()
+    first, *others = plan.outputs
+    write_plan(plans, replace(plan, outputs=(replace(first, deprecated="2027-01-31, use v2"), *others)))
+    with FeatureClient(plans, valkey) as client:
+        for _ in range(2):
+            client.get_features("churn", keys_of([3]))
+    assert [record.message for record in caplog.records] == [f"churn/v1: {first.name}: deprecated, 2027-01-31, use v2"]

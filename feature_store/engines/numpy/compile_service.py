@@ -48,4 +48,6 @@ def _stored_inputs(view: FeatureView, name: str) -> tuple[str, ...]:
 def _plan_output(index: int, selection: ViewSelection, name: str) -> PlanOutput:
     feature = selection.view.feature(name)
     stored = name if feature.is_stored else next(iter(feature.reads), None)
-    return PlanOutput(selection.output_name(name), feature.dtype.name, index, stored, feature.on_read)
+    return PlanOutput(
+        selection.output_name(name), feature.dtype.name, index, stored, feature.on_read, feature.deprecated
+    )

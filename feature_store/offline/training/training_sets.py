@@ -42,7 +42,8 @@ class TrainingSet:
     Attributes:
         frame: the spine's rows in order and its columns, then the features of the service.
         manifest: what it was made from.
-        warnings: a line per view whose values were older, at some rows' times, than its freshness promises.
+        warnings: a line per view whose values were older, at some rows' times, than its freshness promises, and per
+            reason why features are deprecated.
     """
 
     frame: pl.DataFrame
@@ -121,9 +122,10 @@ def build_training_set(
         inputs={str(day): of for day, of in day_inputs(plan, tables, days, availability).items()},
         created_at=datetime.now(UTC),
     )
-    for warning in joined.warnings:
+    warnings = (*joined.warnings, *plan.deprecations)
+    for warning in warnings:
         _LOG.warning("training set of %s: %s", plan.full_name, warning)
-    return TrainingSet(joined.frame, manifest, joined.warnings)
+    return TrainingSet(joined.frame, manifest, warnings)
 
 
 @checked

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_assets.explain import explain
-from feature_assets.generator.lineage import column_lineage
+from feature_assets.generator.lineage import ViewColumns
 from feature_assets.landing import land
 from feature_assets.parity.engine import assert_sample_parity, check_engine
 from feature_assets.parity.polars_engine import polars_engine
@@ -244,7 +244,7 @@ def test_the_name_of_the_column_is_in_the_fingerprint_of_what_it_keys() -> None:
 
 
 def test_lineage_names_the_column() -> None:
-    lineage = column_lineage(NAMED["windows"], NAMED["windows"].features)
+    lineage = ViewColumns(NAMED["windows"]).lineage(NAMED["windows"].features)
     (dependency,) = lineage.deps_by_column["airport"]
     assert dependency.column_name == "origin"
 

@@ -1,0 +1,1 @@
+"""The catalog at the size of an organisation."""
