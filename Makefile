@@ -9,6 +9,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 ENGINES := .cache/venvs/engines/bin/python
 FETCH = $(MAKE) --no-print-directory --jobs=4 --file=tests/engines_env/Makefile
+ON_SPARK := $(filter spark,$(ENGINE))
 READY := .venv/.ready
 HOME_READY := .state/dagster/dagster.yaml
 COMPILE := $(BIN)/uv pip compile --quiet --no-annotate --custom-compile-command 'make pins' --python-version 3.11 pyproject.toml
@@ -30,8 +31,8 @@ help: ## Show what can be made
 
 setup: $(READY) $(HOME_READY) ## Install the pinned packages into .venv (quick when up to date)
 
-demo: setup ## Land, backfill, load, train, serve and report; DAYS=5 for a short history
-	$(BIN)/python -m feature_assets.demo
+demo: setup $(ON_SPARK:%=engines) ## Land, backfill, load, train, serve and report; DAYS=5 for a short history, ENGINE=spark for Spark
+	$(if $(ON_SPARK),FEATURES_ENGINE=spark $(ENGINES),$(BIN)/python) -m feature_assets.demo
 
 dev: setup ## Run UI, daemon, online store, feature server and live purchases together
 	$(BIN)/python -m feature_assets.demo.dev

@@ -15,6 +15,7 @@ from feature_store.offline.materialize.materialize import TileReport, compute_ti
 from feature_store.offline.materialize.staged_values import StagedValues
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
+from resources.engine import EngineChoice
 
 TABLE = "_table"
 """Last part of the asset key of a view's table."""
@@ -27,11 +28,13 @@ class OfflineStoreResource(dg.ConfigurableResource):
         root: a folder or a URI such as ``s3://bucket/prefix``.
         storage_options: as deltalake takes them. Dagster shows them: give secrets as ``dg.EnvVar(...)``.
         team: the team of the code location; it may write the views that it owns. Empty: read only.
+        engine: computes what is written.
     """
 
     root: str
     storage_options: Mapping[str, str] = {}
     team: str = ""
+    engine: EngineChoice = EngineChoice()
 
     @property
     def store(self) -> OfflineStore:
@@ -45,7 +48,7 @@ class OfflineStoreResource(dg.ConfigurableResource):
             OwnershipError: another team owns the view.
         """
         self.check_writable(view)
-        return compute_tiles(self.store, view, start, end, run_id)
+        return compute_tiles(self.store, view, start, end, run_id, engine=self.engine.of(view))
 
     def write_values(self, values: StagedValues) -> int:
         """Commit values that were computed, and return the number of rows; see ``StagedValues.commit``.

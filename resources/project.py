@@ -9,6 +9,7 @@ import dagster as dg
 from feature_store import FeatureView
 from feature_store.catalog.applied import check_applied
 from feature_store.offline.tables.store import OfflineStore
+from resources.engine import EngineChoice
 from resources.offline import DeltaIOManager, OfflineStoreResource
 from resources.online import OnlineStoreResource
 from resources.settings import Settings
@@ -41,7 +42,13 @@ def project_resources(team: str = "") -> dict[str, Any]:
         team: whose views the code location may write; empty: none.
     """
     settings = Settings.from_environment()
-    offline = ProjectOfflineStore(root=settings.offline_root, team=team)
+    engine = EngineChoice(
+        name=settings.engine,
+        spark_remote=settings.spark_remote,
+        spark_config=settings.spark_config,
+        buckets=settings.spark_buckets,
+    )
+    offline = ProjectOfflineStore(root=settings.offline_root, team=team, engine=engine)
     url = dg.EnvVar("FEATURES_ONLINE_URL") if settings.online_url else ""
     token = dg.EnvVar("FEATURES_SLACK_TOKEN") if settings.slack_token else ""
     return {

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from feature_store.errors import InputError
 from resources.project_file import project_file
+
+ENGINES: Final = ("polars", "spark")
+"""The engines by name; the first computes where none is named."""
+
+BUCKETS: Final = 64
+"""The number of parts into which Spark divides entities where none is given."""
 
 _SLACK_API = "https://slack.com/api/"
 
@@ -28,6 +35,10 @@ class Settings:
         state: folder of everything that is kept between runs (``FEATURES_STATE``; ``.state``).
         offline_root: root of the offline store, a folder or ``s3://bucket/prefix`` (``FEATURES_OFFLINE_ROOT``).
         storage_options: as deltalake takes them (``FEATURES_STORAGE_OPTIONS``, a JSON object of strings).
+        engine: ``polars`` or ``spark``, which computes tiles and values (``FEATURES_ENGINE``).
+        spark_remote: ``sc://`` URL of a Spark Connect server (``FEATURES_SPARK_REMOTE``); empty: a session per run.
+        spark_config: settings of such a session (``FEATURES_SPARK_CONFIG``, a JSON object of strings).
+        spark_buckets: into so many parts Spark divides entities (``FEATURES_SPARK_BUCKETS``; 64).
         online_url: Redis or Valkey URL (``FEATURES_ONLINE_URL``); empty: an embedded Valkey in ``online_folder``. A
             server whose ``maxmemory-policy`` evicts keys that never expire (``allkeys-...``) is refused: a row that is
             gone reads as an entity without events. Its user needs ``INFO``, also for the feature server's readiness.
@@ -48,6 +59,10 @@ class Settings:
     state: Path
     offline_root: str
     storage_options: Mapping[str, str] = field(repr=False)
+    engine: str
+    spark_remote: str = field(repr=False)
+    spark_config: Mapping[str, str] = field(repr=False)
+    spark_buckets: int
     online_url: str = field(repr=False)
     catalog_url: str = field(repr=False)
     plans: Path
@@ -82,7 +97,11 @@ class Settings:
         return cls(
             state=state,
             offline_root=_root(given.get("FEATURES_OFFLINE_ROOT"), state / "offline"),
-            storage_options=_string_map(given, "FEATURES_STORAGE_OPTIONS"),
+            storage_options=_string_map(given, "FEATURES_STORAGE_OPTIONS", "AWS_REGION", "eu-central-1"),
+            engine=_one_of(given, "FEATURES_ENGINE", ENGINES),
+            spark_remote=_url(given, "FEATURES_SPARK_REMOTE", "", ("sc",)),
+            spark_config=_string_map(given, "FEATURES_SPARK_CONFIG", "spark.master", "local[2]"),
+            spark_buckets=_integer(given, "FEATURES_SPARK_BUCKETS", 1, 1_000_000) or BUCKETS,
             online_url=_url(given, "FEATURES_ONLINE_URL", "", ("redis", "rediss", "unix")),
             catalog_url=given.get("FEATURES_CATALOG", f"sqlite:///{state / 'catalog.db'}"),
             plans=project_root() / given.get("FEATURES_PLANS", state / "plans"),
@@ -109,17 +128,26 @@ def _url(given: Mapping[str, str], name: str, default: str, schemes: tuple[str, 
     if text and not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         # The value is not shown: it may hold a password.
         *others, last = (f"{scheme}://" for scheme in schemes)
-        raise InputError(f"{name} must start with {', '.join(others)} or {last}")
+        allowed = f"{', '.join(others)} or {last}" if others else last
+        raise InputError(f"{name} must start with {allowed}")
     return text
 
 
-def _string_map(given: Mapping[str, str], name: str) -> dict[str, str]:
+def _one_of(given: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
+    text = given.get(name, allowed[0])
+    if text not in allowed:
+        raise InputError(f"{name}={text!r} is none of {', '.join(allowed)}")
+    return text
+
+
+def _string_map(given: Mapping[str, str], name: str, key: str, example: str) -> dict[str, str]:
+    shown = json.dumps({key: example})
     try:
         value = json.loads(given.get(name, "{}"))
     except json.JSONDecodeError as error:
-        raise InputError(f'{name} is not JSON: write {{"AWS_REGION": "eu-central-1"}}') from error
+        raise InputError(f"{name} is not JSON: write {shown}") from error
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-        raise InputError(f'{name} is not a JSON object of strings: write {{"AWS_REGION": "eu-central-1"}}')
+        raise InputError(f"{name} is not a JSON object of strings: write {shown}")
     return value
 
 

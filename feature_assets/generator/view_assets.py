@@ -50,7 +50,8 @@ def tiles_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefi
         for partition, start in _partitions(context).items():
             numbers = {"dagster/partition_row_count": rows[start], "rows_without_key": report.excluded.get(start, 0)}
             context.add_asset_metadata(numbers, asset_key=key, partition_key=partition)
-        return dg.MaterializeResult(asset_key=key, metadata={"rows_without_time_in_run": report.without_time})
+        metadata = {"rows_without_time_in_run": report.without_time, "engine": offline_store.engine.name_of(view)}
+        return dg.MaterializeResult(asset_key=key, metadata=metadata)
 
     return build_tiles
 
@@ -74,7 +75,8 @@ def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDef
         with ExitStack() as stage:
             with final_mistakes():
                 offline_store.check_writable(view)
-                staged = stage_values(store, view, start, end, context.run.run_id, progress=_progress(context))
+                engine, run_id = offline_store.engine.of(view), context.run.run_id
+                staged = stage_values(store, view, start, end, run_id, engine=engine, progress=_progress(context))
                 values = stage.enter_context(staged)
             yield from _report_values(context, offline_store, values, table, features)
         start_over_if(moved_on=bool(stale_partitions(store, view, start, end)))
@@ -100,7 +102,8 @@ def _report_values(
     if table.key in context.selected_asset_keys:
         for partition, metadata in rows.items():
             context.add_asset_metadata(metadata, asset_key=table.key, partition_key=partition)
-        yield dg.MaterializeResult(asset_key=table.key, value=values)
+        computed_by = {"engine": offline_store.engine.name_of(view)}
+        yield dg.MaterializeResult(asset_key=table.key, value=values, metadata=computed_by)
     else:
         offline_store.write_values(values)
         log_materializations(context, table.key, rows, table.code_version or "")

@@ -59,6 +59,8 @@ def test_variables_replace_defaults_and_empty_ones_do_not() -> None:
         ("FEATURES_HTTP_PORT", "65536", "FEATURES_HTTP_PORT='65536' is not a whole number from 1 to 65535"),
         ("FEATURES_ONLINE_URL", "cache:6379", "FEATURES_ONLINE_URL must start with redis://, rediss:// or unix://"),
         ("FEATURES_UI_URL", "localhost:3000", "FEATURES_UI_URL must start with http:// or https://"),
+        ("FEATURES_ENGINE", "flink", "FEATURES_ENGINE='flink' is none of polars, spark"),
+        ("FEATURES_SPARK_REMOTE", "spark:15002", "FEATURES_SPARK_REMOTE must start with sc://"),
         ("FEATURES_CLOCK", "fast", "FEATURES_CLOCK='fast' is neither 'live'"),
         ("FEATURES_NOW", "yesterday", "FEATURES_NOW='yesterday' is not an instant"),
         ("FEATURES_NOW", "2026-01-31T00:00:10", "has no time zone"),
