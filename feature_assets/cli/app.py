@@ -321,6 +321,22 @@ def similar_command(
     similar(name, as_json=json)
 
 
+@app.command("diff")
+def diff_command(
+    one: Annotated[str, typer.Argument(metavar="VIEW.FEATURE", help="The former, e.g. spend/v1.spend_7d.")],
+    other: Annotated[str, typer.Argument(metavar="VIEW.FEATURE", help="The new one, e.g. spend/v2.spend_7d.")],
+    partitions: Annotated[int, typer.Option(min=1, help="How many of the newest that both have, at most.")] = 7,
+    json: Json = False,
+) -> None:
+    """Compare the stored values of two features.
+
+    How many changed, by how much, and examples.
+    """
+    from feature_assets.cli.value_diff import diff  # noqa: PLC0415
+
+    diff(one, other, partitions, as_json=json)
+
+
 @app.command("apply")
 def apply_command(
     planned_at: Annotated[

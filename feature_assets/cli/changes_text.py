@@ -41,6 +41,10 @@ def differences(change: Change) -> list[str]:
     for field in change.fields:
         if field in _HIDDEN:
             lines.append(field)
+        elif field == "outputs":
+            lines += _outputs(before[field], after[field])
+        elif isinstance(before.get(field), dict) and isinstance(after.get(field), dict):
+            lines += _parts(field, before[field], after[field])
         elif field not in told:
             lines.append(f"{field}: {_shown(before.get(field))} -> {_shown(after.get(field))}")
     return lines
@@ -75,6 +79,22 @@ def change_record(change: Change) -> dict[str, Any]:
         "what": differences(change),
         "changes_values": change.changes_values,
     }
+
+
+def _outputs(before: Sequence[Document], after: Sequence[Document]) -> Iterable[str]:
+    """Say which outputs of a service are new, gone, in another place, or of another feature."""
+    old, new = ({output["name"]: output for output in outputs} for outputs in (before, after))
+    yield from (f"new output {name}" for name in new if name not in old)
+    yield from (f"output {name} is gone" for name in old if name not in new)
+    yield from (f"output {name} is another feature" for name in new if name in old and old[name] != new[name])
+    if [name for name in old if name in new] != [name for name in new if name in old]:
+        yield "outputs in another order"
+
+
+def _parts(field: str, before: Document, after: Document) -> Iterable[str]:
+    for part in {**before, **after}:
+        if before.get(part) != after.get(part):
+            yield f"{field} {part}: {_shown(before.get(part))} -> {_shown(after.get(part))}"
 
 
 def _shown(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -13,6 +13,7 @@ from feature_assets.cli.plan_text import Planned, plan_markdown, plan_record, pr
 from feature_assets.project import Declarations
 from feature_assets.project.clock import now
 from feature_assets.project.recorded import definitions_by_team, opened_catalog
+from feature_store import FeatureView
 from feature_store.catalog.affected import affected_by
 from feature_store.catalog.changes import Refusal
 from feature_store.catalog.lineage import lineage_of
@@ -52,7 +53,9 @@ def planned(settings: Settings, declarations: Declarations, retire: Sequence[str
 
 
 def _follow(proposal: Proposal, settings: Settings, declarations: Declarations) -> Planned:
-    refused = (*proposal.refused, *_stored_otherwise(settings, declarations))
+    told = {refusal.name.partition(".")[0] for refusal in proposal.refused}
+    views = [view for name, view in declarations.views.items() if name not in told]
+    refused = (*proposal.refused, *_stored_otherwise(settings, views))
     if not proposal.changes:
         return Planned(proposal, refused, (), {}, (), _deprecated(proposal))
     from feature_assets.cli.costs import costs_of  # noqa: PLC0415 - it reads what is stored, and only then needs Polars
@@ -64,14 +67,14 @@ def _follow(proposal: Proposal, settings: Settings, declarations: Declarations) 
     return Planned(proposal, refused, affected, similar, tuple(map(asdict, costs)), deprecated)
 
 
-def _stored_otherwise(settings: Settings, declarations: Declarations) -> list[Refusal]:
+def _stored_otherwise(settings: Settings, views: Iterable[FeatureView]) -> list[Refusal]:
     """Return the views that could not be written as they are declared now, since other values of them are stored."""
     found: list[Refusal] = []
-    for view in declarations.views.values():
+    for view in views:
         try:
             refuse_redefined(settings, [view])
         except FingerprintError as error:
-            found.append(Refusal(view.full_name, str(error), "see above", redefines=True))
+            found.append(Refusal(view.full_name, str(error), "declare a new version of the view", redefines=True))
     return found
 
 

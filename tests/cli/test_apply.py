@@ -150,6 +150,16 @@ def test_damaged_plans_are_written_again(features, settings):
     assert not (path.parent / "stray.json").exists()
 
 
+def test_a_lost_catalog_comes_back_from_the_code(features, settings):
+    features.text("apply")
+    with opened_catalog(settings) as catalog:
+        before = catalog.definitions()
+    Path(settings.catalog_url.removeprefix("sqlite:///")).unlink()
+    features.text("apply")
+    with opened_catalog(settings) as catalog:
+        assert catalog.definitions() == before
+
+
 def test_plans_of_another_catalog_are_not_replaced(features, settings):
     features.text("apply")
     Path(settings.catalog_url.removeprefix("sqlite:///")).unlink()

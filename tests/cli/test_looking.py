@@ -118,3 +118,14 @@ def test_a_damaged_backup_restores_nothing(three_days, tmp_path: Path, monkeypat
         assert str(file) in three_days.refused("catalog", "restore", file)
     file.write_text(whole)
     three_days.text("catalog", "restore", file)
+
+
+def test_values_of_two_features_are_compared(filled) -> None:
+    told = filled.json("diff", "household_spend.spend_7d", "household_spend.spend_30d", "--partitions", "2")
+    assert (len(told["partitions"]), told["one"]) == (2, "retail/household_spend/v1.spend_7d")
+    assert 0 < told["changed"] <= told["rows"]
+    assert told["difference"]["min"] >= 0, "thirty days hold the seven"
+    assert "changed" in filled.text("diff", "household_spend.spend_7d", "household_spend.spend_7d")
+    assert "write VIEW.FEATURE twice" in filled.refused("diff", "household_spend", "household_spend.spend_7d")
+    different = filled.refused("diff", "store_traffic.sales_28d", "household_spend.spend_7d")
+    assert "they describe different entities: store and household" in different
