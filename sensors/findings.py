@@ -1,4 +1,4 @@
-"""Findings about a view at an instant: stale, landed but not served, or not to be judged at all."""
+"""Findings about a view at an instant: stale, landed but not served, damaged, or not to be judged at all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from feature_assets.generator.freshness import freshness_of, served_freshness_of
 from feature_store import FeatureView
 from feature_store.offline.tables.store import OfflineStore
 from resources.online import OnlineStoreResource
+from sensors.damage import Damage, damages_of
 from sensors.messages import Audience
 from serving.stores.store import READ_TIMEOUT
 
@@ -25,7 +26,7 @@ class Finding:
 
     Attributes:
         view: whose.
-        kind: ``STALE``, ``NOT_SERVED`` or ``NOT_JUDGED``.
+        kind: ``STALE``, ``NOT_SERVED``, ``NOT_JUDGED``, or one of ``sensors.damage``.
         is_wrong: at this instant.
         breach: returns the message of its beginning.
         recovery: returns the message of its end, from how long it was wrong.
@@ -44,14 +45,33 @@ class Finding:
 
 
 def findings_of(
-    view: FeatureView, offline: OfflineStore, online: OnlineStoreResource, now: datetime, audience: Audience
+    view: FeatureView,
+    offline: OfflineStore,
+    online: OnlineStoreResource,
+    now: datetime,
+    audience: Audience,
+    *,
+    with_source: bool = True,
 ) -> Iterator[Finding]:
-    """Judge a view by its ledger and by what is served.
+    """Judge a view by its ledgers and by what is served.
 
     A store that cannot be read is a finding of its own; what was found before by what it holds stays as it is. A view
     is not served where the online store has older values than have landed, and older ones than it may have: nobody is
     told twice of what is missing in both.
+
+    Args:
+        view: the view.
+        offline: the offline store.
+        online: the online store.
+        now: this instant.
+        audience: who is told.
+        with_source: tell of a damaged source, too.
     """
+    unread: str | None = None
+    try:
+        yield from (_damaged(damage, audience) for damage in damages_of(offline, view, with_source=with_source))
+    except Exception as error:  # noqa: BLE001 - whatever it is, its owner is told, and the view is judged by the rest
+        unread = _reason(error)
     try:
         landed = freshness_of(offline, view, now)
     except Exception as error:  # noqa: BLE001 - whatever it is, its owner is told, and the other views are judged
@@ -70,7 +90,7 @@ def findings_of(
     except Exception as error:  # noqa: BLE001 - likewise
         yield _judged(view, audience, _reason(error))
         return
-    yield _judged(view, audience, None)
+    yield _judged(view, audience, unread)
     has_older = landed.as_of is not None and (served.as_of is None or served.as_of < landed.as_of)
     yield Finding(
         view,
@@ -78,6 +98,16 @@ def findings_of(
         served.is_breached and has_older,
         lambda: audience.not_served(landed, served),
         lambda alerted: audience.served_again(served, alerted),
+    )
+
+
+def _damaged(damage: Damage, audience: Audience) -> Finding:
+    return Finding(
+        damage.view,
+        damage.kind,
+        bool(damage.problems),
+        lambda: audience.damaged(damage),
+        lambda alerted: audience.sound_again(damage, alerted),
     )
 
 

@@ -1,4 +1,4 @@
-"""Freshness breaches and recoveries to Slack: once per breach, once when it is over, to the channel of the owner."""
+"""Breaches of freshness and damage to Slack: once per breach, once when it is over, to the channel of the owner."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def freshness_to_slack(
         name="freshness_to_slack",
         minimum_interval_seconds=INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells the owner of a view when it breaks its SLA, landed or served, and when that is over.",
+        description="Tells the owner of a view when it breaks its SLA, landed or served, or is damaged; and when that ends.",
     )
     def watch(
         context: dg.SensorEvaluationContext,
@@ -102,13 +102,17 @@ def freshness_to_slack(
         if not broken:
             cursor.forget_all_but(views)
         client, audience = slack.get_client(), Audience(services, models, slack.ui_url)
+        # Who owns several views of a source hears of it by the first of them.
+        telling = {(view.owner, view.source.asset): view for view in reversed(views)}
         posted = failed = 0
         for view in cursor.from_next(views):
             cursor.next = view.full_name
             if time.monotonic() > deadline:
                 break
             now = datetime.now(UTC)
-            for finding in findings_of(view, offline_store.store, online_store, now, audience):
+            tells = telling[view.owner, view.source.asset] is view
+            store = offline_store.store
+            for finding in findings_of(view, store, online_store, now, audience, with_source=tells):
                 text = _news(finding, cursor, now)
                 if text is None:
                     continue

@@ -14,11 +14,14 @@ from feature_assets.generator.keys import online_key, table_key
 from feature_assets.generator.training_assets import Model
 from feature_store import FeatureService, FeatureView
 from feature_store.quality.freshness import Freshness, span_text
+from sensors.damage import Damage
 
 LONGEST: Final = 3000
 """Characters that Slack shows of a message at least."""
 
 _LONGEST_REASON: Final = 500
+_SHOWN: Final = 3
+"""Damaged days or copies that a message names."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,16 @@ class Audience:
         """Return the message of a view that can be judged again."""
         text = f":white_check_mark: *{view.full_name} can be judged again*"
         return self._message(text, view, table_key(view), _was_open(alerted))
+
+    def damaged(self, damage: Damage) -> str:
+        """Return the message of something stored that is not as it was written: what, since when, what to do."""
+        text = f":rotating_light: *{damage.what} is damaged*: {_some(damage.problems, _SHOWN)}"
+        return self._message(text, damage.view, damage.asset, f"To do: {damage.cure}")
+
+    def sound_again(self, damage: Damage, alerted: timedelta) -> str:
+        """Return the message of something that is as it was written again."""
+        text = f":white_check_mark: *{damage.what} is sound again*"
+        return self._message(text, damage.view, damage.asset, _was_open(alerted))
 
     def _message(self, first: str, view: FeatureView, asset: dg.AssetKey, *more: str) -> str:
         readers = _some(readers_of(view, self.services, self.models)) or "no service"
