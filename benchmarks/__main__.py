@@ -11,6 +11,7 @@ from collections.abc import Callable
 from benchmarks.batch_read import batch_read
 from benchmarks.bulk_load import bulk_load
 from benchmarks.catalog.benchmark import catalog
+from benchmarks.checksum import checksum
 from benchmarks.http.benchmark import http
 from benchmarks.materialize import backfill, materialize
 from benchmarks.measure import Result, table
@@ -20,6 +21,8 @@ from benchmarks.stream_read import stream_read
 BENCHMARKS: dict[str, Callable[[Callable[[int], int], int], Result]] = {
     "bulk_load": lambda scaled, rounds: bulk_load(scaled(500_000), 10, rounds),
     "batch_read": lambda scaled, rounds: batch_read(scaled(200_000), 1_000, 10, 200, rounds),
+    "checksum": lambda scaled, rounds: checksum(scaled(50_000), 1_000, 10, 0, 300, rounds),
+    "checksum_texts": lambda scaled, rounds: checksum(scaled(50_000), 1_000, 10, 3, 300, rounds),
     "stream_read": lambda scaled, rounds: stream_read(scaled(20_000), 1_000, 100, rounds),
     "http_one": lambda scaled, rounds: http(scaled(200_000), 1, 10, 2, rounds),
     "http_many": lambda scaled, rounds: http(scaled(50_000), 100, 50, 2, rounds),

@@ -88,7 +88,7 @@ def freshness_to_slack(
         name="freshness_to_slack",
         minimum_interval_seconds=INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells the owner of a view when it breaks its SLA, landed or served, or is damaged; and when that ends.",
+        description="Tells the owner of a view when it breaks its SLA or is damaged, and when that is over.",
     )
     def watch(
         context: dg.SensorEvaluationContext,

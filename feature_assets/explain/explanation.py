@@ -19,7 +19,8 @@ class PartitionFacts:
     """The partition that a request at T is answered from.
 
     Attributes:
-        status: what a reader is told: ``PRESENT``, ``EMPTY``, ``NOT_COMPUTED`` or ``EXPIRED``.
+        status: what a reader is told: ``PRESENT``, ``EMPTY``, ``NOT_COMPUTED`` or ``EXPIRED``; of the online side alone
+            also ``DAMAGED``.
         as_of: the instant that its values describe; None: no partition is usable.
         batch_end: of a stream view: batch tiles own the time before it; what follows is of them.
         available_at: from when it may be used.

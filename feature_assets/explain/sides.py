@@ -111,6 +111,8 @@ def _is_known(value: Value) -> bool:
 def _verdict(
     feature: Feature, recomputed: Value | None, known: Mapping[str, Value], served: Value | None, wrong: list[str]
 ) -> str:
+    if served is not None and served.status == Status.DAMAGED:
+        return f"{_DIFFERENT}: the row online is damaged; `features verify VIEW --online --repair` loads it again"
     if wrong:
         return f"{_DIFFERENT}: {' and '.join(wrong)} not as recomputed"
     if served is not None and ONLINE not in known and not _is_known(known[OFFLINE]):

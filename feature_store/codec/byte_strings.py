@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Final
 
 import numpy as np
 
 from feature_store.columns import Array
+
+_WORD: Final = 4
+_WIDEST_MASKS: Final = 64
+"""Masks of up to so many bytes are made once, and kept."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Ragged:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    @property
+    @cached_property
     def lengths(self) -> Array:
         """Bytes per row, int64."""
         return np.diff(self.offsets)
@@ -52,6 +57,26 @@ class Ragged:
             return from_matrix(self.buffer.reshape(len(self), self.width)[chosen])
         return gather(self.buffer, self.offsets[:-1][chosen], self.lengths[chosen])
 
+    @cached_property
+    def head_and_tail(self) -> tuple[Array, Array]:
+        """The rows as two matrices of uint8, cut where the shortest ends, at a whole word.
+
+        The second is as wide as the longest needs, in whole words, with zeros after each row's last byte.
+        """
+        lengths, starts = self.lengths, self.offsets[:-1]
+        common = int(lengths.min()) // _WORD * _WORD
+        rest = -(-(int(lengths.max()) - common) // _WORD) * _WORD
+        tail = gather_matrix(np.concatenate([self.buffer, np.zeros(rest, np.uint8)]), starts + common, rest)
+        tail &= _first_bytes(lengths - common, rest)
+        return gather_matrix(self.buffer, starts, common), tail
+
+    def heads(self, width: int) -> Array:
+        """Return the first bytes of every row, uint8 of shape ``(n, width)``; none may be shorter."""
+        known = vars(self).get("head_and_tail")
+        if known is None or known[0].shape[1] < width:
+            return gather_matrix(self.buffer, self.offsets[:-1], width)
+        return known[0][:, :width]
+
     def to_list(self) -> list[bytes]:
         """Return one ``bytes`` object per row.
 
@@ -68,6 +93,20 @@ def from_matrix(matrix: Array) -> Ragged:
     """Return the rows of a uint8 matrix of shape ``(n, width)``."""
     count, width = matrix.shape
     return Ragged(np.ascontiguousarray(matrix).reshape(-1), np.arange(count + 1, dtype=np.int64) * width)
+
+
+def _first_bytes(counts: Array, width: int) -> Array:
+    """Return masks of as many bytes as are counted, uint8 of shape ``(n, width)``: 255, then 0."""
+    if width > _WIDEST_MASKS:
+        return np.where(np.arange(width) < counts[:, np.newaxis], np.uint8(255), np.uint8(0))
+    masks = _made_masks(width)
+    return gather_matrix(masks, counts * width, width)
+
+
+@lru_cache(_WIDEST_MASKS)
+def _made_masks(width: int) -> Array:
+    """Return the masks of 0 to ``width`` bytes, end to end."""
+    return np.tril(np.full((width + 1, width), np.uint8(255)), -1).reshape(-1)
 
 
 def as_matrix(values: Array) -> Array:
@@ -122,8 +161,8 @@ def gather(buffer: Array, starts: Array, lengths: Array) -> Ragged:
 
 def gather_matrix(buffer: Array, starts: Array, width: int) -> Array:
     """Return ``width`` bytes from each of ``starts``, uint8 of shape ``(n, width)``."""
-    if not len(starts):
-        return np.empty((0, width), np.uint8)
+    if not len(starts) or not width:
+        return np.empty((len(starts), width), np.uint8)
     return _windows(buffer, width)[starts].view(np.uint8).reshape(len(starts), width)
 
 

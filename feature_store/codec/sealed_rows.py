@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from feature_store.codec.byte_strings import Ragged, from_lengths, from_list, gather_matrix
+from feature_store.codec.byte_strings import Ragged, from_lengths, from_list
 from feature_store.columns import Array, Mask
 from feature_store.errors import FeatureStoreError
 
@@ -31,6 +31,9 @@ _CHECKSUM: Final = 1
 
 _MOST_PADDED: Final = 3
 """Up to so many times their own size, values of unequal lengths are padded to one length: that is faster."""
+
+_FEW_WORDS: Final = 4
+"""Up to so many words, such as those of most keys, are added column by column: that is faster."""
 
 _OF_ROWS: Final = 0
 _OF_KEYS: Final = 1 << 32
@@ -167,7 +170,8 @@ def has_checksum(rows: Ragged, keys: Ragged) -> Mask:
     """Return which rows hold the checksum of their bytes under their keys; see ``seal``."""
     if not len(rows):
         return np.zeros(0, np.bool_)
-    return _word(rows, _CHECKSUM) == _checksums(rows, keys)
+    sums = _checksums(rows, keys)  # first: it lays the rows out so that a word of each is found at once
+    return _word(rows, _CHECKSUM) == sums
 
 
 def padding(lengths: Array) -> Ragged:
@@ -178,13 +182,15 @@ def padding(lengths: Array) -> Ragged:
 
 def _word(rows: Ragged, place: int) -> Array:
     """Return the word at a place of every row."""
-    words, width = rows.buffer.view("<u4"), rows.width
-    return words[rows.offsets[:-1] // WORD + place] if width is None else words.reshape(len(rows), -1)[:, place]
+    if rows.width is None:
+        return rows.heads(WORD * (place + 1)).view("<u4")[:, place]
+    return rows.buffer.view("<u4").reshape(len(rows), -1)[:, place]
 
 
 def _checksums(rows: Ragged, keys: Ragged) -> Array:
-    total = _sums(rows, _OF_ROWS) + _sums(keys, _OF_KEYS)
-    return (total >> np.uint64(32)).astype(np.uint32)
+    total = _sums(rows, _OF_ROWS)
+    total += _sums(keys, _OF_KEYS)
+    return total.astype("<u8", copy=False).view("<u4")[1::2]
 
 
 def _sums(values: Ragged, of_what: int) -> Array:
@@ -197,25 +203,27 @@ def _sums(values: Ragged, of_what: int) -> Array:
     width = values.width
     if width is not None and width % WORD == 0:
         constants = _constants(of_what, width // WORD)
-        words = values.buffer.view("<u4").reshape(len(values), width // WORD).astype(np.uint64)
-        return words @ constants[1 : width // WORD + 1] + np.uint64(int(constants[0]) * width % 2**64)
+        words = values.buffer.view("<u4").reshape(len(values), width // WORD)
+        return _products(words, constants[1:]) + np.uint64(int(constants[0]) * width % 2**64)
     lengths = values.lengths
-    longest = -(-int(lengths.max()) // WORD) * WORD
-    constants = _constants(of_what, longest // WORD)
+    longest = -(-int(lengths.max()) // WORD)
+    constants = _constants(of_what, longest)
     total: Array = lengths.astype(np.uint64) * constants[0]
-    if longest * len(values) > _MOST_PADDED * (len(values.buffer) + WORD * len(values)):
+    if WORD * longest * len(values) > _MOST_PADDED * (len(values.buffer) + WORD * len(values)):
         return total + _sums_one_by_one(values, constants[1:])
-    return total + _padded(values, longest).astype(np.uint64) @ constants[1 : longest // WORD + 1]
+    head, tail = (part.view("<u4") for part in values.head_and_tail)
+    return total + _products(head, constants[1:]) + _products(tail, constants[1 + head.shape[1] :])
 
 
-def _padded(values: Ragged, longest: int) -> Array:
-    """Return the words of every value, zeros after its last byte, shape ``(n, longest / 4)``."""
-    lengths = values.lengths
-    shortest = int(lengths.min())
-    buffer = np.concatenate([values.buffer, np.zeros(longest, np.uint8)])
-    padded = gather_matrix(buffer, values.offsets[:-1], longest)
-    padded[:, shortest:] *= np.arange(shortest, longest) < lengths[:, np.newaxis]
-    return padded.view("<u4")
+def _products(words: Array, constants: Array) -> Array:
+    """Return per row the sum mod 2^64 of its words times the constants of their places."""
+    width, wide = words.shape[1], words.astype(np.uint64)
+    if not 0 < width <= _FEW_WORDS:
+        return wide @ constants[:width]
+    total: Array = wide[:, 0] * constants[0]
+    for place in range(1, width):
+        total += wide[:, place] * constants[place]
+    return total
 
 
 def _sums_one_by_one(values: Ragged, constants: Array) -> Array:

@@ -46,6 +46,22 @@ def one_value_changed(url: str, view: str, household: int, at: datetime) -> Iter
             server.set(key, row)
 
 
+@contextmanager
+def damaged_row(url: str, view: str, household: int, at: datetime) -> Iterator[None]:
+    """For some time, a bit of the row of a household that is served at T is another one."""
+    keys = encode_keys([Column(np.array([household]), np.ones(1, np.bool_))], [Int64]).keys
+    with redis.Redis.from_url(url) as server:
+        generation = select(decode_generations(server.get(pointer_key(view))), to_microseconds(at))
+        assert generation is not None
+        (key,) = row_keys(generation.id, keys).to_list()
+        row = server.get(key)
+        server.set(key, row[:-1] + bytes([row[-1] ^ 1]))
+        try:
+            yield
+        finally:
+            server.set(key, row)
+
+
 def _width(layout: RowLayout) -> int:
     """Return the bytes of a row before its padding."""
     widths = [np.dtype(field.dtype.element.numpy).itemsize * field.dtype.length for field in layout.features]

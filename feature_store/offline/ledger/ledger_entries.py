@@ -122,7 +122,9 @@ def _entries_of(
         return pl.DataFrame([{"kind": UNCHANGED, **common}], schema=SCHEMA)
     computed: dict[str, str] = json.loads(fingerprints)
     facts = pl.read_json(StringIO(partitions), schema=_TAGGED)
-    held = [_text({name: of for name, of in computed.items() if name not in lacks}) for lacks in facts["lacks"]]
+    held = [
+        _text({name: of for name, of in computed.items() if name not in lacks}) for lacks in facts["lacks"].to_list()
+    ]
     known = facts.drop("lacks").with_columns(pl.Series("fingerprints", held, pl.String))
     return known.with_columns(
         pl.lit(value, SCHEMA[name]).alias(name) for name, value in {"kind": LANDED, **common}.items()
