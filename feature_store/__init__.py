@@ -26,6 +26,7 @@ from feature_store.declare.aggregates import (
     variance,
 )
 from feature_store.declare.features import day_of_week, days_since, derive, field, hour_of_day, ratio
+from feature_store.declare.request_features import request, request_feature
 from feature_store.declare.views import feature_view, stream_view
 from feature_store.dtypes import Array, Boolean, DType, Float32, Float64, Int64, String, Timestamp, Vector
 from feature_store.errors import DefinitionError
@@ -45,6 +46,7 @@ from feature_store.expressions.functions import (
 )
 from feature_store.model.entities import Entity
 from feature_store.model.features import Feature
+from feature_store.model.request_features import RequestInput
 from feature_store.model.services import FeatureService
 from feature_store.model.sources import EventSource, KafkaTopic, TableSource
 from feature_store.model.teams import EVERYONE, Team
@@ -68,6 +70,7 @@ __all__ = [
     "Int64",
     "KafkaTopic",
     "LookupTable",
+    "RequestInput",
     "Status",
     "String",
     "TableSource",
@@ -105,6 +108,8 @@ __all__ = [
     "one_hot",
     "ordinal",
     "ratio",
+    "request",
+    "request_feature",
     "skew",
     "std",
     "stream_view",

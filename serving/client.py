@@ -40,6 +40,7 @@ class FeatureClient:
         service: str,
         keys: Mapping[str, Sequence[Any]],
         *,
+        inputs: Mapping[str, Sequence[Any]] | None = None,
         features: Sequence[str] | None = None,
         time: datetime | None = None,
     ) -> FeatureVectors:
@@ -48,11 +49,13 @@ class FeatureClient:
         Args:
             service: ``name/vN``, or ``name`` for its newest version.
             keys: per key column one value per entity; None is a null key.
+            inputs: what comes with the request, by name, one value per entity; None: nothing. Those that the features
+                wanted read must be there, but for ones with a default.
             features: names of the features wanted; None: all.
             time: T, with a time zone; None: now. Only generations that are still online can be read.
 
         Raises:
-            RequestError: the service, a key or the time is wrong; the message names the field.
+            RequestError: the service, a key, an input or the time is wrong; the message names the field.
             FingerprintError: the store and the plan disagree about a definition.
             StoreUnavailableError: the store does not answer.
         """
@@ -61,7 +64,7 @@ class FeatureClient:
             self._looked = clock.monotonic()
         assembly = self._plans.find(service, read_features(features))
         self._warn(assembly.plan)
-        question = assembly.ask(read_keys(assembly.plan, keys))
+        question = assembly.ask(read_keys(assembly.plan, keys, inputs))
         instant = read_time(time)
         return assembly.answer(question, self._reader.read(question.wanted, instant), instant)
 

@@ -8,7 +8,7 @@ from feature_assets.cli.known import known_definitions
 from feature_assets.cli.ledger_state import ledger_state
 from feature_assets.cli.output import print_fields, print_json, print_line, print_table
 from feature_assets.cli.records import details
-from feature_store.catalog.documents import Definition, Document
+from feature_store.catalog.documents import Definition, Document, features_read
 from feature_store.catalog.names import Named, find_named, unknown
 from feature_store.catalog.records import Record, records_of
 from feature_store.catalog.search import SearchIndex
@@ -79,7 +79,7 @@ def _ledger(definitions: Iterable[Definition], named: Named) -> Record | None:
     settings, found = Settings.from_environment(), named.definition
     if found.kind == "service":
         views = {each.name: each for each in definitions if each.kind == "view"}
-        read = dict.fromkeys(output["view"] for output in found.document["outputs"])
+        read = dict.fromkeys(view for view, _ in features_read(found.document))
         return {name: ledger_state(settings, name, _fingerprints(views[name])) for name in read if name in views}
     if named.feature is None:
         return ledger_state(settings, found.name, _fingerprints(found))

@@ -16,6 +16,7 @@ from feature_assets.project.recorded import definitions_by_team, opened_catalog
 from feature_store import FeatureView
 from feature_store.catalog.affected import affected_by
 from feature_store.catalog.changes import Refusal
+from feature_store.catalog.documents import features_read
 from feature_store.catalog.lineage import lineage_of
 from feature_store.catalog.similar import Similar, SimilarFeatures
 from feature_store.catalog.store import Proposal
@@ -87,10 +88,10 @@ def _deprecated(proposal: Proposal) -> tuple[str, ...]:
         if feature["deprecated"] is not None
     }
     return tuple(
-        f"service {each.name} ({each.owner}) reads {output['view']}.{output['feature']}, which is deprecated: {text}"
+        f"service {each.name} ({each.owner}) reads {view}.{feature}, which is deprecated: {text}"
         for each in proposal.after
-        for output in each.document.get("outputs", ())
-        if (text := texts.get((output["view"], output["feature"]))) is not None
+        for view, feature in features_read(each.document)
+        if (text := texts.get((view, feature))) is not None
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from feature_store.catalog.documents import Definition, Document
+from feature_store.catalog.documents import Definition, Document, features_read
 from feature_store.catalog.names import Named, short_names
 from feature_store.catalog.records import Record
 
@@ -79,11 +79,15 @@ def _service(definitions: list[Definition], service: Definition) -> Record:
         "readers": document["readers"],
         "version": document["version"],
         "keys": document["keys"],
+        "inputs": {name: _input(declared) for name, declared in document.get("inputs", {}).items()},
         "features": [_output(views, output) for output in document["outputs"]],
     }
 
 
 def _output(views: dict[str, Definition], output: Document) -> Record:
+    if output["view"] is None:
+        computed = {"feature": output["logic"], "description": output["description"]}
+        return {"name": output["name"], "type": output["dtype"], **computed}
     view = views.get(output["view"])  # none: its owner's code location was never applied
     features = () if view is None else view.document["features"]
     return {
@@ -92,6 +96,11 @@ def _output(views: dict[str, Definition], output: Document) -> Record:
         "feature": f"{output['view'].rsplit('/', 2)[1]}.{output['feature']}",
         "description": next((f["description"] for f in features if f["name"] == output["feature"]), ""),
     }
+
+
+def _input(declared: Document) -> str:
+    default = "" if declared["default"] is None else f", default {declared['default']}"
+    return ": ".join(filter(None, (f"{declared['dtype']}{default}", declared["description"])))
 
 
 def _common(document: Document) -> dict[str, Any]:
@@ -123,5 +132,5 @@ def _readers(definitions: Iterable[Definition], view: str, feature: str | None) 
         each.name
         for each in definitions
         if each.kind == "service"
-        and any(o["view"] == view and feature in (None, o["feature"]) for o in each.document["outputs"])
+        and any(view == read and feature in (None, name) for read, name in features_read(each.document))
     ]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import dagster as dg
 
 from feature_store import FeatureService, FeatureView
-from feature_store.model.views import ViewSelection
 from resources.offline import TABLE
 
 TILES = "_tiles"
@@ -55,23 +52,17 @@ def model_key(name: str) -> dg.AssetKey:
 
 
 def feature_keys(service: FeatureService) -> list[dg.AssetKey]:
-    """Return the assets of the features that a service reads, on-read ones included, each once."""
-    return list(dict.fromkeys(key for selection in service.features for key in _selected(selection)))
+    """Return the assets of the features that a service gives or computes from, on-read ones included, each once."""
+    return list(dict.fromkeys(feature_key(read.selection.view, read.feature.name) for read in service.reads))
 
 
 def unstored_keys(service: FeatureService) -> list[dg.AssetKey]:
     """Return the assets of the on-read features of a service: external ones, which nothing ever materializes."""
     return [
-        feature_key(selection.view, name)
-        for selection in service.features
-        if selection.view.assets == "feature"
-        for name in selection.names
-        if not selection.view.feature(name).is_stored
+        feature_key(read.selection.view, read.feature.name)
+        for read in service.reads
+        if read.selection.view.assets == "feature" and not read.feature.is_stored
     ]
-
-
-def _selected(selection: ViewSelection) -> Iterable[dg.AssetKey]:
-    return (feature_key(selection.view, name) for name in selection.names)
 
 
 def op_name(key: dg.AssetKey) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from feature_store.catalog.documents import Definition, Document
+from feature_store.catalog.documents import Definition, Document, features_read
 
 Action = Literal["added", "changed", "renamed", "removed"]
 ChangedKind = Literal["team", "view", "feature", "service"]
@@ -164,6 +164,24 @@ def _refuse_outputs(change: Change) -> Iterator[Refusal]:
         if other:
             problem = f"gives other features under the same version: {', '.join(other)}"
             yield Refusal(change.name, problem, instead, redefines=True)
+    # Services recorded before there were inputs have none.
+    yield from _refuse_inputs(change.name, change.before.get("inputs", {}), change.after.get("inputs", {}))
+
+
+def _refuse_inputs(name: str, before: Mapping[str, Document], after: Mapping[str, Document]) -> Iterator[Refusal]:
+    """Refuse inputs that callers must give from now on, must give otherwise, or may not give any more."""
+    instead = "give a new input a default, or declare a new version of the service"
+    gone = [each for each in before if each not in after]
+    other = [each for each in before if each in after and not _same_input(before[each], after[each])]
+    new = [each for each in after if each not in before and after[each]["default"] is None]
+    for names, problem in ((gone, "no longer takes"), (other, "takes otherwise"), (new, "must be given")):
+        if names:
+            what = f"{problem} {', '.join(names)} under the same version"
+            yield Refusal(name, what, instead, redefines=True)
+
+
+def _same_input(before: Document, after: Document) -> bool:
+    return all(before[field] == after[field] for field in ("dtype", "default"))
 
 
 def _same_output(before: Document, after: Document) -> bool:
@@ -176,8 +194,8 @@ def _readers_of(definitions: Iterable[Definition]) -> dict[str, list[str]]:
     reading: dict[str, list[str]] = {}
     for each in definitions:
         if each.kind == "service":
-            outputs = each.document["outputs"]
-            names = {output["view"] for output in outputs} | {f"{o['view']}.{o['feature']}" for o in outputs}
+            reads = features_read(each.document)
+            names = {view for view, _ in reads} | {f"{view}.{feature}" for view, feature in reads}
             for name in names:
                 reading.setdefault(name, []).append(f"service {each.name} ({each.owner})")
     return {name: sorted(services) for name, services in reading.items()}

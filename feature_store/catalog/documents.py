@@ -14,10 +14,13 @@ from feature_store.constants import default_json
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.expressions.text import to_canonical
 from feature_store.model.features import Feature
+from feature_store.model.request_features import RequestInput, SelectedFeature, ServiceOutput
 from feature_store.model.services import FeatureService
 from feature_store.model.sources import EventSource
 from feature_store.model.teams import Team
 from feature_store.model.views import FeatureView
+from feature_store.plans.service_fingerprints import output_fingerprints
+from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import format_duration
 
 Document = dict[str, Any]
@@ -101,6 +104,7 @@ def view_document(view: FeatureView) -> Document:
 
 def service_document(service: FeatureService) -> Document:
     """Return the document of a service; ``plan`` is the text of its plan file, as servers read it."""
+    plan = compile_plan(service)
     return {
         "name": service.full_name,
         "service": service.name,
@@ -109,19 +113,46 @@ def service_document(service: FeatureService) -> Document:
         "owner": service.owner,
         "readers": list(service.readers),
         "keys": {column: dtype.name for column, dtype in service.keys.items()},
-        "outputs": [
-            {
-                "name": selection.output_name(name),
-                "dtype": selection.view.feature(name).dtype.name,
-                "view": selection.view.full_name,
-                "feature": name,
-                "fingerprint": selection.view.feature(name).fingerprint,
-            }
-            for selection in service.features
-            for name in selection.names
-        ],
-        "plan": compile_plan(service).to_json(),
+        "inputs": {name: _input(declared) for name, declared in service.request_inputs.items()},
+        "outputs": [_output(plan, output) for output in service.outputs],
+        "plan": plan.to_json(),
     }
+
+
+def _output(plan: ServicePlan, output: ServiceOutput) -> Document:
+    """Return an output: a feature of a view; or one computed from several, whose ``view`` and ``feature`` are null."""
+    if isinstance(output, SelectedFeature):
+        own = {
+            "view": output.selection.view.full_name,
+            "feature": output.feature.name,
+            "fingerprint": output.feature.fingerprint,
+        }
+        return {"name": output.name, "dtype": output.dtype.name, **own}
+    return {
+        "name": output.name,
+        "dtype": output.dtype.name,
+        "view": None,
+        "feature": None,
+        "fingerprint": output_fingerprints(plan)[output.name],
+        "description": output.description,
+        "logic": output.logic,
+        "reads": [[read.selection.view.full_name, read.feature.name] for read in output.reads],
+    }
+
+
+def features_read(service: Document) -> list[tuple[str, str]]:
+    """Return the features that a recorded service gives or computes from, each by its view's name and its own."""
+    reads = [
+        (view, feature)
+        for output in service.get("outputs", ())
+        for view, feature in output.get("reads", [[output["view"], output["feature"]]])
+    ]
+    return list(dict.fromkeys(reads))
+
+
+def _input(declared: RequestInput) -> Document:
+    default = default_json(declared.default)
+    return {"dtype": declared.dtype.name, "default": default, "description": declared.description}
 
 
 def _plain(document: Document) -> Document:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from feature_store.catalog.documents import Definition
+from feature_store.catalog.documents import Definition, features_read
 from feature_store.errors import InputError
 
 NodeKind = Literal["column", "feature", "service"]
@@ -103,7 +103,7 @@ def lineage_of(definitions: Iterable[Definition]) -> Lineage:
     for each in services:
         name = f"service {each.name}"
         nodes[name] = Node("service", name, each.owner)
-        arrows |= {(f"{output['view']}.{output['feature']}", name) for output in each.document["outputs"]}
+        arrows |= {(f"{view}.{feature}", name) for view, feature in features_read(each.document)}
     known = [(one, other) for one, other in sorted(arrows) if one in nodes and other in nodes]
     return Lineage(nodes, _grouped(known), _grouped([(other, one) for one, other in known]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from feature_store.catalog.documents import Definition, Document
+from feature_store.catalog.documents import Definition, Document, features_read
 from feature_store.catalog.names import short_names, version_of
 
 Record = dict[str, Any]
@@ -55,7 +55,7 @@ def _of_feature(view: Definition, prefix: str, feature: Document) -> Record:
 
 
 def _of_service(service: Definition, entities: dict[str, str]) -> Record:
-    views = dict.fromkeys(output["view"] for output in service.document["outputs"])
+    views = dict.fromkeys(view for view, _ in features_read(service.document))
     return {
         "name": service.name,
         "kind": "service",

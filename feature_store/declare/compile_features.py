@@ -10,9 +10,10 @@ from feature_store.checks.declared import one_of, shown
 from feature_store.declare.compile_aggregate import compile_aggregate
 from feature_store.declare.drafts import AggregateDraft, DerivedDraft, FieldDraft, OnReadDraft
 from feature_store.declare.row_expressions import over_rows, row_order
-from feature_store.declare.scope import ViewScope, checked_dtype, checked_feature, over_features
+from feature_store.declare.scope import ViewScope, checked_feature, over_features
 from feature_store.dtypes import Float64, Int64, Timestamp
 from feature_store.errors import DefinitionError
+from feature_store.expressions.checked_types import checked_dtype
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, column_names, replace_columns
 from feature_store.expressions.text import to_canonical
 from feature_store.model.features import OF_T_ALONE, Feature

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from feature_store.checks.declared import one_of, shown
 from feature_store.declare.drafts import FeatureDraft
-from feature_store.declare.scope import ViewScope, check_depth, check_no_other_view, checked_dtype
+from feature_store.declare.scope import ViewScope, check_no_other_view
 from feature_store.dtypes import DType
 from feature_store.errors import DefinitionError
+from feature_store.expressions.checked_types import check_depth, checked_dtype
 from feature_store.expressions.nodes import ColumnRef, Expression, column_names, replace_columns, walk
 from feature_store.model.sources import TableSource, key_column
 

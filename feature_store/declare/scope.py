@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-from feature_store.checks.declared import check_deprecated, check_name, check_type
+from feature_store.checks.declared import check_deprecated, check_name
 from feature_store.constants import check_default, default_json
 from feature_store.declare.drafts import FeatureDraft, replace_drafts
-from feature_store.dtypes import Array, DType, Float32, Float64
-from feature_store.errors import DefinitionError, ExpressionTypeError
-from feature_store.expressions.nodes import Expression, Literal, walk
-from feature_store.expressions.operations import infer_dtype
+from feature_store.dtypes import Array, DType
+from feature_store.errors import DefinitionError
+from feature_store.expressions.checked_types import check_depth, declared_dtype
+from feature_store.expressions.nodes import Expression, Literal, RequestRef, walk
 from feature_store.fingerprints import fingerprint
 from feature_store.model.aggregations import Aggregation
 from feature_store.model.entities import Entity
 from feature_store.model.features import Feature
 from feature_store.model.service_levels import Cycle, check_freshness
 from feature_store.model.sources import Source
-from feature_store.model.views import OTHER_VIEW, FeatureView, ViewSelection
-
-DEEPEST: Final = 300
-"""The most operations within one another: Python, JSON and engines walk through them by recursion."""
+from feature_store.model.views import OTHER_VIEW, FeatureRef, FeatureView, ViewSelection
 
 
 @dataclass(frozen=True)
@@ -59,13 +55,6 @@ class ViewScope:
         return f"{self.place}.{name}"
 
 
-def check_depth(place: str, expression: Expression) -> None:
-    """Refuse an expression that is too deep, before anything walks through it."""
-    if expression.depth > DEEPEST:
-        instead = "compute parts of it upstream, or add up many terms in groups: (a + b) + (c + d)"
-        raise DefinitionError(place, f"is {expression.depth} operations deep, which is more than {DEEPEST}", instead)
-
-
 def over_features(scope: ViewScope, name: str, expression: Expression) -> Expression:
     """Return an expression of a feature over others, in which those stand as columns."""
     check_depth(scope.place_of(name), expression)
@@ -79,21 +68,15 @@ def over_features(scope: ViewScope, name: str, expression: Expression) -> Expres
 def check_no_other_view(place: str, expression: Expression) -> None:
     """Refuse what another view declares, or selects for a service, where a value should stand."""
     for node in walk(expression):
+        if isinstance(node, RequestRef):
+            problem = f"reads request({node.name!r}), which nobody knows before a service is asked"
+            raise DefinitionError(place, problem, "write it in a service: request_feature(name, expression)")
+        if isinstance(node, FeatureRef):
+            raise DefinitionError(place, f"reads {node.view.full_name}.{node.name}, of another view", OTHER_VIEW)
         value = node.value if isinstance(node, Literal) else None
         if isinstance(value, Feature | FeatureView | ViewSelection):
             what = getattr(value, "full_name", None) or getattr(value, "name", None) or "view[...]"
             raise DefinitionError(place, f"reads {what}, of another view", OTHER_VIEW)
-
-
-def checked_dtype(place: str, expression: Expression, schema: Mapping[str, DType], what: str = "its value") -> DType:
-    """Return the type of an expression over columns of these types; refuse one whose types do not fit."""
-    try:
-        dtype = infer_dtype(expression, schema)
-    except ExpressionTypeError as error:
-        raise DefinitionError(place, error.problem, error.instead) from None
-    if dtype is None:
-        raise DefinitionError(place, f"{what} is always null", "write an expression that has a type")
-    return dtype
 
 
 def checked_feature(
@@ -122,7 +105,7 @@ def checked_feature(
         freshness: its SLA if it declares none, microseconds; None: the view's.
     """
     place, draft = scope.place_of(name), scope.drafts[name]
-    element = _declared_dtype(place, draft.dtype, inferred)
+    element = declared_dtype(place, draft.dtype, inferred)
     default = check_default(place, draft.default, element)
     length = None if aggregation is None else aggregation.length
     dtype = element if length is None else Array(element, length)
@@ -143,20 +126,6 @@ def checked_feature(
         on_read=on_read,
         reads=reads,
         deprecated=scope.deprecated if draft.deprecated is None else check_deprecated(place, draft.deprecated),
-    )
-
-
-def _declared_dtype(place: str, declared: DType | None, inferred: DType) -> DType:
-    """Return the type of a feature: as inferred, or a Float64 declared as Float32."""
-    if declared is None:
-        return inferred
-    check_type(place, "dtype", declared, DType, "use a type of feature_store, e.g. Float32")
-    if declared == inferred or (declared, inferred) == (Float32, Float64):
-        return declared
-    raise DefinitionError(
-        place,
-        f"dtype={declared}, but its values are {inferred}",
-        f"leave out dtype=, or .cast({declared}) in the expression",
     )
 
 

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack, cast
 
 from feature_store.checks.calls import declares
 from feature_store.declare.compile_view import compile_view
 from feature_store.declare.view_options import FeatureViewOptions, StreamViewOptions
-from feature_store.model.views import FeatureView
+from feature_store.model.views import FeatureRef, FeatureView
+
+if TYPE_CHECKING:
+
+    class DeclaredView(FeatureView):
+        """A view as type checkers see it where it is declared: its features are attributes, read in services."""
+
+        def __getattr__(self, name: str) -> FeatureRef: ...
+
+else:
+    DeclaredView = FeatureView
 
 
 @declares
-def feature_view(**options: Unpack[FeatureViewOptions]) -> Callable[[type], FeatureView]:
+def feature_view(**options: Unpack[FeatureViewOptions]) -> Callable[[type], DeclaredView]:
     """Declare a feature view; decorates a class whose attributes are its features and whose docstring describes it.
 
     Args:
@@ -21,11 +31,11 @@ def feature_view(**options: Unpack[FeatureViewOptions]) -> Callable[[type], Feat
     Raises:
         DefinitionError: anything is wrong with the declaration; names the view, the feature and what to write instead.
     """
-    return lambda body: compile_view(body, "feature_view", options, FeatureViewOptions)
+    return lambda body: cast("DeclaredView", compile_view(body, "feature_view", options, FeatureViewOptions))
 
 
 @declares
-def stream_view(**options: Unpack[StreamViewOptions]) -> Callable[[type], FeatureView]:
+def stream_view(**options: Unpack[StreamViewOptions]) -> Callable[[type], DeclaredView]:
     """Declare a stream view: a value at every T, merged from tiles when it is read.
 
     At T its as-of is A = T floored to a whole second, less ``available_after``; a window counts what happened before A.
@@ -37,4 +47,4 @@ def stream_view(**options: Unpack[StreamViewOptions]) -> Callable[[type], Featur
     Raises:
         DefinitionError: anything is wrong with the declaration; names the view, the feature and what to write instead.
     """
-    return lambda body: compile_view(body, "stream_view", options, StreamViewOptions)
+    return lambda body: cast("DeclaredView", compile_view(body, "stream_view", options, StreamViewOptions))

@@ -220,6 +220,10 @@ class ColumnRef(Expression):
     dtype: DType | None = None
 
 
+class RequestRef(ColumnRef):
+    """An input that comes with a request: in a training set a column of the spine."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Literal(Expression):
     """A constant; timestamps carry a zone."""

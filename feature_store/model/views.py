@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal, NoReturn
+from typing import TYPE_CHECKING, Final, Literal
 
 from feature_store.checks.calls import declares, written_place
 from feature_store.checks.declared import check_type, one_of, shown
 from feature_store.errors import DefinitionError, MissingAttributeError
+from feature_store.expressions.nodes import Expression
 from feature_store.fingerprints import fingerprint
 from feature_store.model.aggregations import Aggregation
 from feature_store.model.entities import Entity
@@ -21,7 +22,7 @@ from feature_store.temporal.windows import Window
 
 AssetGranularity = Literal["feature", "view"]
 
-OTHER_VIEW: Final = "declare both in one view, or combine the values of both views where a service's answer is read"
+OTHER_VIEW: Final = "declare both in one view, or combine them in a service: request_feature(name, expression)"
 """The advice to who reads a feature of another view in a view."""
 
 
@@ -177,16 +178,16 @@ class FeatureView:
 
     if not TYPE_CHECKING:  # tools know by themselves what is not there
 
-        def __getattr__(self, name: str) -> NoReturn:
+        def __getattr__(self, name: str) -> FeatureRef:
             if name.startswith("_") or "features" not in vars(self):
                 raise AttributeError(name)
-            is_feature = any(feature.name == name for feature in self.features)
+            if not any(feature.name == name for feature in self.features):
+                raise MissingAttributeError(self.full_name, f"has no attribute {name!r}", self._one_of(name))
             place = written_place()
-            if is_feature and place is not None:
+            if place is not None:
                 problem = f"reads {self.full_name}.{name}, a feature of another view"
                 raise MissingAttributeError(place, problem, OTHER_VIEW)
-            instead = f"select it with view[{name!r}]" if is_feature else "see FeatureView for what it has"
-            raise MissingAttributeError(self.full_name, f"has no attribute {name!r}", instead)
+            return FeatureRef(self, name)
 
     def _one_of(self, name: object) -> str:
         return one_of(name, (feature.name for feature in self.features))
@@ -244,3 +245,39 @@ class ViewSelection:
     def key_column(self, key: str) -> str:
         """Return the request (and spine) column of a key."""
         return (self.columns or {}).get(key, key)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FeatureRef(Expression):
+    """A feature of a view in an expression of a service: ``View.feature``.
+
+    A feature that is called like an attribute of views is written ``lit(View["name"])``.
+
+    Attributes:
+        view: the view.
+        name: of the feature.
+        role, columns: as ``ViewSelection`` has them.
+    """
+
+    view: FeatureView
+    name: str
+    role: str | None = None
+    columns: Mapping[str, str] | None = None
+
+    @declares
+    def as_role(self, role: str, **columns: str) -> FeatureRef:
+        """Read the feature of another entity of the request; columns can be left out where the service maps them."""
+        return replace(self, role=role, columns=columns)
+
+    @property
+    def prefix(self) -> str:
+        """What the service calls the view that it is read of."""
+        return self.selection.prefix
+
+    @property
+    def selection(self) -> ViewSelection:
+        """How the view is read, with none of its features selected."""
+        return ViewSelection(self.view, (), self.role, self.columns)
+
+    def __repr__(self) -> str:
+        return f"{self.view.name}.{self.name}"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from feature_store.model.services import FeatureService
 from feature_store.model.views import FeatureView
 from feature_store.oracle.expressions import Row
 from feature_store.oracle.on_read import on_read_value
@@ -113,34 +112,3 @@ def read_view(
     partition = partition_at(history, time, availability)
     stored = read_partition(view, partition, keys, time)
     return with_on_read(view, stored, time), None if partition is None else partition.as_of
-
-
-def service_row(
-    service: FeatureService,
-    histories: Mapping[str, History],
-    row: Row,
-    time: datetime,
-    availability: str = "promised",
-) -> Values:
-    """Return what a feature service gives for one request or spine row at T.
-
-    Args:
-        service: the service.
-        histories: by the view's full name, what was written of it.
-        row: the key columns, as the service names them; a null key is EMPTY.
-        time: T, the same for every view of the row.
-        availability: ``promised`` or ``actual``.
-
-    Returns:
-        Per output its value and ``<output>__status``; per view ``<prefix>__as_of``.
-    """
-    answer: Values = {}
-    for selection in service.features:
-        view = selection.view
-        keys = tuple(row[selection.key_column(key)] for key in view.keys)
-        found, as_of = read_view(view, histories[view.full_name], keys, time, availability)
-        for name in selection.names:
-            output = selection.output_name(name)
-            answer[output], answer[f"{output}__status"] = found[name]
-        answer[f"{selection.prefix}__as_of"] = as_of
-    return answer

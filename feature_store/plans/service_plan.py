@@ -98,6 +98,40 @@ class PlanOutput:
 
 
 @dataclass(frozen=True)
+class PlanExpression:
+    """One request feature of the response: computed when read, from inputs and features.
+
+    Attributes:
+        name: column name in the response and in training sets.
+        dtype: type of the values.
+        expression: over columns, as canonical JSON text; the columns carry their types.
+        reads: the features that it reads, by the columns that stand for them.
+        inputs: names of the inputs that it reads, which are columns too.
+    """
+
+    name: str
+    dtype: str
+    expression: str
+    reads: tuple[PlanOutput, ...]
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PlanInput:
+    """A value that comes with every entity of a request; in training sets a column of the spine.
+
+    Attributes:
+        name: of the input.
+        dtype: its type.
+        default: JSON value where a request or a spine does not have it, as ``PlanFeature.empty``; None: it must.
+    """
+
+    name: str
+    dtype: str
+    default: Value = None
+
+
+@dataclass(frozen=True)
 class ServicePlan:
     """A compiled service: what it returns and how.
 
@@ -108,6 +142,7 @@ class ServicePlan:
         readers: teams that may read it; ``everyone`` stands for all.
         views: views read, each once per role.
         outputs: features returned, in the service's order.
+        inputs: what requests can bring along.
     """
 
     service: str
@@ -115,7 +150,8 @@ class ServicePlan:
     owner: str
     readers: tuple[str, ...]
     views: tuple[PlanView, ...]
-    outputs: tuple[PlanOutput, ...]
+    outputs: tuple[PlanOutput | PlanExpression, ...]
+    inputs: tuple[PlanInput, ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -127,14 +163,30 @@ class ServicePlan:
         """What its readers must know of deprecated features, a line per reason."""
         reasons: dict[str, list[str]] = {}
         for output in self.outputs:
-            if output.deprecated is not None:
-                reasons.setdefault(output.deprecated, []).append(output.name)
+            for read in output.reads if isinstance(output, PlanExpression) else (output,):
+                if read.deprecated is not None:
+                    reasons.setdefault(read.deprecated, []).append(output.name)
         return tuple(f"{', '.join(names)}: deprecated, {reason}" for reason, names in reasons.items())
 
     @cached_property
     def keys(self) -> dict[str, DType]:
         """Request columns and their types, in order of first use."""
         return {key.column: dtype_from_name(key.dtype) for view in self.views for key in view.keys}
+
+    @cached_property
+    def reads(self) -> tuple[PlanOutput, ...]:
+        """The features of views that its outputs are or read."""
+        return tuple(
+            read
+            for output in self.outputs
+            for read in (output.reads if isinstance(output, PlanExpression) else (output,))
+        )
+
+    @cached_property
+    def needed_inputs(self) -> tuple[PlanInput, ...]:
+        """The inputs that its outputs read."""
+        read = {name for output in self.outputs if isinstance(output, PlanExpression) for name in output.inputs}
+        return tuple(each for each in self.inputs if each.name in read)
 
     def to_json(self) -> str:
         """Return the plan as JSON text."""
@@ -157,8 +209,21 @@ class ServicePlan:
             owner=record["owner"],
             readers=tuple(record["readers"]),
             views=tuple(_view(view) for view in record["views"]),
-            outputs=tuple(PlanOutput(**output) for output in record["outputs"]),
+            outputs=tuple(_output(output) for output in record["outputs"]),
+            inputs=tuple(PlanInput(**each) for each in record.get("inputs", ())),  # older plans have none
         )
+
+
+def _output(record: dict[str, Any]) -> PlanOutput | PlanExpression:
+    if "expression" not in record:
+        return PlanOutput(**record)
+    return PlanExpression(
+        name=record["name"],
+        dtype=record["dtype"],
+        expression=record["expression"],
+        reads=tuple(PlanOutput(**read) for read in record["reads"]),
+        inputs=tuple(record["inputs"]),
+    )
 
 
 def _view(record: dict[str, Any]) -> PlanView:

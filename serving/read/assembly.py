@@ -12,10 +12,12 @@ from feature_store.codec.key_codec import encode_keys
 from feature_store.columns import Array, Column, Mask
 from feature_store.dtypes import dtype_from_name
 from feature_store.engines.numpy.on_read import compute_on_read
+from feature_store.engines.numpy.request_features import RequestFeature
 from feature_store.errors import FingerprintError
-from feature_store.plans.service_plan import ServicePlan
+from feature_store.plans.service_plan import PlanExpression, PlanOutput, ServicePlan
 from feature_store.status import Status
-from serving.read.requests import RequestKeys, key_column, select_features
+from serving.read.request_values import typed_column
+from serving.read.requests import RequestKeys, select_features
 from serving.read.snapshot_decoder import SnapshotDecoder, Values, all_of
 from serving.read.stream_decoder import StreamDecoder
 from serving.read.vectors import FeatureVectors
@@ -58,8 +60,10 @@ class Assembly:
         _check_outputs(plan)
         self.plan = plan
         self._only: dict[tuple[str, ...], Assembly] = {}
-        self._views = [_PlannedView(plan, index) for index in sorted({output.view for output in plan.outputs})]
-        self._dtypes = plan.keys | {output.name: dtype_from_name(output.dtype) for output in plan.outputs}
+        self._views = [_PlannedView(plan, index) for index in sorted({read.view for read in plan.reads})]
+        self._computed = {each.name: RequestFeature(each) for each in plan.outputs if isinstance(each, PlanExpression)}
+        self._inputs = {each.name: dtype_from_name(each.dtype) for each in plan.needed_inputs}
+        self._dtypes = plan.keys | {each.name: dtype_from_name(each.dtype) for each in (*plan.outputs, *plan.inputs)}
         self.width = max(1, sum(dtype_from_name(output.dtype).length for output in plan.outputs))
 
     def only(self, features: tuple[str, ...]) -> Assembly:
@@ -77,7 +81,7 @@ class Assembly:
 
     def ask(self, keys: RequestKeys) -> Question:
         """Work out what to read."""
-        columns = {name: key_column(keys.values[name], dtype) for name, dtype in self.plan.keys.items()}
+        columns = {name: typed_column(keys.values[name], dtype) for name, dtype in self.plan.keys.items()}
         encoded = [encode_keys([columns[name] for name in view.columns], view.dtypes) for view in self._views]
         wanted = [
             RowsWanted(view.name, each.keys, view.is_stream) for view, each in zip(self._views, encoded, strict=True)
@@ -104,25 +108,32 @@ class Assembly:
                 raise read
             stored[view.index] = view.decoder.values(keyed, wanted.entities, read, time)
             as_of[view.prefix] = view.decoder.as_of(read, time)
+        inputs = {name: typed_column(question.keys.inputs[name], dtype) for name, dtype in self._inputs.items()}
+
+        def read_one(read: PlanOutput) -> Values:
+            column, codes = stored[read.view][read.feature] if read.feature else (None, all_of(Status.PRESENT, count))
+            if read.on_read is not None:
+                column = compute_on_read(read.on_read, column, np.full(count, time, np.int64))
+            assert column is not None
+            return column, codes
+
         columns: dict[str, Column] = {}
         status: dict[str, Array] = {}
         for output in plan.outputs:
-            column, codes = (
-                stored[output.view][output.feature] if output.feature else (None, all_of(Status.PRESENT, count))
-            )
-            if output.on_read is not None:
-                column = compute_on_read(output.on_read, column, np.full(count, time, np.int64))
-            assert column is not None
-            columns[output.name] = column
-            status[output.name] = codes
+            if isinstance(output, PlanExpression):
+                read = {each.name: read_one(each) for each in output.reads}
+                column, codes = self._computed[output.name].compute(read, inputs, count)
+            else:
+                column, codes = read_one(output)
+            columns[output.name], status[output.name] = column, codes
         return FeatureVectors(
-            plan.service, plan.version, time, question.keys.values, columns, status, as_of, self._dtypes
+            plan.service, plan.version, time, question.keys.values, columns, status, as_of, self._dtypes, inputs
         )
 
 
 def _check_outputs(plan: ServicePlan) -> None:
     stored = {(place, feature.name) for place, view in enumerate(plan.views) for feature in view.features}
-    for output in plan.outputs:
+    for output in plan.reads:
         of_time_alone = output.feature is None and output.on_read is not None and output.view in range(len(plan.views))
         if not of_time_alone and (output.view, output.feature) not in stored:
             raise FingerprintError(
@@ -150,7 +161,7 @@ class _PlannedView:
         self.prefix = view.prefix
         self.columns = tuple(key.column for key in view.keys)
         self.dtypes = tuple(dtype_from_name(key.dtype) for key in view.keys)
-        names = {output.feature for output in plan.outputs if output.view == index}
+        names = {read.feature for read in plan.reads if read.view == index}
         features = [feature for feature in view.features if feature.name in names]
         self.is_stream = view.stream is not None
         self.decoder = (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -32,7 +33,8 @@ class FeatureVectors:
         columns: values by feature name, in the service's order.
         status: by feature name, uint8 codes of ``feature_store.status.Status``.
         as_of: by view prefix, the as-of of the values, microseconds UTC; None where no generation is usable at T.
-        dtypes: by key column and feature name.
+        dtypes: by key column, feature name and input.
+        inputs: by name, what came with the entities, as far as the features read it.
     """
 
     service: str
@@ -43,6 +45,7 @@ class FeatureVectors:
     status: dict[str, Array]
     as_of: dict[str, int | None]
     dtypes: dict[str, DType]
+    inputs: dict[str, Column] = field(default_factory=dict[str, Column])
 
     def __len__(self) -> int:
         return len(next(iter(self.keys.values())))
@@ -54,10 +57,11 @@ class FeatureVectors:
             self.version,
             self.time,
             {name: values[start:stop] for name, values in self.keys.items()},
-            {name: Column(each.values[start:stop], each.valid[start:stop]) for name, each in self.columns.items()},
+            _taken(self.columns, start, stop),
             {name: codes[start:stop] for name, codes in self.status.items()},
             self.as_of,
             self.dtypes,
+            _taken(self.inputs, start, stop),
         )
 
     def status_names(self, name: str) -> list[str]:
@@ -130,6 +134,10 @@ class FeatureVectors:
     def as_of_text(self) -> dict[str, str | None]:
         """Return the as-ofs in ISO 8601."""
         return {prefix: None if as_of is None else iso_instant(as_of) for prefix, as_of in self.as_of.items()}
+
+
+def _taken(columns: Mapping[str, Column], start: int, stop: int) -> dict[str, Column]:
+    return {name: Column(each.values[start:stop], each.valid[start:stop]) for name, each in columns.items()}
 
 
 def _as_matrix(values: Array) -> Array:

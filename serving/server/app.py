@@ -43,7 +43,7 @@ MOST_BYTES: Final = 4 * 2**20
 _FEATURES: Final = re.compile(r"/v1/services/([^/]+(?:/v[1-9][0-9]*)?)/features")
 _PATHS_KEPT: Final = 1024
 _INTERNAL_ERROR: Final = 500
-_BODY_FIELDS: Final = ("keys", "features")
+_BODY_FIELDS: Final = ("keys", "inputs", "features")
 _logger: Final = logging.getLogger("serving.server")
 
 
@@ -150,7 +150,7 @@ class FeatureServer:
         # Entities take a byte each at least: a short body cannot hold too many.
         if len(raw) > MOST_ENTITIES or len(raw) * assembly.width > MOST_VALUES:
             _refuse_many(assembly, body.get("keys"))
-        keys = read_keys(assembly.plan, body.get("keys"))
+        keys = read_keys(assembly.plan, body.get("keys"), body.get("inputs"))
         answer = await self._batcher.get(assembly, keys)
         if ARROW in headers.get("accept", ""):
             return features_arrow(answer)
@@ -200,7 +200,7 @@ def _read_body(body: bytes) -> dict[str, Any]:
     fields = cast("dict[str, Any]", value)
     for name in fields:
         if name not in _BODY_FIELDS:
-            raise RequestError(name, f"unknown; a request has {' and '.join(_BODY_FIELDS)}")
+            raise RequestError(name, f"unknown; a request has {', '.join(_BODY_FIELDS)}")
     return fields
 
 

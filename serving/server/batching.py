@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain, islice
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from serving.read.assembly import Assembly, Question
 from serving.read.requests import RequestKeys
@@ -177,8 +177,13 @@ def _merged(requests: Sequence[RequestKeys]) -> RequestKeys:
         return requests[0]
     return RequestKeys(
         sum(each.count for each in requests),
-        {name: list(chain.from_iterable(each.values[name] for each in requests)) for name in requests[0].values},
+        _chained([each.values for each in requests]),
+        _chained([each.inputs for each in requests]),
     )
+
+
+def _chained(columns: Sequence[Mapping[str, list[Any]]]) -> dict[str, list[Any]]:
+    return {name: list(chain.from_iterable(each[name] for each in columns)) for name in columns[0]}
 
 
 def _deliver(requests: Sequence[_Waiting], batch: Batch) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from feature_store.errors import CarriedError, FeatureStoreError, FingerprintError
-from feature_store.plans.service_plan import ServicePlan
+from feature_store.plans.service_plan import PlanInput, ServicePlan
 from serving.read.requests import RequestError, RequestKeys, UnknownServiceError
 from serving.server.batching import Answer
 from serving.stores.errors import StoreError
@@ -89,6 +89,7 @@ def services_json(plans: list[ServicePlan]) -> Response:
                     "version": plan.version,
                     "owner": plan.owner,
                     "keys": {name: dtype.name for name, dtype in plan.keys.items()},
+                    "inputs": {each.name: _input(each) for each in plan.inputs},
                     "features": {output.name: output.dtype for output in plan.outputs},
                     **({"deprecated": plan.deprecations} if plan.deprecations else {}),
                 }
@@ -96,3 +97,7 @@ def services_json(plans: list[ServicePlan]) -> Response:
             ]
         }
     )
+
+
+def _input(declared: PlanInput) -> dict[str, Any]:
+    return {"type": declared.dtype, "required": declared.default is None}

@@ -1,8 +1,12 @@
 """What differs between what is recorded and what is declared, and what of it is refused."""
 
+from typing import Any
+
+from feature_store import FeatureService, Float32, Float64, RequestInput, count, request, request_feature
 from feature_store.catalog.changes import compare, refusals
-from feature_store.catalog.documents import Definition
+from feature_store.catalog.documents import Definition, definitions_of
 from tests.catalog.declared import feature, service, view
+from tests.model.declare import purchases, view_of
 
 SPEND = view("retail/spend/v1", [feature("spend_7d", "sum(sales)"), feature("visits_7d", "count()")])
 CHURN = service("churn/v1", {SPEND.name: SPEND}, [(SPEND.name, "spend_7d")])
@@ -84,3 +88,30 @@ def test_an_output_of_another_fingerprint_is_another_output() -> None:
     other = view(SPEND.name, [feature("spend_7d", "sum(cost)")])
     changed = service("churn/v1", {SPEND.name: other}, [(SPEND.name, "spend_7d")])
     assert "gives other features under the same version" in problems([CHURN], [changed])[0]
+
+
+def offer(inputs: dict[str, Any], **options: Any) -> Definition:
+    declared = purchases()
+    amount = request_feature("twice", request("amount") * declared.spend, description="Twice", **options)
+    others = [
+        request_feature(f"of_{name}", request(name) + 1, description="More") for name in inputs if name != "amount"
+    ]
+    made = FeatureService("offer", 1, "growth", "An offer", [declared["baskets"], amount, *others], inputs=inputs)
+    (found,) = definitions_of([], [], [made])
+    return found
+
+
+def test_inputs_that_callers_must_give_otherwise_are_refused() -> None:
+    before = offer({"amount": Float64})
+    assert problems([before], [offer({"amount": Float64, "more": RequestInput(Float64, default=1)})]) == []
+    assert "must be given more" in problems([before], [offer({"amount": Float64, "more": Float64})])[0]
+    assert "takes otherwise amount" in problems([before], [offer({"amount": Float32})])[-1]
+    gone = problems([offer({"amount": Float64, "more": Float64})], [before])
+    assert any("no longer takes more" in problem for problem in gone)
+
+
+def test_what_a_request_feature_reads_is_not_removed() -> None:
+    (declared,) = definitions_of([], [purchases()], [])
+    (less,) = definitions_of([], [view_of({"baskets": count(over="7d", description="Purchases")})], [])
+    found = problems([declared], [less], (offer({"amount": Float64}),))
+    assert any("spend/v1.spend: is read by service offer/v1 (growth)" in problem for problem in found)

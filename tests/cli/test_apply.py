@@ -6,7 +6,7 @@ import pytest
 from feature_assets.cli.applying import refuse_redefined
 from feature_assets.project import Declarations, load_declarations
 from feature_assets.project.recorded import ApplyOptions, apply_declarations, opened_catalog
-from feature_store import FeatureService, FeatureView
+from feature_store import FeatureService, FeatureView, Float64, RequestInput, request, request_feature
 from feature_store.catalog.store import RefusedError
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import FingerprintError
@@ -171,3 +171,24 @@ def test_a_place_where_plans_cannot_be_written_is_one_line(features, tmp_path, m
     (tmp_path / "file").touch()
     monkeypatch.setenv("FEATURES_PLANS", str(tmp_path / "file" / "plans"))
     assert "FEATURES_PLANS: plans cannot be written there: " in features.refused("apply")
+
+
+def offer(factor: int = 2, **inputs: object) -> FeatureService:
+    twice = request_feature("twice", request("amount") * factor, description="Twice the amount")
+    given = {"amount": Float64, **inputs}
+    more = [request_feature(f"of_{name}", request(name) + 1, description="More") for name in inputs]
+    return FeatureService("probe", 1, "growth", "A probe", [SPEND["spend_7d"], twice, *more], inputs=given)
+
+
+def test_an_input_may_be_added_with_a_default_only(settings):
+    apply_declarations(settings, only(offer()))
+    assert applied(settings, only(offer(extra=RequestInput(Float64, default=1))))["probe/v1"][0] == "changed"
+    for changed in (offer(extra=Float64), offer(extra=RequestInput(Float64, default=2)), offer(), offer(other=Float64)):
+        with pytest.raises(RefusedError, match=r"takes otherwise extra|no longer gives of_extra"):
+            apply_declarations(settings, only(changed))
+
+
+def test_a_request_feature_changed_without_a_new_version_is_refused(settings):
+    apply_declarations(settings, only(offer()))
+    with pytest.raises(RefusedError, match=r"gives other features under the same version: twice"):
+        apply_declarations(settings, only(offer(factor=3)))

@@ -14,8 +14,8 @@ import pytest
 
 from feature_assets.project import load_declarations
 from feature_store import EmbeddingTable, Int64, Vector, bucketise, col, embed, lit, one_hot, sum_, when
-from feature_store.declare.scope import DEEPEST
 from feature_store.engines.numpy.compile_service import compile_plan
+from feature_store.expressions.checked_types import DEEPEST
 from feature_store.expressions.text import to_canonical, to_text
 from feature_store.model.views import FeatureView
 from feature_store.plans.compile_stream import compile_stream_plan

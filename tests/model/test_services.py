@@ -192,7 +192,7 @@ def test_nobody_can_change_what_was_checked() -> None:
 
 
 def test_what_is_no_attribute_is_none_for_tools() -> None:
-    assert not hasattr(purchases(), "spend")
+    assert not hasattr(purchases(), "spent")
     assert not hasattr(col("spend"), "upper")
 
 

@@ -117,8 +117,8 @@ WRONG: Cases = {
     "a feature of another view": (
         of_another_view,
         (
-            "retail/spend/v1.x: reads a feature of another view. Instead: declare both in one view, or combine the "
-            "values of both views where a service's answer is read."
+            "retail/spend/v1.x: reads a feature of another view. Instead: declare both in one view, or combine them in "
+            "a service: request_feature(name, expression)."
         ),
     ),
     "a feature computed when read": (
@@ -199,7 +199,7 @@ WRONG: Cases = {
         days_of_another_view,
         (
             "retail/spend/v1.days: reads a feature of another view. Instead: declare both in one view, or combine "
-            "the values of both views where a service's answer is read."
+            "them in a service: request_feature(name, expression)."
         ),
     ),
     "hour of a count": (
@@ -224,11 +224,14 @@ WRONG: Cases = {
     ),
     "derive with a default": (
         lambda: derive(col("spend"), default=0),
-        ("derive(...): has no option 'default'. Instead: use one of description, dtype, freshness, renamed_from."),
+        (
+            "derive(...): has no option 'default'. Instead: use one of description, deprecated, dtype, freshness, "
+            "renamed_from."
+        ),
     ),
     "days_since with an SLA of its own": (
         lambda: days_since(col("at"), freshness="27h", description="X"),
-        "days_since(...): has no option 'freshness'. Instead: use one of description.",
+        "days_since(...): has no option 'freshness'. Instead: use one of description, deprecated.",
     ),
 }
 

@@ -49,13 +49,12 @@ WRONG: Cases = {
         lambda: purchases()[purchases().feature("spend").name, 5],
         "retail/spend/v1: has no feature 5. Instead: use one of spend, baskets, last_purchase.",
     ),
-    "a feature as an attribute": (
-        lambda: purchases().spend,
-        "retail/spend/v1: has no attribute 'spend'. Instead: select it with view['spend'].",
-    ),
     "an unknown attribute": (
         lambda: purchases().spent,
-        "retail/spend/v1: has no attribute 'spent'. Instead: see FeatureView for what it has.",
+        (
+            "retail/spend/v1: has no attribute 'spent'. Instead: did you mean 'spend'? There are spend, baskets, "
+            "last_purchase."
+        ),
     ),
     "an alias of nothing": (
         lambda: purchases()["spend"].alias("s"),
@@ -103,7 +102,7 @@ WRONG: Cases = {
         lambda: service(purchases()),
         (
             "service churn/v1: an entry of features=<feature view retail/spend/v1: 3 features of household> is "
-            "of type FeatureView. Instead: write view.all() or view['a', 'b']."
+            "of type FeatureView. Instead: write view.all() or view['a', 'b'], or request_feature(name, expression)."
         ),
     ),
     "unknown feature": (

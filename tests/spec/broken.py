@@ -18,6 +18,7 @@ from feature_store.oracle import (
     on_read,
     point_in_time,
     rows,
+    services,
     snapshots,
     streams,
     tables,
@@ -26,7 +27,7 @@ from feature_store.oracle import (
 from feature_store.status import Status
 from tests.spec import comparing
 
-_ORACLE: Final = (aggregates, expressions, on_read, point_in_time, rows, snapshots, streams, tables, windows)
+_ORACLE: Final = (aggregates, expressions, on_read, point_in_time, rows, services, snapshots, streams, tables, windows)
 
 Function = Callable[..., Any]
 
@@ -276,6 +277,42 @@ def _null_for_zeros(real: Function) -> Function:
     return lambda value, options: found if any(found := real(value, options)) else None
 
 
+def _without_default(real: Function) -> Function:
+    def inputs_of(service: Any, row: Any) -> Any:
+        return {name: value if name in row else None for name, value in real(service, row).items()}
+
+    return inputs_of
+
+
+def _as_they_come(real: Function) -> Function:
+    def inputs_of(service: Any, row: Any) -> Any:
+        return {
+            name: 1.0 if value is None and row.get(name) is not None else value
+            for name, value in real(service, row).items()
+        }
+
+    return inputs_of
+
+
+def _whatever_the_status(real: Function) -> Function:
+    def computed_value(output: Any, reads: Any, inputs: Any) -> Any:
+        value, _ = real(output, {name: (value, Status.PRESENT) for name, (value, _) in reads.items()}, inputs)
+        return value, real(output, reads, inputs)[1]
+
+    return computed_value
+
+
+def _null_for_empty(real: Function) -> Function:
+    def computed_value(output: Any, reads: Any, inputs: Any) -> Any:
+        return real(output, {n: (None if s == Status.EMPTY else v, s) for n, (v, s) in reads.items()}, inputs)
+
+    return computed_value
+
+
+def _mildest(real: Function) -> Function:
+    return lambda statuses: min(statuses, default=real(statuses))
+
+
 BREAKS: Final = (
     Break("window.tail", windows.in_window, _not_at_the_tail),
     Break("window.as_of", windows.in_window, _at_the_as_of),
@@ -352,6 +389,13 @@ BREAKS: Final = (
     Break("status.expired", point_in_time.is_expired, _one_microsecond_less),
     Break("read.partition", point_in_time.usable_from, _from_just_before),
     Break("read.on_read", (on_read.FUNCTIONS, "days_since"), _whole),
+    Break("request.input", services.inputs_of, _without_default),
+    Break("request.input", services.inputs_of, _as_they_come),
+    Break("request.expression", (expressions.DISTANCES, "cosine"), lambda _real: expressions.dot),
+    Break("request.expression", (expressions.OTHERS, "lookup"), _zero_for_null),
+    Break("request.expression", services.computed_value, _null_for_empty),
+    Break("request.status", services.worst, _mildest),
+    Break("request.status", services.computed_value, _whatever_the_status),
     Break("read.rows", point_in_time.read_view, _of_another_row),
 )
 """Each is planted alone."""

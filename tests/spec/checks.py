@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from tests.spec.paths import online, point_in_time, snapshots, stream_offline, stream_online, tables, tiles
-from tests.spec.ranges import EVENT_RANGES, LIVE, TABLE_RANGES
+from tests.spec.paths import online, point_in_time, requests, snapshots, stream_offline, stream_online, tables, tiles
+from tests.spec.ranges import BOUGHT, EVENT_RANGES, LIVE, TABLE_RANGES
 from tests.spec.worlds import Generate, Range, World, event_world, table_world
 
 Check = Callable[[Range, Sequence[World], Random], None]
@@ -39,6 +39,9 @@ PATHS: Final = {
     "stream-offline": Path(stream_offline.check, [LIVE]),
     "stream-online": Path(stream_online.check, [LIVE], needs_server=True, batch=200),
     "online": Path(online.check, [*EVENT_RANGES, *TABLE_RANGES], needs_server=True, batch=200),
+    "requests-offline": Path(requests.check, [BOUGHT]),
+    "requests-client": Path(requests.check_client, [BOUGHT], needs_server=True, batch=200),
+    "requests-http": Path(requests.check_http, [BOUGHT], needs_server=True, batch=200),
 }
 """Paths by name."""
 

@@ -199,6 +199,31 @@ class More:
     unique_by_value = n_unique(col("text"), by=col("value"), buckets=[0.0, 0.1], over="7d", hop="1d", description="d")
 
 
+@feature_view(source=EVENTS, cadence="1d", available_after="2h", freshness="2d", ttl="2d", **OPTIONS)
+class Bought:
+    """What request features read of one view: a value of every type that an expression takes."""
+
+    sum_7d = sum_(col("value"), over="7d", hop="1d", dtype=Float32, description="d")
+    mean_36h = mean(col("value"), over="36h", hop="12h", default=0.1, description="d")
+    last_text = last(col("text"), over="7d", hop="1d", description="d")
+    last_time = last(col("time"), over="7d", hop="1d", description="d")
+    last_flag = last(col("flag"), over="36h", hop="12h", description="d")
+    text_vector = derive(one_hot(last_text, ["a", "b"]), description="d")
+    number_7d = sum_(col("number"), over="7d", hop="1d", default=5, description="d")
+    rows_7d = count(over="7d", hop="1d", description="d")
+    days = days_since(last_time, description="d")
+
+
+@feature_view(source=EVENTS, cadence="1d", freshness="3d", **OPTIONS)
+class Noticed:
+    """What request features read of another view, which is available sooner and never expires."""
+
+    rows_36h = count(over="36h", hop="12h", description="d")
+    value = last(col("value"), over="7d", hop="1d", description="d")
+    number = max_(col("number"), over="7d", hop="1d", description="d")
+    text = max_(col("text"), over="36h", hop="12h", default="none", description="d")
+
+
 @stream_view(source=EVENTS, cadence="1d", batch_after="2h", available_after="5s", freshness="1m", **OPTIONS)
 class Live:
     """A value at every T, with hops of a second, five minutes, an hour and a day."""

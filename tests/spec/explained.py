@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.spec.held import OF_REQUESTS
 from tests.spec.paths_of_rules import PATH_NAMES, SNAPSHOT_PATHS
 from tests.spec.rules import RULES
 
@@ -14,6 +15,7 @@ _NO_READ: Final = "a snapshot is one partition: which one is used, and whether i
 _NO_HISTORY: Final = "a stream view needs a window"
 _EITHER: Final = "of equal rows of a table either is the latest"
 _LANDED: Final = "of tables `landed_at=` says when a row was known"
+_SAME_ANSWER: Final = "the server answers by the code of the online read; request features have worlds of their own"
 _STREAMS: Final = ("stream offline", "stream online")
 _CADENCE: Final = ("tiles", *SNAPSHOT_PATHS, "point-in-time join", "online read")
 _WRITTEN: Final = ("tiles", *SNAPSHOT_PATHS, "table view")
@@ -49,9 +51,11 @@ EXPLAINED: Final[dict[tuple[str, str], str]] = {
     **{
         (rule.name, path): _NO_READ
         for rule in RULES
-        if rule.name in ("status.not_computed", "status.expired", "read.partition", "read.on_read", "read.rows")
+        if rule.name
+        in ("status.not_computed", "status.expired", "read.partition", "read.on_read", "read.rows", *OF_REQUESTS)
         for path in _WRITTEN
     },
+    **{(rule.name, "HTTP"): _SAME_ANSWER for rule in RULES if rule.name not in (*OF_REQUESTS, "read.rows")},
     **{("window.all_history", path): _NO_HISTORY for path in _STREAMS},
     **{
         ("value.distinct", path): "exact distinct counts are refused: `approx_n_unique` takes their place"

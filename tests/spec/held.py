@@ -58,6 +58,8 @@ OF_TABLES: Final = (
     "table.landed",
 )
 """Of snapshots of tables."""
+OF_REQUESTS: Final = ("request.input", "request.expression", "request.status")
+"""Of training sets and responses, of request features across views."""
 OF_READS: Final = (
     "keys.typed",
     "status.empty",
@@ -86,5 +88,6 @@ OF_STREAMS: Final = (
     "status.not_computed",
     "read.on_read",
     "read.rows",
+    *OF_REQUESTS,
 )
 """Of training sets and responses, of stream views."""

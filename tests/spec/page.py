@@ -50,6 +50,7 @@ _WORLDS_OF: Final = {
     "stream online": "test_stream_online.py",
     "point-in-time join": "test_point_in_time.py",
     "online read": "test_online.py",
+    "HTTP": "test_requests.py",
 }
 
 

@@ -9,4 +9,5 @@ PATH_NAMES = (
     "stream online",
     "point-in-time join",
     "online read",
+    "HTTP",
 )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from tests.spec.declarations import (
     START,
     BareTable,
+    Bought,
     Daily,
     Filtered,
     Hourly,
     Live,
     More,
+    Noticed,
     Settled,
     SettledEver,
     Table,
@@ -28,6 +30,9 @@ WEEKLY = Range(Weekly, START, START, at(42))
 """Over a checkpoint of all-history states, two weeks after the start."""
 SETTLED = Range(Settled, START, at(4), at(8))
 SETTLED_EVER = Range(SettledEver, START, START, at(42))
+BOUGHT = Range(Bought, START, START, at(6))
+NOTICED = Range(Noticed, START, at(2), at(7))
+"""Of these two, request features are computed together."""
 TABLE = Range(Table, START, START, at(5))
 BARE = Range(BareTable, START, at(hours=22), at(hours=26))
 

@@ -12,6 +12,7 @@ from feature_store.oracle import (
     on_read,
     point_in_time,
     rows,
+    services,
     snapshots,
     streams,
     tables,
@@ -198,7 +199,25 @@ RULES: Final = [
     Rule(
         "read.rows",
         "There is one answer per row asked, in the order asked, and its other columns are untouched.",
-        [point_in_time.service_row],
+        [services.service_row],
+    ),
+    Rule(
+        "request.input",
+        "What comes with a request, in training a column of the spine, is typed as a column of a source is: NaN and "
+        "infinities are null. It is the value of one entity; a default stands where the input does not come at all.",
+        [services.inputs_of],
+    ),
+    Rule(
+        "request.expression",
+        "A service computes from inputs and from features of its views, in any role, as they are read: with their 0 or "
+        "default where they are EMPTY. Terms of a distance are added from the first to the last.",
+        [services.computed_value, expressions.dot, expressions.cosine, expressions.lookup],
+    ),
+    Rule(
+        "request.status",
+        "It is DAMAGED, else NOT_COMPUTED, else EXPIRED where a feature that it reads is, and then null whatever the "
+        "expression says; EMPTY where all of them are; else PRESENT, as of inputs alone.",
+        [services.worst, services.computed_value],
     ),
 ]
 
@@ -218,6 +237,7 @@ class OtherRule:
     tests: Sequence[str]
 
 
+_INPUTS: Final = "serving/read/test_request_inputs.py"
 _AUTOMATION: Final = "dagster/test_automation.py"
 OTHER_RULES: Final = [
     OtherRule(
@@ -254,6 +274,29 @@ OTHER_RULES: Final = [
             f"{_AUTOMATION}::test_an_older_partition_repaired_within_the_allowed_lateness_reaches_all_its_windows",
             f"{_AUTOMATION}::test_what_lies_further_back_is_left_to_a_backfill",
             "offline/test_materialize.py::test_a_corrected_day_changes_exactly_the_windows_that_reach_it",
+        ],
+    ),
+    OtherRule(
+        "request.refused",
+        "An unknown input is refused, and so is one that lacks a default and is missing, though only those that the "
+        "features asked for read have to come; one of another type, a whole number beyond Int64, a time without a "
+        "zone, and more or fewer values than entities. In a request that is an answer of 400, in a spine an "
+        "InputError.",
+        [
+            f"{_INPUTS}::test_a_request_that_cannot_be_answered_is_refused",
+            f"{_INPUTS}::test_only_inputs_of_the_features_asked_for_are_needed",
+            "offline/test_spine_inputs.py::test_a_spine_whose_inputs_cannot_be_used_is_refused",
+        ],
+    ),
+    OtherRule(
+        "request.version",
+        "The fingerprint of a service is that of its outputs in order and of its inputs. A new input that must be "
+        "given, and any other change of an input or an expression, needs a new version; one with a default may be "
+        "added.",
+        [
+            "model/test_request_features.py::test_a_services_fingerprint_is_that_of_its_outputs_and_inputs",
+            "cli/test_apply.py::test_an_input_may_be_added_with_a_default_only",
+            "catalog/test_changes.py::test_inputs_that_callers_must_give_otherwise_are_refused",
         ],
     ),
     OtherRule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,14 +10,19 @@ from functools import cache, cached_property
 from random import Random
 from typing import Any, Final
 
+import polars as pl
+
 from feature_store import FeatureService, FeatureView
+from feature_store.model.request_features import ComputedFeature, SelectedFeature
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.point_in_time import History, Partition, partition_at
+from feature_store.oracle.services import computed_value, inputs_of
 from feature_store.oracle.snapshots import Keys, Snapshot, Values, keys_of
 from feature_store.oracle.streams import StreamHistory
 from feature_store.status import Status
 from tests.spec.comparing import assert_row, wanted_snapshot
+from tests.spec.requests import INPUTS, of_inputs, over
 from tests.spec.stores import RUN, land
 from tests.spec.worlds import MICROSECOND, Range, Row, World, rows_of
 
@@ -26,10 +32,13 @@ TICKS: Final = [timedelta(0), MICROSECOND, -MICROSECOND]
 
 @cache
 def service_of(view: FeatureView) -> FeatureService:
-    """Return a service that reads a view twice: as it is, and some of its features in another role."""
+    """Return a service that reads a view twice: as it is, and some of its features in another role; and computes."""
     other = view[tuple(view.fingerprints)[:3]].as_role("other", left="other_left", right="other_right")
     aliased = {view.features[0].name: "called"}
-    return FeatureService(view.name, 1, "spec", "All of a view", [view.all().alias(**aliased), other])
+    computed = [*over(view, role="other"), *of_inputs()]
+    return FeatureService(
+        view.name, 1, "spec", "All of a view", [view.all().alias(**aliased), other, *computed], inputs=INPUTS
+    )
 
 
 @cache
@@ -181,22 +190,32 @@ def some_keys(world: World, rng: Random) -> dict[str, Any]:
 
 
 def assert_service_row(
-    service: FeatureService, world: World, request: Mapping[str, Any], row: Mapping[str, Any], wanted: Mapping[str, Any]
+    service: FeatureService,
+    worlds: Mapping[FeatureView, World],
+    request: Mapping[str, Any],
+    row: Mapping[str, Any],
+    wanted: Mapping[str, Any],
 ) -> None:
-    """Fail where a row of a training set or of a response is not what the oracle says."""
+    """Fail where a row of a training set or of a response is not what the oracle says.
+
+    Args:
+        service: that gave it.
+        worlds: by view, the world that it was computed from.
+        request: keys and inputs.
+        row: the row.
+        wanted: what the oracle says.
+    """
     where = f"{service.name} for {dict(request)}"
-    for selection in service.features:
+    for output in service.outputs:
+        status = f"{output.name}__status"
+        assert row[status] == wanted[status], f"{where}: {status} is {Status(row[status])!r}, not {wanted[status]!r}"
+    for selection in service.selections:
         view = selection.view
-        names = {name: selection.output_name(name) for name in selection.names}
-        for output in names.values():
-            status = f"{output}__status"
-            assert row[status] == wanted[status], (
-                f"{where}: {status} is {Status(row[status])!r}, not {wanted[status]!r}"
-            )
         as_of = f"{selection.prefix}__as_of"
         assert row[as_of] == wanted[as_of], f"{where}: {as_of}"
+        names = {name: selection.output_name(name) for name in selection.names}
         keys = tuple(request[selection.key_column(key)] for key in view.keys)
-        own: list[Row] = [event for event in world.rows if keys_of(view, event) == keys]
+        own: list[Row] = [event for event in worlds[view].rows if keys_of(view, event) == keys]
         stored = {f.name: names[f.name] for f in view.stored_features if f.name in names}
         present = {name for name, output in stored.items() if row[f"{output}__status"] == Status.PRESENT}
         found = {name: row[output] for name, output in stored.items()}
@@ -209,3 +228,36 @@ def assert_service_row(
             assert row[names[name]] == wanted[names[name]], (
                 f"{where}: {name}: {row[names[name]]!r}, not {wanted[names[name]]!r}"
             )
+    for output in service.outputs:
+        if isinstance(output, ComputedFeature):
+            value = _computed(service, output, request, row, wanted)
+            assert _same(row[output.name], value), f"{where}: {output.name} is {row[output.name]!r}, not {value!r}"
+
+
+def _computed(
+    service: FeatureService,
+    output: ComputedFeature,
+    request: Mapping[str, Any],
+    row: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+) -> Any:
+    """Return a request feature from the row's own values, which may differ from the oracle's by rounding."""
+    names = {
+        (each.selection.prefix, each.feature.name): each.name
+        for each in service.outputs
+        if isinstance(each, SelectedFeature)
+    }
+    places = [(read.selection.prefix, read.feature.name) for read in output.reads]
+    if not all(place in names for place in places):
+        return wanted[output.name]  # what it reads is exact
+    found = [names[place] for place in places]
+    reads = {
+        read.name: (row[name], Status(row[f"{name}__status"])) for read, name in zip(output.reads, found, strict=True)
+    }
+    return computed_value(output, reads, inputs_of(service, request))[0]
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    """Whether two values are equal to the last bit: a float is no integer, and 0.0 is not -0.0."""
+    plain = list(value) if isinstance(value, pl.Series) else value
+    return plain == wanted and (not isinstance(plain, float) or math.copysign(1.0, plain) == math.copysign(1.0, wanted))

@@ -40,9 +40,9 @@ from tests.spec.examples import (
     answer_on,
     asked_of_streams,
 )
-from tests.spec.paths import point_in_time, stream_offline
+from tests.spec.paths import point_in_time, requests, stream_offline
 from tests.spec.paths.point_in_time import TrainingSet
-from tests.spec.ranges import DAILY, EVENT_RANGES, LIVE, TABLE_RANGES
+from tests.spec.ranges import BOUGHT, DAILY, EVENT_RANGES, LIVE, TABLE_RANGES
 from tests.spec.rules import RULES
 from tests.spec.worlds import Range, Row, World, seeded
 
@@ -157,6 +157,7 @@ HELD: Final[Mapping[str, tuple[Sequence[str], Callable[[], None]]]] = {
     "events": (held.OF_EVENTS, lambda: snapshots_of(EVENT_RANGES)),
     "tables": (held.OF_TABLES, lambda: snapshots_of(TABLE_RANGES)),
     "reads": (held.OF_READS, lambda: compare(training_sets(point_in_time.build, DAILY))),
+    "requests": (held.OF_REQUESTS, lambda: compare(training_sets(requests.build, BOUGHT))),
     "streams": (held.OF_STREAMS, lambda: compare(training_sets(stream_offline.build, LIVE))),
 }
 CLAIMS: Final = [(kind, rule) for kind, (rules, _check) in HELD.items() for rule in rules]

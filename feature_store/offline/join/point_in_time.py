@@ -6,7 +6,7 @@ cadence or table view that is one partition, joined on typed keys; of a stream v
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -20,13 +20,15 @@ from feature_store.dtypes import Timestamp, dtype_from_name
 from feature_store.engines.numpy.on_read import compute_on_read
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.frames import read_frame
+from feature_store.engines.polars.request_features import request_features
 from feature_store.errors import InputError, NotComputedError
 from feature_store.offline.join.opened_views import Opened, open_views
 from feature_store.offline.join.partition_choice import Availability
+from feature_store.offline.join.spine_inputs import spine_inputs
 from feature_store.offline.join.spines import FOUND, Spine, check_spine, unfit_column
 from feature_store.offline.join.view_join import Statuses, ViewJoin, join_view
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.plans.service_plan import PlanFeature, PlanOutput, PlanView, ServicePlan
+from feature_store.plans.service_plan import PlanExpression, PlanFeature, PlanOutput, PlanView, ServicePlan
 from feature_store.status import Status
 from feature_store.temporal.durations import SECOND, format_duration
 from feature_store.temporal.instants import from_microseconds
@@ -62,8 +64,8 @@ def point_in_time_join(
     Args:
         store: the offline store.
         plan: of the service.
-        spine: key columns as the service names them, the time, and any others: a Polars frame, lazy or not, or what
-            ``read_frame`` takes.
+        spine: key columns and inputs as the service names them, the time, and any others: a Polars frame, lazy or not,
+            or what ``read_frame`` takes.
         time_column: T of each row: timestamps with a zone. Values available strictly before T are seen.
         allow_missing: give null where nothing was computed, instead of failing.
         with_status: also add ``<output>__status`` (Int8, see ``Status``) and ``<prefix>__as_of`` per view.
@@ -105,26 +107,41 @@ def join_opened(
     """Do ``point_in_time_join`` from tables that are already open, in the order of the plan's views."""
     extra = _extra_names(plan) if with_status else []
     checked = check_spine(plan, spine, time_column, [*(output.name for output in plan.outputs), *extra])
+    inputs = spine_inputs(plan, spine)
     joins = [
         join_view(view, tables, checked.time, availability) for view, tables in zip(plan.views, opened, strict=True)
     ]
     if not allow_missing:
         _require_computed(plan, joins, checked)
-    outputs: dict[str, pl.Series] = {}
-    statuses: dict[str, Statuses] = {}
     reads = [join.read(checked) for join in joins]
     if not allow_missing:
         _require_fit(plan, reads, checked)
-    for number, (view, join, read) in enumerate(zip(plan.views, joins, reads, strict=True)):
-        for output in plan.outputs:
-            if output.view == number:
-                outputs[output.name], statuses[output.name] = _output(output, view, join, read, checked)
-    added = [outputs[output.name].alias(output.name) for output in plan.outputs]
+
+    def read_one(read: PlanOutput) -> tuple[pl.Series, Statuses]:
+        return _output(read, plan.views[read.view], joins[read.view], reads[read.view], checked)
+
+    outputs = {output.name: read_one(output) for output in plan.outputs if isinstance(output, PlanOutput)}
+    outputs |= _request_features(plan, read_one, inputs)
+    added = [outputs[output.name][0].alias(output.name) for output in plan.outputs]
     if with_status:
-        added += [pl.Series(f"{output.name}__status", statuses[output.name], pl.Int8) for output in plan.outputs]
+        added += [pl.Series(f"{each.name}__status", outputs[each.name][1], pl.Int8) for each in plan.outputs]
         for view, join in zip(plan.views, joins, strict=True):
             added.append(join.as_of.alias(f"{view.prefix}__as_of"))
     return Joined(spine.with_columns(added), tuple(_stale(plan, joins, checked)))
+
+
+def _request_features(
+    plan: ServicePlan, read_one: Callable[[PlanOutput], tuple[pl.Series, Statuses]], inputs: Sequence[pl.Series]
+) -> dict[str, tuple[pl.Series, Statuses]]:
+    """Return what is computed from inputs and from features that were read."""
+    computed = [output for output in plan.outputs if isinstance(output, PlanExpression)]
+    columns = {column.name: column for column in inputs}
+    for read in (read for output in computed for read in output.reads):
+        if read.name not in columns:
+            column, status = read_one(read)
+            columns |= {read.name: column, f"{read.name}__status": pl.Series(status, dtype=pl.Int8)}
+    found = request_features(computed, pl.DataFrame(columns)) if computed else pl.DataFrame()
+    return {each.name: (found[each.name], found[f"{each.name}__status"].to_numpy()) for each in computed}
 
 
 def expiring_after(plan: ServicePlan, max_age: timedelta | None) -> ServicePlan:

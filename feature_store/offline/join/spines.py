@@ -114,7 +114,7 @@ def _key(column: pl.Series, dtype: DType) -> pl.Series:
         return column
     if has_no_values(column):
         return pl.Series(column.name, [None] * len(column), expected)
-    if dtype == Int64 and column.dtype.is_float() and _is_whole_beside_missing(column):
+    if dtype == Int64 and column.dtype.is_float() and is_whole_beside_missing(column):
         return column.fill_nan(None).cast(expected)
     raise InputError(
         f"spine column {column.name!r} has type {column.dtype}, but this key has type {dtype}: "
@@ -122,7 +122,7 @@ def _key(column: pl.Series, dtype: DType) -> pl.Series:
     )
 
 
-def _is_whole_beside_missing(column: pl.Series) -> bool:
+def is_whole_beside_missing(column: pl.Series) -> bool:
     """Whether floats are whole numbers that only stand beside missing ones: so pandas holds integers then."""
     present = column.fill_nan(None).drop_nulls()
     return len(present) < len(column) and bool(((present == present.floor()) & (present.abs() <= EXACT)).all())

@@ -14,7 +14,8 @@ import polars as pl
 from feature_store.offline.delta.commits import StorageOptions, append, open_or_create, open_table, retry_commit
 from feature_store.offline.delta.paths import manifest_uri
 from feature_store.offline.join.partition_choice import Availability
-from feature_store.plans.service_plan import PlanOutput, ServicePlan
+from feature_store.plans.service_fingerprints import output_fingerprints
+from feature_store.plans.service_plan import ServicePlan
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Manifest:
 
     @property
     def fingerprints(self) -> dict[str, str]:
-        """Fingerprint by output column; ``function(fingerprint)`` for what is computed when read."""
-        return {output.name: _fingerprint(self.plan, output) for output in self.plan.outputs}
+        """Fingerprint by output column; see ``output_fingerprints``."""
+        return output_fingerprints(self.plan)
 
     @property
     def id(self) -> str:
@@ -93,9 +94,3 @@ def read_manifests(table_uri: str, options: StorageOptions, ids: Collection[str]
         return {}
     found = pl.scan_delta(table).filter(pl.col("id").is_in(list(ids))).unique("id").collect()
     return {id_: Manifest.from_json(text) for id_, text in found.select("id", "manifest").iter_rows()}
-
-
-def _fingerprint(plan: ServicePlan, output: PlanOutput) -> str:
-    stored = {feature.name: feature.fingerprint for feature in plan.views[output.view].features}
-    read = "T" if output.feature is None else stored[output.feature]
-    return read if output.on_read is None else f"{output.on_read}({read})"

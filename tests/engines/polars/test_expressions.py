@@ -30,9 +30,9 @@ from feature_store import (
     ordinal,
     when,
 )
-from feature_store.declare.scope import DEEPEST
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.expressions import OPERATIONS, compile_expression
+from feature_store.expressions.checked_types import DEEPEST
 from feature_store.expressions.nodes import operation
 from feature_store.expressions.operations import SIGNATURES, infer_dtype
 from feature_store.oracle.expressions import EPOCH, evaluate, round_to_float32

@@ -17,11 +17,12 @@ from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
-from feature_store.oracle.point_in_time import service_row
+from feature_store.oracle.services import service_row
 from feature_store.plans.service_plan import ServicePlan, write_plan
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
 from serving.stores.open_store import open_loader
+from tests.spec.requests import input_columns, spine_types, with_inputs
 from tests.spec.services import (
     assert_service_row,
     in_some_order,
@@ -67,21 +68,23 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
         with FeatureClient(root / "plans", url) as client:
             for time in rng.sample(instants(span, live), INSTANTS):
                 asked = in_some_order(worlds, rng)
-                requests = [some_keys(world, rng) for world in asked]
+                requests = with_inputs([some_keys(world, rng) for world in asked], rng)
                 answer = read(client, service.name, requests, time)
                 for world, request, row in zip(asked, requests, answer.iter_rows(named=True), strict=True):
                     partitions = [partition.of(world) for partition in live]
                     wanted = service_row(service, {span.view.full_name: partitions}, request, time)
-                    assert_service_row(service, world_known_to(partitions, world, time), request, row, wanted)
+                    known = {span.view: world_known_to(partitions, world, time)}
+                    assert_service_row(service, known, request, row, wanted)
                 if time > live[0].available_at:
                     trained = train(store, plan, requests, time)
                     assert_frame_equal(answer.select(trained.columns), trained, check_exact=True)
 
 
-def read(client: FeatureClient, service: str, requests: list[dict], time: datetime) -> pl.DataFrame:
-    """Ask online, and return the answer with its statuses and as-ofs."""
-    keys = {name: [request[name] for request in requests] for name in requests[0]}
-    vectors = client.get_features(service, keys, time=time)
+def read(client: FeatureClient, service: str, requests: list[dict], time: datetime, *more: str) -> pl.DataFrame:
+    """Ask online, and return the answer with its statuses and as-ofs; ``more`` are inputs that no service has."""
+    inputs = input_columns(requests, *more)
+    keys = {name: [request[name] for request in requests] for name in requests[0] if name not in inputs}
+    vectors = client.get_features(service, keys, inputs=inputs or None, time=time)
     as_ofs = [pl.lit(as_of, pl.Int64).cast(INSTANT).alias(f"{name}__as_of") for name, as_of in vectors.as_of.items()]
     return vectors.to_polars().with_columns(as_ofs)
 
@@ -89,7 +92,10 @@ def read(client: FeatureClient, service: str, requests: list[dict], time: dateti
 def train(store: OfflineStore, plan: ServicePlan, requests: list[dict], time: datetime) -> pl.DataFrame:
     """Ask offline, and return the answer in the form of ``read``, less the as-ofs' names."""
     schema = {name: polars_dtype(dtype) for name, dtype in plan.keys.items()}
-    spine = pl.DataFrame(requests, schema=schema).with_columns(pl.lit(time, INSTANT).alias("time"))
+    inputs = spine_types(requests)
+    spine = pl.DataFrame(requests, schema={**schema, **inputs}, strict=False).with_columns(
+        pl.lit(time, INSTANT).alias("time")
+    )
     joined = point_in_time_join(store, plan, spine, "time", allow_missing=True, with_status=True)
     statuses = [pl.col(f"{output.name}__status").cast(pl.UInt8) for output in plan.outputs]
-    return joined.drop("time").with_columns(statuses)
+    return joined.drop("time", *inputs).with_columns(statuses)

@@ -10,13 +10,16 @@ from random import Random
 import polars as pl
 from polars.testing import assert_frame_equal
 
+from feature_store import FeatureService
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.partition_choice import Availability
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.oracle.point_in_time import History, service_row
+from feature_store.oracle.point_in_time import History
+from feature_store.oracle.services import service_row
+from tests.spec.requests import spine_types, with_inputs
 from tests.spec.services import assert_service_row, instants, service_of, some_keys, world_known_to, write_with_holes
 from tests.spec.stores import folder
 from tests.spec.worlds import Range, World, in_some_zone
@@ -39,7 +42,7 @@ def build(span: Range, worlds: Sequence[World], rng: Random) -> TrainingSet:
         rng.shuffle(asked)
         return join(
             store,
-            span,
+            service_of(span.view),
             asked,
             lambda world: {span.view.full_name: [partition.of(world) for partition in written]},
             rng,
@@ -52,7 +55,7 @@ class TrainingSet:
     """A training set, and what it was built from.
 
     Attributes:
-        span: of which view.
+        service: whose features it has.
         asked: worlds and times, in the order of the rows.
         requests: the rows of the spine.
         histories: gives what was written of a world.
@@ -60,7 +63,7 @@ class TrainingSet:
         rows: of the training set.
     """
 
-    span: Range
+    service: FeatureService
     asked: Sequence[tuple[World, datetime]]
     requests: Sequence[dict]
     histories: Callable[[World], Mapping[str, History]]
@@ -69,17 +72,19 @@ class TrainingSet:
 
     def compare(self) -> None:
         """Fail where a row is not what the oracle says."""
-        service = service_of(self.span.view)
+        service = self.service
         for (world, time), request, row in zip(self.asked, self.requests, self.rows, strict=True):
             history = self.histories(world)
             wanted = service_row(service, history, request, time, self.availability)
-            known = world_known_to(history[self.span.view.full_name], world, time, self.availability)
+            known = {
+                view: world_known_to(history[view.full_name], world, time, self.availability) for view in service.views
+            }
             assert_service_row(service, known, request, row, wanted)
 
 
 def join(
     store: OfflineStore,
-    span: Range,
+    service: FeatureService,
     asked: Sequence[tuple[World, datetime]],
     histories: Callable[[World], Mapping[str, History]],
     rng: Random,
@@ -88,10 +93,11 @@ def join(
     """Join a spine of some worlds and times, some of it twice; fails where rows are lost, multiplied or moved."""
     asked = [*asked, *asked[: rng.choice([0, 1, 5])]]
     requests = [{**some_keys(world, rng), "time": time, "label": n} for n, (world, time) in enumerate(asked)]
-    spine = _spine(span, requests, rng)
+    requests = with_inputs(requests, rng)
+    spine = _spine(service, requests, rng)
     joined = point_in_time_join(
         store,
-        compile_plan(service_of(span.view)),
+        compile_plan(service),
         spine,
         "time",
         allow_missing=True,
@@ -99,13 +105,13 @@ def join(
         availability=availability,
     )
     assert_frame_equal(joined.select(spine.columns), spine)
-    return TrainingSet(span, asked, requests, histories, availability, joined.to_dicts())
+    return TrainingSet(service, asked, requests, histories, availability, joined.to_dicts())
 
 
-def _spine(span: Range, requests: list[dict], rng: Random) -> pl.DataFrame:
+def _spine(service: FeatureService, requests: list[dict], rng: Random) -> pl.DataFrame:
     """Return the requests in one or several chunks, their times maybe in a zone that puts its clocks forward."""
-    keys = {name: polars_dtype(dtype) for name, dtype in service_of(span.view).keys.items()}
-    schema = {**keys, "time": INSTANT, "label": pl.Int64}
+    keys = {name: polars_dtype(dtype) for name, dtype in service.keys.items()}
+    schema = {**keys, "time": INSTANT, "label": pl.Int64, **spine_types(requests)}
     cut = rng.choice(range(len(requests) + 1))
-    spine = pl.concat([pl.DataFrame(part, schema=schema) for part in (requests[:cut], requests[cut:])], rechunk=False)
-    return in_some_zone(spine, rng)
+    parts = [pl.DataFrame(part, schema=schema, strict=False) for part in (requests[:cut], requests[cut:])]
+    return in_some_zone(pl.concat(parts, rechunk=False), rng)

@@ -14,7 +14,7 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.streams import Span, StreamHistory
 from feature_store.plans.compile_stream import compile_stream_plan
 from tests.spec.paths.point_in_time import TrainingSet, join
-from tests.spec.services import at_first
+from tests.spec.services import at_first, service_of
 from tests.spec.stores import RUN, all_partitions, folder, land
 from tests.spec.worlds import MICROSECOND, Range, Row, World, frame_of, rows_of
 
@@ -38,7 +38,7 @@ def build(span: Range, worlds: Sequence[World], rng: Random) -> TrainingSet:
         rng.shuffle(asked)
         return join(
             store,
-            span,
+            service_of(span.view),
             asked,
             lambda world: {span.view.full_name: StreamHistory(world.rows, landed, covered)},
             rng,

@@ -16,8 +16,8 @@ from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
-from feature_store.oracle.point_in_time import service_row
 from feature_store.oracle.rows import rank
+from feature_store.oracle.services import service_row
 from feature_store.oracle.streams import StreamHistory
 from feature_store.plans.service_plan import write_plan
 from serving.client import FeatureClient
@@ -26,6 +26,7 @@ from serving.stores.open_store import open_loader
 from serving.streams.writer import StreamWriter
 from tests.spec.paths.online import read, train
 from tests.spec.paths.stream_offline import instants
+from tests.spec.requests import with_inputs
 from tests.spec.services import assert_service_row, at_first, in_some_order, service_of, some_keys
 from tests.spec.stores import RUN, all_partitions, folder, land
 from tests.spec.worlds import MICROSECOND, Range, Row, World, frame_of, in_some_zone, rows_of
@@ -53,12 +54,12 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
         with FeatureClient(root / "plans", url) as client:
             for time in rng.sample(near, min(INSTANTS, len(near))):
                 asked = in_some_order(worlds, rng)
-                requests = [some_keys(world, rng) for world in asked]
+                requests = with_inputs([some_keys(world, rng) for world in asked], rng)
                 answer = read(client, service.name, requests, time)
                 for world, request, row in zip(asked, requests, answer.iter_rows(named=True), strict=True):
                     history = StreamHistory(world.rows, landed, [(span.start, span.end + timedelta(days=1))])
                     wanted = service_row(service, {view.full_name: history}, request, time)
-                    assert_service_row(service, world, request, row, wanted)
+                    assert_service_row(service, {view: world}, request, row, wanted)
                 trained = train(store, compile_plan(service), requests, time)
                 assert_frame_equal(answer.select(trained.columns), trained, check_exact=True)
 
