@@ -72,6 +72,7 @@ class DamagedError(FeatureStoreError):
         day: the physical day that is damaged, and has to be written again as a whole.
         partition_start: of the partition that was found to be damaged, or the first one of the day; None: not known.
         file: the damaged file, relative to the table; None: no single one.
+        cure: what to do.
     """
 
     def __init__(
@@ -82,12 +83,14 @@ class DamagedError(FeatureStoreError):
         day: date,
         partition_start: datetime | None = None,
         file: str | None = None,
+        cure: str | None = None,
     ) -> None:
+        heal = cure or f"heal it by materializing all partitions of {day} again, or put the file back"
         place = f"day {day}" if partition_start is None else f"partition {partition_start} (day {day})"
         named = "" if file is None else f", file {file}"
         super().__init__(
             f"{table}: {place}{named}: {problem}. Nothing is read from a damaged day, nor anything older in its place: "
-            f"heal it by materializing all partitions of {day} again, or put the file back"
+            f"{heal}"
         )
         self.table = table
         self.problem = problem
@@ -95,6 +98,22 @@ class DamagedError(FeatureStoreError):
         self.day = day
         self.partition_start = partition_start
         self.file = file
+
+
+class DamagedRecordError(FeatureStoreError):
+    """What describes stored rows is not as it was written: a Delta log, a ledger, a manifest.
+
+    Args:
+        where: the log, the ledger or the record.
+        problem: what is wrong with it.
+        cure: what to do.
+    """
+
+    def __init__(self, where: str, problem: str, cure: str) -> None:
+        super().__init__(f"{where}: {problem}. Nothing of it is believed: {cure}")
+        self.where = where
+        self.problem = problem
+        self.cure = cure
 
 
 class NotReproducibleError(FeatureStoreError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,11 +14,13 @@ from feature_assets.cli.names import find_view
 from feature_assets.cli.output import print_json, print_line, print_table
 from feature_assets.project.clock import now
 from feature_store import FeatureView
-from feature_store.errors import FeatureStoreError
+from feature_store.errors import DamagedRecordError, FeatureStoreError
 from feature_store.offline.materialize.repair import damaged_days_of, repair_day
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.offline.verify import Verification, tables_of, verify_table
+from feature_store.offline.verify import Verification, accept_loss, tables_of, verify_table
 from resources.settings import Settings
+
+_LOG = logging.getLogger(__name__)
 
 DAMAGED = 1
 """Exit code where something is damaged, or still is after its repair."""
@@ -56,14 +59,14 @@ def verify(name: str | None, *, repair: bool, as_json: bool) -> int:
     store = OfflineStore(settings.offline_root, settings.storage_options)
     found = _verify(store, views)
     repaired: list[Repaired] = []
-    if repair and any(each.damages for each in found):
+    if repair and not all(each.is_sound for each in found):
         repaired = [done for view in views for done in _repair(store, view)]
         found = _verify(store, views)
     if as_json:
         print_json({"tables": [_record(each) for each in found], "repaired": [vars(each) for each in repaired]})
     else:
         _print(found, repaired)
-    return DAMAGED if any(each.damages for each in found) else 0
+    return 0 if all(each.is_sound for each in found) else DAMAGED
 
 
 def _verify(store: OfflineStore, views: Sequence[FeatureView]) -> list[Verification]:
@@ -79,8 +82,14 @@ def _verify(store: OfflineStore, views: Sequence[FeatureView]) -> list[Verificat
 
 
 def _repair(store: OfflineStore, view: FeatureView) -> list[Repaired]:
+    for table in accept_loss(store, view):
+        _LOG.warning("%s: what its newest commits did is lost: compute it again, or put the log back", table)
     done: list[Repaired] = []
-    for damaged in damaged_days_of(store, view):
+    try:
+        found = list(damaged_days_of(store, view))
+    except DamagedRecordError:
+        return []  # it is told, and only putting it back helps
+    for damaged in found:
         rows, problem = None, None
         try:
             rows = repair_day(store, view, damaged, f"repair-{now():%Y%m%dT%H%M%S}")
@@ -92,7 +101,7 @@ def _repair(store: OfflineStore, view: FeatureView) -> list[Repaired]:
 
 def _record(found: Verification) -> dict[str, object]:
     damages = [{"day": str(damage.day), "file": damage.file, "problem": damage.problem} for damage in found.damages]
-    return {**vars(found), "damages": damages}
+    return {**vars(found), "damages": damages, "records": [str(problem) for problem in found.records]}
 
 
 def _print(found: Sequence[Verification], repaired: Sequence[Repaired]) -> None:
@@ -101,7 +110,7 @@ def _print(found: Sequence[Verification], repaired: Sequence[Repaired]) -> None:
         [[each.table, each.partitions, each.unverifiable, len(each.damages)] for each in found],
     )
     for each in found:
-        for damage in each.damages:
+        for damage in (*each.damages, *each.records):
             print_line(str(damage))
     for done in repaired:
         what = f"{done.view}: {done.part} of {done.day}"

@@ -174,7 +174,7 @@ class _Case:
         first = from_microseconds(to_microseconds(window.tail) // self.view.cadence * self.view.cadence)
         inside = pl.col("tile_start").is_between(window.tail, window.head, closed="left")
         own = [pl.col(key) == value for key, value in self.keys.items()]
-        frame = opened.scan(opened.between(first, window.head)).filter(inside, *own).collect()
+        frame = opened.scan_some(opened.between(first, window.head)).filter(inside, *own).collect()
         return tiles_of(feature, frame, self.view.tile)
 
     def _table_rows(self) -> Listing:

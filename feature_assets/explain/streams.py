@@ -69,7 +69,7 @@ class StreamAt:
 
     def _batch(self, first: datetime, last: datetime) -> pl.LazyFrame | None:
         reached = self.opened.tiles.partitions.filter(pl.col("as_of") > first, pl.col("partition_start") < last)
-        return self.opened.tiles.scan(reached) if reached.height else None
+        return self.opened.tiles.scan_some(reached) if reached.height else None
 
     def _stream(self, keys: Mapping[str, Any], first: datetime, last: datetime) -> pl.LazyFrame | None:
         return self.opened.copy.scan(self.choice.writes, list(keys), first, last)

@@ -70,7 +70,7 @@ def _requests(
     damaged = list(damaged_days_of(store, view))
     parts = {each.part for each in damaged}
     for each in damaged:
-        if each.part == "values" and "tiles" in parts:
+        if each.part != "tiles" and "tiles" in parts:
             continue
         key = tiles_key(view) if each.part == "tiles" else table_key(view)
         first, last = each.start, each.end - timedelta(microseconds=view.cadence)

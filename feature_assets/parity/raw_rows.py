@@ -64,4 +64,4 @@ def _scan(store: OfflineStore, view: FeatureView, start: datetime, end: datetime
     opened = store.source(view.source.asset).open()
     names = [*view.source.columns, *view.keys]
     begin = inputs_of(view.source.asset, opened.partitions).begin(to_microseconds(start))
-    return read_rows(view.source, opened.scan(opened.between(from_microseconds(begin), end)), names)
+    return read_rows(view.source, opened.scan_some(opened.between(from_microseconds(begin), end)), names)

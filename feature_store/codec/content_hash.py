@@ -166,6 +166,21 @@ def hash_structs(fields: Mapping[str, Hashes], valid: Mask | None) -> Hashes:
     return _finish(total, valid, "struct")
 
 
+def hash_records(owner: str, fields: Mapping[str, tuple[Hashes, Mask]]) -> Hashes:
+    """Return hashes of records; fields that are null do not count, so that later records may have more of them.
+
+    Args:
+        owner: what the records belong to: those of others are others.
+        fields: by name, hashes of the values, and which of them are not null.
+    """
+    total: Hashes = np.full(len(next(iter(fields.values()))[0]), _seed(f"owner {owner}"), np.uint64)
+    for name, (hashes, valid) in fields.items():
+        mixed = _mix(hashes + _seed(f"field {name}"))
+        mixed[~valid] = 0
+        total += mixed
+    return _mix(total)
+
+
 def _sequences(elements: Hashes, place: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> Hashes:
     """Return per row the sum of its elements, each mixed with its place."""
     mixed = _pair(_mix(place.astype(np.uint64) + _GOLDEN), elements)

@@ -165,6 +165,8 @@ class Staged:
         schema: columns and types of the rows, an Arrow IPC stream without rows.
         partitions: each that begins on this day, also those without rows.
         without_time: source rows left out for want of a time.
+        size: of the file, bytes.
+        crc: the CRC-32 of its bytes, as they were given to the store.
     """
 
     stage: str
@@ -172,6 +174,8 @@ class Staged:
     schema: bytes
     partitions: tuple[PartitionFacts, ...]
     without_time: int = 0
+    size: int = 0
+    crc: int = 0
 
 
 class Engine(Protocol):

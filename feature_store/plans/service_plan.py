@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +14,12 @@ from typing import Any, Final
 
 from feature_store.dtypes import DType, dtype_from_name
 from feature_store.errors import FeatureStoreError, InputError
+from feature_store.fingerprints import record_digest
 from feature_store.plans.stream_plan import StreamPlan
 
 PLAN_FORMAT: Final = 1
+
+_DIGEST: Final = "digest"
 
 Value = int | float | bool | str | list[float] | list[int | float | bool | str | None] | None
 
@@ -189,20 +193,24 @@ class ServicePlan:
         return tuple(each for each in self.inputs if each.name in read)
 
     def to_json(self) -> str:
-        """Return the plan as JSON text."""
-        return json.dumps({"format": PLAN_FORMAT, **asdict(self)}, indent=1)
+        """Return the plan as JSON text, with a digest of all that it says."""
+        record = {"format": PLAN_FORMAT, **asdict(self)}
+        return json.dumps({**record, _DIGEST: _digest(record)}, indent=1)
 
     @staticmethod
     def from_json(text: str) -> ServicePlan:
         """Read a plan from JSON text.
 
         Raises:
-            PlanError: it was written in another format.
+            PlanError: it was written in another format, or is not what was written.
             ValueError, LookupError, TypeError, AttributeError: it is no plan; ``read_plan`` names its file.
         """
         record: dict[str, Any] = json.loads(text)
         if record.get("format") != PLAN_FORMAT:
             raise PlanError("this service plan is of another format: run `features apply` again")
+        digest = record.pop(_DIGEST, None)  # plans of before there were digests have none
+        if digest is not None and digest != _digest(record):
+            raise PlanError("this service plan is not what was written: run `features apply` again")
         return ServicePlan(
             service=record["service"],
             version=record["version"],
@@ -224,6 +232,10 @@ def _output(record: dict[str, Any]) -> PlanOutput | PlanExpression:
         reads=tuple(PlanOutput(**read) for read in record["reads"]),
         inputs=tuple(record["inputs"]),
     )
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    return record_digest("service plan", record)
 
 
 def _view(record: dict[str, Any]) -> PlanView:

@@ -53,8 +53,13 @@ def damage_day(table: PartitionedTable, day: int, damage: Callable[[Path], None]
     return file
 
 
+def change_ledger(table: PartitionedTable, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+    """Rewrite the entries of a ledger as one that was written before they had digests."""
+    change(pl.read_delta(table.ledger.uri).drop("digest")).write_delta(
+        table.ledger.uri, mode="overwrite", delta_write_options={"schema_mode": "overwrite"}
+    )
+
+
 def forget_checksums(table: PartitionedTable) -> None:
     """Leave the ledger as one that was written before it kept the checksums of files."""
-    listed = pl.read_delta(table.ledger.uri)
-    kept = listed.filter(pl.col("kind") != "files")
-    kept.write_delta(table.ledger.uri, mode="overwrite")
+    change_ledger(table, lambda listed: listed.filter(pl.col("kind") != "files"))

@@ -8,18 +8,19 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from feature_store.engines.numpy.compile_service import compile_plan
-from feature_store.errors import DamagedError
+from feature_store.errors import DamagedError, DamagedRecordError
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set, load_training_set, write_training_set
-from tests.offline.damage import DAMAGES, damage_day, files_of, flip, forget_checksums
+from tests.offline.damage import DAMAGES, change_ledger, damage_day, files_of, flip, forget_checksums
 from tests.offline.definitions import (
     INSTANT,
     ShopperEver,
@@ -153,12 +154,16 @@ def test_a_log_restored_from_before_a_write_is_noticed(store: OfflineStore, tmp_
     log = Path(table.uri) / "_delta_log"
     shutil.copytree(log, tmp_path / "log")
     table.write(spend_values([(day(1), 7, 7)]), day(1), day(2), run_id="new")
-    ledger = table.ledger.listed()
     shutil.rmtree(log)
     shutil.copytree(tmp_path / "log", log)
-    # The files of the version before are there still: they are what the log says, and so is the ledger up to it.
+    write_again = lambda: table.write(spend_values([(day(1), 8, 8)]), day(1), day(2), run_id="lost")  # noqa: E731
+    for use in (table.open, table.ledger.partitions, write_again):
+        with pytest.raises(DamagedRecordError, match=r"ends with version \d+, but the ledger lists version \d+"):
+            use()
+    table.ledger.forget_lost(DeltaTable(table.uri).version())
     assert read_whole(table, 1).height == 200
-    assert table.open().entries.height < ledger.height
+    write_again()
+    assert read_whole(table, 1)["pieces_3d"].to_list() == [8]
 
 
 def test_a_file_that_the_log_lists_no_more_is_noticed(store: OfflineStore) -> None:
@@ -274,9 +279,7 @@ def test_the_error_survives_being_sent_to_another_process(store: OfflineStore) -
 
 def test_a_partition_written_before_there_were_sums_is_read_by_its_number_of_rows(store: OfflineStore) -> None:
     table = values_of(store)
-    old = pl.read_delta(table.ledger.uri).filter(pl.col("kind") != "files").drop("column_sums", "files")
-    shutil.rmtree(table.ledger.uri)
-    old.write_delta(table.ledger.uri)
+    change_ledger(table, lambda listed: listed.filter(pl.col("kind") != "files").drop("column_sums", "files"))
     assert read_whole(table, 1).height == read_pruned(table, 1).height == 200
     damage_day(table, 1, DAMAGES["cut to half"])
     with pytest.raises(DamagedError):
@@ -285,9 +288,8 @@ def test_a_partition_written_before_there_were_sums_is_read_by_its_number_of_row
 
 def test_columns_that_are_read_are_compared_and_no_others(store: OfflineStore) -> None:
     table = values_of(store)
-    listed = pl.read_delta(table.ledger.uri)
     other = pl.col("column_sums").str.replace(r'"pieces_3d":"[0-9a-f]{16}"', '"pieces_3d":"0123456789abcdef"')
-    listed.with_columns(other).write_delta(table.ledger.uri, mode="overwrite")
+    change_ledger(table, lambda listed: listed.with_columns(other))
     opened = table.open()
     partitions = opened.between(day(1), day(2))
     assert opened.read(partitions, ["shopper_id", "share"]).height == 200

@@ -118,7 +118,7 @@ def test_what_a_commit_is_tagged_with_is_what_the_ledger_lists(partitions: list[
 def test_a_ledger_begun_before_there_were_column_sums_is_read_and_written_on(store: OfflineStore) -> None:
     values = store.values(ShopperSpend)
     values.write(spend_values([(day(0), 1, 1)]), day(0), day(1), run_id="a")
-    old = pl.read_delta(values.ledger.uri).drop("column_sums")
+    old = pl.read_delta(values.ledger.uri).drop("column_sums", "digest")
     shutil.rmtree(values.ledger.uri)
     old.write_delta(values.ledger.uri)
     values.write(spend_values([(day(1), 1, 1)]), day(1), day(2), run_id="b")

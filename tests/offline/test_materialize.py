@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
 from feature_store import EventSource, FeatureService, Int64, Status, Timestamp, col, derive, feature_view, ratio, sum_
@@ -18,6 +19,7 @@ from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.materialize.reach import tiles_start
 from feature_store.offline.materialize.stale import stale_partitions, stale_tiles
+from feature_store.offline.tables.definitions import drop
 from feature_store.offline.tables.store import OfflineStore
 from tests.fixtures.computed_values import computed_values
 from tests.fixtures.frames import at, frame
@@ -401,5 +403,7 @@ def test_without_any_feature_that_its_tiles_hold_nothing_is_computed(landed: Off
     with pytest.raises(MissingTilesError, match=match):
         computed_values(landed, unknown, day(5), day(6))
     assert stale_partitions(landed, unknown, day(5), day(6)) == [day(5)]
+    for feature in ShopperSpend.stored_features:
+        drop(DeltaTable(landed.tiles(ShopperSpend).uri), ShopperSpend.full_name, feature.name, {})
     compute_tiles(landed, unknown, day(3), day(6), "tiles")
     computed_values(landed, unknown, day(5), day(6))

@@ -11,7 +11,7 @@ from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set
 from feature_store.offline.verify import tables_of, verify_table
-from tests.offline.damage import DAMAGES, damage_day, files_of, flip, forget_checksums
+from tests.offline.damage import DAMAGES, change_ledger, damage_day, files_of, flip, forget_checksums
 from tests.offline.definitions import INSTANT, ShopperEver, ShopperSpend, ShopperTown, day, service, spend_values
 
 
@@ -85,8 +85,7 @@ def test_verifying_reads_every_day_and_lists_what_is_damaged_or_sound_again(stor
 
 def test_partitions_written_before_there_were_sums_are_counted_as_unverifiable(store: OfflineStore) -> None:
     table = write(store, 0, 2)
-    old = pl.read_delta(table.ledger.uri).with_columns(column_sums=pl.lit(None, pl.String))
-    old.write_delta(table.ledger.uri, mode="overwrite")
+    change_ledger(table, lambda listed: listed.with_columns(column_sums=pl.lit(None, pl.String)))
     write(store, 1, 2)
     found = verify_table(table)
     assert (found.partitions, found.unverifiable, found.damages) == (2, 1, ())

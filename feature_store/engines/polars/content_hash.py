@@ -19,6 +19,7 @@ from feature_store.codec.content_hash import (
     hash_floats,
     hash_integers,
     hash_lists,
+    hash_records,
     hash_structs,
 )
 
@@ -74,6 +75,15 @@ def hash_column(column: pl.Series) -> Hashes:
     if dtype.is_float():
         return hash_floats(_filled(column), valid)
     return hash_integers(_filled(column), valid, next((kind for of, kind in _KINDS if dtype == of), "integer"))
+
+
+def frame_digests(owner: str, frame: pl.DataFrame) -> pl.Series:
+    """Return the digest of each row of a frame of records, as Int64; see ``hash_records``."""
+    told = [column for column in frame if column.null_count() < len(column)]
+    if not told:
+        return pl.Series("digest", [None] * frame.height, pl.Int64)
+    fields = {column.name: (hash_column(column), column.is_not_null().to_numpy()) for column in told}
+    return pl.Series("digest", hash_records(owner, fields).view(np.int64))
 
 
 def _filled(column: pl.Series) -> np.ndarray[tuple[int], np.dtype[Any]]:

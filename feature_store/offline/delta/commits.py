@@ -18,7 +18,7 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from feature_store.errors import UnknownTableError
+from feature_store.errors import DamagedRecordError, UnknownTableError
 from feature_store.offline.delta.storage_types import Shapes, with_shapes
 from feature_store.temporal.instants import to_microseconds
 
@@ -53,6 +53,9 @@ _READER_VERSION: Final = 1
 _FEATURES: Final = frozenset({"appendOnly", "invariants"})
 """Features of the Delta protocol that change nothing for who reads and overwrites, as we do."""
 
+UNREADABLE: Final = (DeltaError, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError)
+"""What libraries raise for a file that is missing, cut or changed."""
+
 StorageOptions = Mapping[str, str]
 Result = TypeVar("Result")
 
@@ -62,11 +65,14 @@ def open_table(uri: str, options: StorageOptions, version: int | None = None) ->
 
     Raises:
         UnknownTableError: it uses features of the Delta protocol that we do not set, and do not know how to read.
+        DamagedRecordError: its log cannot be read.
     """
     try:
         table = DeltaTable(uri, version=version, storage_options=dict(options))
     except TableNotFoundError:
         return None
+    except UNREADABLE as problem:
+        raise damaged_log(uri, f"it cannot be read ({first_line(problem)})") from problem
     protocol = table.protocol()
     unknown = {*(protocol.reader_features or ()), *(protocol.writer_features or ())} - _FEATURES
     if unknown or protocol.min_reader_version > _READER_VERSION:
@@ -76,6 +82,20 @@ def open_table(uri: str, options: StorageOptions, version: int | None = None) ->
             "wrote to it. Restore it from before that, or write it again from its inputs"
         )
     return table
+
+
+def damaged_log(uri: str, problem: str) -> DamagedRecordError:
+    """Return the error that the log of a table is not as it was written."""
+    return DamagedRecordError(
+        f"{uri}/_delta_log",
+        problem,
+        "put the log back as it was; or delete the table with its ledger, and write it again from its inputs",
+    )
+
+
+def first_line(problem: BaseException) -> str:
+    """Return what an error of a library says first."""
+    return str(problem).strip().partition("\n")[0] or type(problem).__name__
 
 
 def open_or_create(
@@ -161,6 +181,15 @@ def read_actions(
     if not versions:
         return pl.DataFrame(schema={"delta_version": pl.Int64, **fields})
     files = [f"{uri}/_delta_log/{version:020d}.json" for version in versions]
+    try:
+        return _actions(files, options, action, fields)
+    except UNREADABLE as problem:
+        raise damaged_log(
+            uri, f"versions {versions[0]} to {versions[-1]} cannot be read ({first_line(problem)})"
+        ) from problem
+
+
+def _actions(files: list[str], options: StorageOptions, action: str, fields: pl.Schema) -> pl.DataFrame:
     lines = pl.scan_ndjson(
         files, schema={action: pl.Struct(dict(fields))}, include_file_paths="file", storage_options=dict(options)
     )

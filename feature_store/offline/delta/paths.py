@@ -49,6 +49,16 @@ def training_uri(root: str, name: str) -> str:
     return f"{root.rstrip('/')}/training/{name}"
 
 
+def table_name(table_uri: str) -> str:
+    """Return what a table is called wherever its store lies: what its records belong to.
+
+    >>> table_name("s3://lake/views/retail/spend/v1/tiles"), table_name("/lake/raw/transactions")
+    ('views/retail/spend/v1/tiles', 'transactions')
+    """
+    found = re.search(r"/((?:views(?:/[^/]+){4})|training/.+)$", table_uri)
+    return table_uri.rpartition("/")[2] if found is None else found[1]
+
+
 def ledger_uri(table_uri: str) -> str:
     """Return where the ledger of a table lies: beside it, since files below a Delta table belong to that table."""
     return f"{table_uri}.ledger"

@@ -17,17 +17,18 @@ import numpy as np
 import polars as pl
 from arro3.core import RecordBatchReader, Table
 from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
-from deltalake._internal import DeltaFileSystemHandler
 from deltalake.transaction import AddAction
 
 from feature_store.engines.engine import PartitionFacts, Staged, Target
 from feature_store.engines.polars.content_hash import frame_contents
 from feature_store.errors import InputError
+from feature_store.offline.delta.added_files import write_file
 from feature_store.offline.delta.commits import StorageOptions, range_predicate
 from feature_store.offline.delta.instants import INSTANT, instants
-from feature_store.offline.delta.paths import day_folder, local_folder, staged_file
+from feature_store.offline.delta.paths import day_folder, staged_file
 from feature_store.offline.delta.stages import STAGE
 from feature_store.offline.delta.storage_types import array_shapes, to_storage, with_shapes
+from feature_store.offline.delta.stored_files import CHECKSUMS, damaged_files
 from feature_store.temporal.instants import from_microseconds
 
 _COMMIT_ONCE: Final = 0
@@ -39,15 +40,18 @@ def stage_day(
 ) -> Staged:
     """Write the rows of the partitions of one day to a staged file, and describe them; see ``StoredFrames.stage``."""
     stored = to_storage(frame).sort("partition_start", *target.order, nulls_last=False, maintain_order=True)
-    file = None
+    file, size, crc = None, 0, 0
     if stored.height:
         file = staged_file(target.stage, starts[0], target.part)
-        options = None if local_folder(target.uri) else dict(target.options)
-        stored.write_parquet(
-            f"{target.uri}/{file}", mkdir=local_folder(target.uri) is not None, storage_options=options
-        )
+        size, crc = write_file(target.uri, target.options, file, stored)
     facts = tuple(_facts(target, stored, starts, excluded))
-    return Staged(target.stage, file, _schema_bytes(frame), facts, without_time)
+    return Staged(target.stage, file, _schema_bytes(frame), facts, without_time, size, crc)
+
+
+def staged_checksums(staged: Sequence[Staged]) -> str:
+    """Return what a commit says of the staged files that it adds: JSON of ``CHECKSUMS``."""
+    files = [{"path": each.file, "size": each.size, "crc": each.crc} for each in staged if each.file is not None]
+    return pl.DataFrame(files, schema=CHECKSUMS).write_json()
 
 
 def rows_like(staged: Staged) -> pl.DataFrame:
@@ -175,9 +179,11 @@ def _added(uri: str, options: StorageOptions, staged: Staged, schema: pl.Schema)
         times = [name for name, dtype in found.items() if dtype == INSTANT and name in _BOUNDS]
         bounds = [bound for name in times for bound in _bounds(name)]
         numbers = rows.select(pl.len().alias("rows"), *bounds).collect().row(0, named=True)
-        size = DeltaFileSystemHandler(uri, dict(options)).open_input_file(staged.file).size()
     except (FileNotFoundError, pl.exceptions.ComputeError) as problem:
         raise InputError(f"{location} was staged, but cannot be read: run again") from problem
+    listed = pl.DataFrame([{"path": staged.file, "size": staged.size, "crc": staged.crc}], schema=CHECKSUMS)
+    for _, problem in damaged_files(uri, options, listed):
+        raise InputError(f"{location} was staged, but {problem}: run again")
     expected = sum(partition.content.rows for partition in staged.partitions)
     if found != schema or numbers["rows"] != expected:
         raise InputError(
@@ -187,7 +193,7 @@ def _added(uri: str, options: StorageOptions, staged: Staged, schema: pl.Schema)
     least, most = ({name: _iso(numbers[f"{end}_{name}"]) for name in times} for end in ("min", "max"))
     statistics = {"numRecords": expected, "minValues": least, "maxValues": most}
     day = day_folder(staged.partitions[0].start).removeprefix("day=")
-    return AddAction(staged.file, size, {"day": day}, time.time_ns() // 1_000_000, True, json.dumps(statistics))
+    return AddAction(staged.file, staged.size, {"day": day}, time.time_ns() // 1_000_000, True, json.dumps(statistics))
 
 
 _BOUNDS: Final = ("partition_start", "as_of", "tile_start")

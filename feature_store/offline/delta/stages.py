@@ -24,8 +24,9 @@ from typing import Final
 import polars as pl
 from deltalake._internal import DeltaFileSystemHandler
 
+from feature_store.fingerprints import record_digest
 from feature_store.offline.delta.commits import StorageOptions, open_table, read_commits
-from feature_store.offline.delta.paths import local_folder, staged_file, stages_uri
+from feature_store.offline.delta.paths import local_folder, staged_file, stages_uri, table_name
 from feature_store.temporal.durations import DAY
 
 LIFETIME: Final = timedelta(days=1)
@@ -33,6 +34,9 @@ LIFETIME: Final = timedelta(days=1)
 
 STAGE: Final = "stage"
 """The tag of a commit that names the stage of which it lists the files."""
+
+
+_DIGEST: Final = "digest"
 
 
 @dataclass(frozen=True)
@@ -163,13 +167,27 @@ def _noted(uri: str, options: StorageOptions) -> list[Stage]:
     """Return the stages of a table that are noted."""
     folder = local_folder(stages_uri(uri))
     if folder is not None:
-        texts = [_text(path) for path in folder.glob("*.json")]
-        return [Stage(**json.loads(text)) for text in texts if text]  # one without a text just begins
+        notes = [(path.stem, _text(path)) for path in folder.glob("*.json")]
+        found = [_stage_of(uri, name, text) for name, text in notes if text]  # one without a text just begins
+        return [stage for stage in found if stage is not None]
     try:
         notes = pl.scan_ndjson(f"{stages_uri(uri)}/*.json", storage_options=dict(options)).collect()
     except (FileNotFoundError, pl.exceptions.ComputeError):  # there is no note
         return []
-    return [Stage(**note) for note in notes.to_dicts()]
+    found = [_stage_of(uri, note["name"], json.dumps(note)) for note in notes.to_dicts()]
+    return [stage for stage in found if stage is not None]
+
+
+def _stage_of(uri: str, name: str, text: str) -> Stage | None:
+    """Return the stage that a note describes; None: the note is not what was written, and nothing is removed by it."""
+    try:
+        record = json.loads(text)
+        digest = record.pop(_DIGEST, None)  # notes of before there were digests have none
+        stage = Stage(**record)
+    except (ValueError, TypeError, AttributeError):
+        return None
+    is_own = digest is None or digest == record_digest(table_name(uri), record)
+    return stage if is_own and stage.name == name else None
 
 
 def _text(path: Path) -> str:
@@ -180,16 +198,16 @@ def _text(path: Path) -> str:
 
 def _write_note(stage: Stage, options: StorageOptions) -> int | None:
     """Write the note of a stage; on a disk, return the file whose lock says that this process lives."""
-    text = json.dumps(asdict(stage))
+    record = {**asdict(stage), _DIGEST: record_digest(table_name(stage.uri), asdict(stage))}
     note = _local_note(stage)
     if note is None:
-        lines = pl.LazyFrame([asdict(stage)])
+        lines = pl.LazyFrame([record])
         lines.sink_ndjson(f"{stages_uri(stage.uri)}/{_note(stage)}", storage_options=dict(options))
         return None
     note.parent.mkdir(parents=True, exist_ok=True)
     lock = os.open(note, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    os.write(lock, text.encode())
+    os.write(lock, json.dumps(record).encode())
     return lock
 
 

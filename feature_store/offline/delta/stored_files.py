@@ -35,8 +35,25 @@ def files_of(table: DeltaTable) -> pl.DataFrame:
     return added.select("path", day, pl.col("size_bytes").alias("size"), rows.cast(pl.Int64).alias("rows"))
 
 
+def known_files(table: DeltaTable, entries: pl.DataFrame) -> pl.DataFrame:
+    """Return the files of a table at the version at which it is open, and what its ledger says of them.
+
+    Args:
+        table: the table.
+        entries: ``files`` (JSON of ``CHECKSUMS``) and ``delta_version`` of commits.
+
+    Returns:
+        ``path``, ``day``, ``size``, ``rows``, ``crc`` and ``added_by``, the version that added it. What is not known is
+        null: of files that are older than that, or of which the log says nothing.
+    """
+    texts = entries.drop_nulls("files").select("files", pl.col("delta_version").alias("added_by"))
+    decoded = texts.with_columns(pl.col("files").str.json_decode(pl.List(pl.Struct(CHECKSUMS))))
+    known = decoded.explode("files", empty_as_null=False).unnest("files").unique("path", keep="last")
+    return files_of(table).join(known.select("path", "crc", "added_by"), on="path", how="left").sort("day", "path")
+
+
 def checksums_of(uri: str, options: StorageOptions, versions: list[int]) -> pl.DataFrame:
-    """Return ``delta_version`` and ``CHECKSUMS`` of the files that some commits added and that are still there."""
+    """Return ``delta_version`` and ``files`` (JSON of ``CHECKSUMS``): what some commits added and is still there."""
     added = read_actions(uri, options, versions, "add", pl.Schema({"path": pl.String, "size": pl.Int64}))
     store = DeltaFileSystemHandler(uri, dict(options))
 
@@ -48,7 +65,12 @@ def checksums_of(uri: str, options: StorageOptions, versions: list[int]) -> pl.D
 
     with ThreadPoolExecutor(_READERS) as readers:
         found = pl.Series("crc", list(readers.map(crc, added["path"])), pl.Int64)
-    return added.with_columns(found).drop_nulls("crc").select("delta_version", *CHECKSUMS)
+    known = added.with_columns(found).drop_nulls("crc")
+    texts = [
+        (version, of_version.select(CHECKSUMS.names()).write_json())
+        for (version,), of_version in known.group_by("delta_version", maintain_order=True)
+    ]
+    return pl.DataFrame(texts, schema={"delta_version": pl.Int64, "files": pl.String}, orient="row")
 
 
 def damaged_files(uri: str, options: StorageOptions, files: pl.DataFrame) -> Iterator[tuple[str, str]]:

@@ -58,7 +58,7 @@ SCHEMA: Final = pl.Schema(
 )
 """Columns of the ledger's table."""
 
-_TAGS: Final = ("run_id", "fingerprints", "partitions")
+_TAGS: Final = ("run_id", "fingerprints", "partitions", "files")
 
 COMMIT: Final = pl.Schema({"delta_version": pl.Int64, "timestamp": pl.Int64, **dict.fromkeys(_TAGS, pl.String)})
 """The facts read of a commit: its version, when it was made (Unix milliseconds), and the tags of ``commit_tags``."""
@@ -115,8 +115,15 @@ def entries_of(commits: pl.DataFrame) -> pl.DataFrame:
 
 
 def _entries_of(
-    *, delta_version: int, timestamp: int, run_id: str | None, fingerprints: str | None, partitions: str | None
+    *,
+    delta_version: int,
+    timestamp: int,
+    run_id: str | None,
+    fingerprints: str | None,
+    partitions: str | None,
+    files: str | None,
 ) -> pl.DataFrame:
+    added = [] if files is None else [{"kind": FILES, "delta_version": delta_version, "files": files}]
     common = {"run_id": run_id, "delta_version": delta_version, "landed_at": from_microseconds(timestamp * 1000)}
     if partitions is None or fingerprints is None:
         return pl.DataFrame([{"kind": UNCHANGED, **common}], schema=SCHEMA)
@@ -126,18 +133,16 @@ def _entries_of(
         _text({name: of for name, of in computed.items() if name not in lacks}) for lacks in facts["lacks"].to_list()
     ]
     known = facts.drop("lacks").with_columns(pl.Series("fingerprints", held, pl.String))
-    return known.with_columns(
+    landed = known.with_columns(
         pl.lit(value, SCHEMA[name]).alias(name) for name, value in {"kind": LANDED, **common}.items()
     )
+    return pl.concat([landed, pl.DataFrame(added, schema=SCHEMA)], how="diagonal")
 
 
 def file_entries(checksums: pl.DataFrame) -> pl.DataFrame:
     """Return one entry per commit of the files that it added; see ``stored_files.checksums_of``."""
-    entries = [
-        {"kind": FILES, "delta_version": version, "files": group.drop("delta_version").write_json()}
-        for (version,), group in checksums.group_by("delta_version", maintain_order=True)
-    ]
-    return pl.DataFrame(entries, schema=SCHEMA)
+    entries = checksums.with_columns(pl.lit(FILES).alias("kind"))
+    return pl.concat([pl.DataFrame(schema=SCHEMA), entries], how="diagonal")
 
 
 def _text(fingerprints: Mapping[str, str]) -> str:

@@ -75,7 +75,9 @@ def first_state(view: FeatureView) -> int:
 
 def _history(view: FeatureView, landed: Inputs, states: OpenTable, as_of: int, target: Target) -> HistoryPlan:
     latest = from_microseconds(floor_to(as_of, CHECKPOINT_SPAN))
-    for state in states.between(None, latest).reverse().iter_slices(1):
+    # A state is a cache: one that is damaged is computed again from tiles, on the way to what is asked for.
+    sound = ~pl.col("partition_start").dt.date().is_in(states.damaged["day"].implode())
+    for state in states.between(None, latest).filter(sound).reverse().iter_slices(1):
         at = to_microseconds(state["as_of"][0])
         if state["inputs_hash"][0] == state_hash(view, landed, at):
             return HistoryPlan(at, CHECKPOINT_SPAN, stored_rows(states, state), target)

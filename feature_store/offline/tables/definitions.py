@@ -16,8 +16,11 @@ from typing import Final
 from deltalake import DeltaTable
 
 from feature_store.errors import FingerprintError, InputError
+from feature_store.fingerprints import record_digest
+from feature_store.offline.delta.commits import damaged_log
 
 _PROPERTY: Final = "feature_store.definitions"
+_DIGEST: Final = f"{_PROPERTY}.digest"
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,16 @@ def read_definitions(table: DeltaTable, newest: Mapping[str, str]) -> dict[str, 
         table: the table.
         newest: fingerprint by feature of its newest partition: what a table holds that was last written before there
             were definitions.
+
+    Raises:
+        DamagedRecordError: they are not what was written.
     """
     text = table.metadata().configuration.get(_PROPERTY)
     if text is None:
         return {name: Definition(of, "what its fingerprint says") for name, of in newest.items()}
+    digest = table.metadata().configuration.get(_DIGEST)  # tables of before there were digests have none
+    if digest is not None and digest != record_digest(_PROPERTY, text):
+        raise damaged_log(table.table_uri.rstrip("/"), "the definitions in it are not what was written")
     return {name: Definition(**of) for name, of in json.loads(text).items()}
 
 
@@ -138,4 +147,5 @@ def _is_kept(table: DeltaTable) -> bool:
 
 def _write(table: DeltaTable, definitions: Definitions) -> None:
     text = json.dumps({name: asdict(definition) for name, definition in definitions.items()}, sort_keys=True)
-    table.alter.set_table_properties({_PROPERTY: text}, raise_if_not_exists=False)
+    properties = {_PROPERTY: text, _DIGEST: record_digest(_PROPERTY, text)}
+    table.alter.set_table_properties(properties, raise_if_not_exists=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from functools import cached_property
+from importlib import import_module
+from typing import Any
 
 import polars as pl
 from deltalake import DeltaTable
@@ -50,6 +52,10 @@ class OpenTable:
     @cached_property
     def partitions(self) -> pl.DataFrame:
         """The partitions that it holds; see ``current_state``."""
+        return self._own_partitions
+
+    @cached_property
+    def _own_partitions(self) -> pl.DataFrame:
         return current_state(self.entries)
 
     @cached_property
@@ -69,23 +75,35 @@ class OpenTable:
         return self.partitions.filter(after & before)
 
     def scan(self, partitions: pl.DataFrame) -> pl.LazyFrame:
-        """Read some rows of some of its partitions, lazily; their files are compared before that.
+        """Read some of its partitions whole, lazily: their files are compared now, their rows when they are collected.
 
         Args:
             partitions: rows of ``self.partitions``.
 
         Returns:
-            The stored columns without ``day``, arrays as lists; rows in no particular order.
+            The stored columns without ``day``, arrays as lists; rows in no particular order. Collecting them raises
+            ``DamagedError`` where they are not those that were written; if only the first ones are, they count as
+            ``scan_some``.
 
         Raises:
             NotComputedError: the table was never written.
             DamagedError: a file is not as it was written.
         """
+        return self._scan(partitions, StoredPartitions.scan)
+
+    def scan_some(self, partitions: pl.DataFrame) -> pl.LazyFrame:
+        """Read few rows of some of its partitions, lazily: files are compared, but not all rows are read; see ``scan``.
+
+        Filters decide which parts of the files are read.
+        """
+        return self._scan(partitions, StoredPartitions.scan_some)
+
+    def _scan(
+        self, partitions: pl.DataFrame, scan: Callable[[StoredPartitions, pl.DataFrame], pl.LazyFrame]
+    ) -> pl.LazyFrame:
         if self.table is None:
             raise self._never_written()
-        with self._noting_damage():
-            self._rows.check_files(partitions)
-        return pl.scan_delta(self.table).filter(_is_in(partitions["partition_start"])).drop("day")
+        return scan(self._rows, partitions)
 
     def read(self, partitions: pl.DataFrame, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Read some of its partitions whole, and compare them with the ledger.
@@ -121,8 +139,23 @@ class OpenTable:
         Raises:
             DamagedError: the rows are not those that were written.
         """
-        with self._noting_damage():
-            yield from self._rows.pieces(partitions, columns, rows_at_once)
+        yield from self._rows.pieces(partitions, columns, rows_at_once)
+
+    def to_arrow(self, partitions: pl.DataFrame) -> Any:
+        """Return the files of the days of some partitions as a pyarrow Dataset, with ``day``; they are compared before.
+
+        Raises:
+            DamagedError: a file is not as it was written.
+        """
+        datasets: Any = import_module("pyarrow.dataset")  # only who asks for Arrow needs it
+        table: Any = self.table
+        stored = table.to_pyarrow_dataset()
+        # Without the bounds that the log claims: rows must not be left out because of them.
+        fragments = [
+            stored.format.make_fragment(path, stored.filesystem, datasets.field("day") == day)
+            for path, day in self._rows.check_files(partitions).select("path", "day").iter_rows()
+        ]
+        return datasets.FileSystemDataset(fragments, stored.schema, stored.format, stored.filesystem)
 
     @cached_property
     def damaged(self) -> pl.DataFrame:
@@ -134,23 +167,18 @@ class OpenTable:
         """The copies online of which it is known that they are none; see ``ledger_entries.damaged_generations``."""
         return damaged_generations(self.entries)
 
-    @contextmanager
-    def _noting_damage(self) -> Generator[None]:
+    def _note(self, damage: DamagedError) -> None:
         """List damage that is met in the ledger, so that it is told and repaired; who may not write there, cannot."""
-        try:
-            yield
-        except DamagedError as damage:
-            start = damage.partition_start or datetime.combine(damage.day, time(), UTC)
-            assert self.table is not None
-            if damage.told not in self.damaged["problem"]:
-                with suppress(DeltaError, OSError, pl.exceptions.PolarsError):
-                    Ledger(self.uri, self.options).note_damage(start, self.table.version(), damage.told)
-            raise
+        start = damage.partition_start or datetime.combine(damage.day, time(), UTC)
+        assert self.table is not None
+        if damage.told not in self.damaged["problem"]:
+            with suppress(DeltaError, OSError, pl.exceptions.PolarsError):
+                Ledger(self.uri, self.options).note_damage(start, self.table.version(), damage.told)
 
     @cached_property
     def _rows(self) -> StoredPartitions:
         assert self.table is not None
-        return StoredPartitions(self.uri, self.options, self.table, self.entries, current_state(self.entries))
+        return StoredPartitions(self.uri, self.options, self.table, self.entries, self._own_partitions, self._note)
 
     def _never_written(self) -> NotComputedError:
         return NotComputedError(f"{self.uri} was never written: first materialize the asset that writes it")
@@ -202,7 +230,7 @@ class PatchedTable(OpenTable):
     def partitions(self) -> pl.DataFrame:
         """The partitions that it holds; see ``current_state``."""
         past = self.past.partitions.filter(pl.col("as_of") <= self.until)
-        return pl.concat([past, current_state(self.entries).filter(pl.col("as_of") > self.until)])
+        return pl.concat([past, self._own_partitions.filter(pl.col("as_of") > self.until)])
 
     def pieces(
         self, partitions: pl.DataFrame, columns: Sequence[str], rows_at_once: int | None = None
@@ -216,12 +244,18 @@ class PatchedTable(OpenTable):
     def differs(self) -> bool:
         """Whether any partition has been rewritten since."""
         same = ["partition_start", "content_hash", "fingerprints"]
-        return not self.partitions.select(same).equals(current_state(self.entries).select(same))
+        return not self.partitions.select(same).equals(self._own_partitions.select(same))
 
     def scan(self, partitions: pl.DataFrame) -> pl.LazyFrame:
-        """Read some of its partitions, lazily; see ``OpenTable.scan``."""
+        """Read some of its partitions whole, lazily; see ``OpenTable.scan``."""
         is_past = pl.col("as_of") <= self.until
         scans = [self.past.scan(partitions.filter(is_past)), super().scan(partitions.filter(~is_past))]
+        return pl.concat(scans, how="diagonal")
+
+    def scan_some(self, partitions: pl.DataFrame) -> pl.LazyFrame:
+        """Read few rows of some of its partitions, lazily; see ``OpenTable.scan_some``."""
+        is_past = pl.col("as_of") <= self.until
+        scans = [self.past.scan_some(partitions.filter(is_past)), super().scan_some(partitions.filter(~is_past))]
         return pl.concat(scans, how="diagonal")
 
 
@@ -234,9 +268,3 @@ def open_for_reading(uri: str, options: StorageOptions, ledger: Ledger) -> OpenT
     """Open a table and its ledger, in this order: the ledger knows of every commit that the rows hold."""
     table = open_table(uri, options)
     return OpenTable(uri, options, table, ledger.entries(table))
-
-
-def _is_in(starts: pl.Series) -> pl.Expr:
-    """Select partitions; the days let Delta skip the files of all others."""
-    days = starts.dt.date().unique()
-    return pl.col("day").is_in(days.implode()) & pl.col("partition_start").is_in(starts.implode())

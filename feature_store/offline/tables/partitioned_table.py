@@ -27,7 +27,7 @@ from feature_store.offline.delta.commits import (
 )
 from feature_store.offline.delta.compaction import keep_up
 from feature_store.offline.delta.instants import instants, partition_starts
-from feature_store.offline.delta.staged_files import check_files, commit_days, rows_like
+from feature_store.offline.delta.staged_files import check_files, commit_days, rows_like, staged_checksums
 from feature_store.offline.delta.stages import Stage
 from feature_store.offline.delta.storage_types import (
     array_shapes,
@@ -107,7 +107,8 @@ class PartitionedTable:
         self._check_unique(stored, write)
         landed = describe(stored, starts, write)
         with_day = stored.with_columns(day=pl.col("partition_start").dt.date())
-        tags = {"range": f"{write.start.isoformat()}/{write.end.isoformat()}", **commit_tags(landed, write.run_id)}
+        within = f"{write.start.isoformat()}/{write.end.isoformat()}"
+        tags = self.ledger.sealed({"range": within, **commit_tags(landed, write.run_id)})
 
         def commit() -> tuple[DeltaTable, pl.DataFrame, int]:
             table = open_or_create(
@@ -148,7 +149,7 @@ class PartitionedTable:
         files, arrays = check_files(self.uri, self.options, staged), array_shapes(like.schema)
         stored = to_storage(like).with_columns(day=pl.col("partition_start").dt.date())
         within = f"{write.start.isoformat()}/{write.end.isoformat()}"
-        tags = {"range": within, **commit_tags(landed, write.run_id)}
+        told = {"range": within, **commit_tags(landed, write.run_id)}
 
         def commit() -> tuple[pl.DataFrame, int]:
             table = open_or_create(
@@ -161,8 +162,10 @@ class PartitionedTable:
             self._check_types(table, as_arrays(stored.schema, arrays), write)
             self._agree(current)
             beside = self._sound_beside(current, write)
-            span = write.start, write.end
-            commit_days(table, self.options, staged, files, *span, tags, whole_days=beside.is_empty())
+            span, whole_days = (write.start, write.end), beside.is_empty()
+            # Of days that are written anew with others the files are not those that were staged.
+            tags = self.ledger.sealed({**told, "files": staged_checksums(staged)} if whole_days else told)
+            commit_days(table, self.options, staged, files, *span, tags, whole_days=whole_days)
             return listed, base
 
         listed, base = retry_commit(commit)

@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction
 
-from feature_store.errors import InputError
+from feature_store.errors import DamagedError, InputError
+from feature_store.offline.delta.added_files import AddedFile, add_days, append_files, checksums_text
 from feature_store.offline.delta.commit_ledger import CommitLedger, Listing
 from feature_store.offline.delta.commits import (
     StorageOptions,
-    append,
     compact,
     drop_replaced,
     keeping,
@@ -32,6 +33,7 @@ from feature_store.offline.delta.commits import (
 )
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.delta.storage_types import to_storage
+from feature_store.offline.delta.stored_files import damaged_files, known_files
 from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.instants import to_microseconds
 
@@ -50,12 +52,19 @@ WRITES: Final = pl.Schema(
         "landed_at": INSTANT,
         "rows": pl.Int64,
         "fingerprints": pl.String,
+        "files": pl.String,
         "delta_version": pl.Int64,
     }
 )
-"""Columns of the ledger; of a commit that is no write all are null but ``landed_at`` and ``delta_version``."""
+"""Columns of the ledger; of a commit that is no write all are null but ``landed_at``, ``files`` and ``delta_version``.
 
-_TAGS: Final = ("writer", "sequence", "start", "end", "rows", "fingerprints")
+``files`` is what the commit added, JSON of ``CHECKSUMS``; null: it is not known.
+"""
+
+_TAGS: Final = ("writer", "sequence", "start", "end", "rows", "fingerprints", "files")
+
+_FILES_ALONE: Final = pl.col("landed_at").is_null()
+"""Entries that list the files of a commit that is no write."""
 
 
 def _entries(commits: pl.DataFrame) -> pl.DataFrame:
@@ -69,7 +78,8 @@ _LISTING: Final = Listing(
     schema=WRITES,
     commit=pl.Schema({"delta_version": pl.Int64, "timestamp": pl.Int64, **dict.fromkeys(_TAGS, pl.String)}),
     entries=_entries,
-    of_commits=pl.lit(value=True),
+    of_commits=~_FILES_ALONE,
+    files=lambda checksums: pl.concat([pl.DataFrame(schema=WRITES), checksums], how="diagonal"),
 )
 
 
@@ -81,17 +91,47 @@ class OpenStreamCopy:
         table: its rows; None: nothing was ever written.
         writes: its ledger: each write once, in the order in which they were committed.
         version: up to which version of the rows there are writes; None: there are none.
+        uri: where the rows lie.
+        options: storage options.
+        entries: all that the ledger lists, up to the version at which the rows are open.
     """
 
     table: DeltaTable | None
     writes: pl.DataFrame
     version: int | None
+    uri: str
+    options: StorageOptions
+    entries: pl.DataFrame
 
     def at(self, version: int | None) -> OpenStreamCopy:
         """Return the copy as it was at an earlier version; None: before anything was written."""
         if version is None:
-            return OpenStreamCopy(None, self.writes.clear(), None)
-        return OpenStreamCopy(self.table, self.writes.filter(pl.col("delta_version") <= version), version)
+            return replace(self, table=None, writes=self.writes.clear(), version=None)
+        return replace(self, writes=self.writes.filter(pl.col("delta_version") <= version), version=version)
+
+    def check_files(self, first: date, last: date) -> pl.DataFrame:
+        """Compare the files of some days, and the number of all rows; return the files of these days.
+
+        Args:
+            first: inclusive.
+            last: inclusive.
+
+        Raises:
+            DamagedError: a file is missing or not as it was written, or the log lists fewer rows than were written.
+        """
+        assert self.table is not None
+        files = known_files(self.table, self.entries)
+        written = self.entries.drop_nulls("writer").unique(_WRITE)["rows"].sum()
+        cure = "put the log and the files of the stream's copy back"
+        # Merging files may have left rows twice, but never fewer.
+        if files["rows"].null_count() == 0 and files["rows"].sum() < written:
+            problem = f"its files have {files['rows'].sum()} rows, {written} were written"
+            raise DamagedError(self.uri, problem, day=first, cure=cure)
+        wanted = files.filter(pl.col("day").is_between(first, last))
+        for path, problem in damaged_files(self.uri, self.options, wanted):
+            day = wanted.filter(pl.col("path") == path)["day"][0]
+            raise DamagedError(self.uri, problem, day=day, file=path, cure=cure)
+        return wanted
 
     def scan(self, writes: pl.DataFrame, keys: Sequence[str], start: datetime, end: datetime) -> pl.LazyFrame | None:
         """Read every tile that starts in ``[start, end)``, from the write that knows most of it, lazily.
@@ -107,14 +147,29 @@ class OpenStreamCopy:
         """
         if self.table is None or writes.is_empty():
             return None
-        day, at = pl.col("day"), pl.col("tile_start")
-        within = day.is_between(start.date(), end.date()) & (at >= start) & (at < end)
+        at = pl.col("tile_start")
+        within = pl.col("day").is_between(start.date(), end.date()) & (at >= start) & (at < end)
         order = writes.select(*_WRITE, pl.col("end").alias("__end")).with_row_index("__order").lazy()
-        rows = pl.scan_delta(self.table).filter(within).join(order, on=_WRITE, how="inner")
+        files = self.check_files(start.date(), end.date())
+        stored = pl.Schema(self.table.schema())
+        scans = [self._file(path, day, stored) for path, day in files.select("path", "day").iter_rows()]
+        rows = pl.concat([pl.LazyFrame(schema=stored), *scans])
+        rows = rows.filter(within).join(order, on=_WRITE, how="inner")
         complete_until = pl.min_horizontal("__end", at + pl.duration(microseconds=pl.col("span")))
         ordered = rows.sort(complete_until, "__order")
         known = ordered.unique([*keys, "span", "tile_start"], keep="last", maintain_order=True)
         return known.drop("__order", "__end", "day", *_WRITE)
+
+    def _file(self, path: str, day: date, stored: pl.Schema) -> pl.LazyFrame:
+        rows = pl.scan_parquet(
+            f"{self.uri}/{path}",
+            hive_partitioning=False,
+            schema=pl.Schema({name: of for name, of in stored.items() if name != "day"}),
+            missing_columns="insert",
+            extra_columns="ignore",
+            storage_options=dict(self.options) or None,
+        )
+        return rows.with_columns(pl.lit(day).alias("day")).select(stored.names())
 
     def rows_by_day(self, first: date, last: date) -> list[tuple[str, int]]:
         """Return how many rows each day of tiles has; as rows are never changed, this tells whether there are new ones.
@@ -170,7 +225,7 @@ class StreamCopy:
             raise InputError(f"{self.uri}: the write covers [{start}, {end}), which ends before it starts")
         day = pl.col("tile_start").dt.date().alias("day")
         rows = to_storage(tiles).with_columns(day, writer=pl.lit(writer), sequence=pl.lit(sequence, pl.Int64))
-        tags = {
+        told = {
             "writer": writer,
             "sequence": str(sequence),
             "start": str(to_microseconds(start)),
@@ -178,28 +233,40 @@ class StreamCopy:
             "rows": str(rows.height),
             "fingerprints": json.dumps(plan.fingerprints, sort_keys=True),
         }
+        files: list[AddedFile] = []
 
         def commit() -> tuple[DeltaTable, int] | None:
             table = open_or_create(self.uri, self._options, rows, keeping(_READ_WITHIN), partition_by=["day"])
             base, known = table.version(), table.transaction_version(writer)
             if known is not None and known >= sequence:
                 return None
+            files.extend([] if files else add_days(self.uri, self._options, rows))
+            tags = self._ledger.sealed({**told, "files": checksums_text(files)})
             once = CommitProperties(custom_metadata=tags, app_transactions=[Transaction(writer, sequence)])
-            append(table, rows, add_columns=True, commit=once)
-            return table, base
+            append_files(table, rows, files, once)
+            return DeltaTable(self.uri, storage_options=dict(self._options)), base
 
         committed = retry_commit(commit)
         if committed is None:
             return 0
         table, base = committed
         if base // _COMMITS_BETWEEN_UPKEEPS != table.version() // _COMMITS_BETWEEN_UPKEEPS:
-            self._ledger.update(table)
-            compact(table)
-            drop_replaced(table)
+            self._keep_up(table)
         return rows.height
+
+    def _keep_up(self, table: DeltaTable) -> None:
+        """Merge small files; if any is damaged none is: written anew, it would look healthy."""
+        self._ledger.update(table)
+        with suppress(DamagedError):
+            self.open().check_files(date.min, date.max)
+            compact(table)
+            self._ledger.update(table)
+        drop_replaced(table)
 
     def open(self) -> OpenStreamCopy:
         """Return one look at the rows and the ledger."""
         table = open_table(self.uri, self._options)
-        writes = self._ledger.entries(table).drop_nulls("writer").unique(_WRITE).sort("delta_version")
-        return OpenStreamCopy(table, writes, None if table is None else table.version())
+        entries = self._ledger.entries(table)
+        writes = entries.drop_nulls("writer").drop("files").unique(_WRITE).sort("delta_version")
+        version = None if table is None else table.version()
+        return OpenStreamCopy(table, writes, version, self.uri, self._options, entries)

@@ -15,7 +15,7 @@ from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.errors import FingerprintError, InputError
 from feature_store.model.states import view_states
 from feature_store.model.views import FeatureView
-from feature_store.offline.delta.commits import StorageOptions, retry_commit
+from feature_store.offline.delta.commits import StorageOptions, open_table, retry_commit
 from feature_store.offline.delta.staged_files import rows_like
 from feature_store.offline.delta.stages import Stage
 from feature_store.offline.tables.definitions import Definition, agree, drop, read_definitions, require_same
@@ -146,6 +146,10 @@ class TileTable(ViewTable):
         """
         return self.write_range(frame, self._write(start, end, run_id, inputs_hash=inputs_hash, excluded=excluded))
 
+    def _agree(self, current: OpenTable) -> None:
+        assert current.table is not None
+        agree(current.table, f"tiles of {self._view.full_name}", definitions_of(self._view), {})
+
     @property
     def _available_after(self) -> int:
         return self._view.partition_delay if self._view.is_stream else 0
@@ -216,6 +220,12 @@ class ValueTable(ViewTable):
             drop(current.table, self._view.full_name, name, _newest_fingerprints(current))
 
         retry_commit(commit)
+        retry_commit(lambda: self._drop_from_tiles(name))
+
+    def _drop_from_tiles(self, name: str) -> None:
+        tiles = open_table(f"{self.uri.removesuffix('values')}tiles", self.options)
+        if tiles is not None and name in read_definitions(tiles, {}):
+            drop(tiles, self._view.full_name, name, {})
 
     def _agree(self, current: OpenTable) -> None:
         assert current.table is not None

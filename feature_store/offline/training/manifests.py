@@ -7,11 +7,20 @@ import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
-from feature_store.offline.delta.commits import StorageOptions, append, open_or_create, open_table, retry_commit
+from feature_store.errors import DamagedRecordError
+from feature_store.offline.delta.commits import (
+    UNREADABLE,
+    StorageOptions,
+    append,
+    first_line,
+    open_or_create,
+    open_table,
+    retry_commit,
+)
 from feature_store.offline.delta.paths import manifest_uri
 from feature_store.offline.join.partition_choice import Availability
 from feature_store.plans.service_fingerprints import output_fingerprints
@@ -58,8 +67,8 @@ class Manifest:
 
     @property
     def id(self) -> str:
-        """The name by which stored rows refer to it."""
-        return hashlib.blake2b(self.to_json().encode(), digest_size=16).hexdigest()
+        """The name by which stored rows refer to it: a digest of its text."""
+        return _id_of(self.to_json())
 
     def to_json(self) -> str:
         """Return the manifest as JSON text."""
@@ -88,9 +97,37 @@ def append_manifest(table_uri: str, options: StorageOptions, manifest: Manifest)
 
 
 def read_manifests(table_uri: str, options: StorageOptions, ids: Collection[str]) -> dict[str, Manifest]:
-    """Return stored manifests by id."""
-    table = open_table(manifest_uri(table_uri), options)
-    if table is None or not ids:
+    """Return stored manifests by id.
+
+    Raises:
+        DamagedRecordError: one is missing, or not what was written.
+    """
+    if not ids:
         return {}
-    found = pl.scan_delta(table).filter(pl.col("id").is_in(list(ids))).unique("id").collect()
-    return {id_: Manifest.from_json(text) for id_, text in found.select("id", "manifest").iter_rows()}
+    uri = manifest_uri(table_uri)
+    try:
+        table = open_table(uri, options)
+        stored = [] if table is None else [pl.scan_delta(table).select("id", "manifest").collect()]
+    except UNREADABLE as problem:
+        raise _damaged(uri, f"it cannot be read ({first_line(problem)})") from problem
+    texts = {id_: text for id_, text in pl.concat([_NONE, *stored]).iter_rows() if text is not None}
+    for id_ in ids:
+        if id_ not in texts:
+            raise _damaged(uri, f"manifest {id_} is missing")
+        if _id_of(texts[id_]) != id_:
+            raise _damaged(uri, f"manifest {id_} is not what was written")
+    return {id_: Manifest.from_json(texts[id_]) for id_ in ids}
+
+
+_NONE: Final = pl.DataFrame(schema={"id": pl.String, "manifest": pl.String})
+
+
+def _id_of(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _damaged(uri: str, problem: str) -> DamagedRecordError:
+    return DamagedRecordError(
+        uri, problem, "put the manifests back as they were, or build and write the training set again"
+    )
+

@@ -53,10 +53,10 @@ class StoredDays:
         self._require_alike()
         arrow: Any = import_module("pyarrow")  # only who asks for Arrow needs it
         datasets: Any = import_module("pyarrow.dataset")
-        self.opened.scan(self.days)  # compares the files
-        table: Any = self.opened.table
-        stored = table.to_pyarrow_dataset()
         columns = [*self.manifest.columns, "partition_start", "day"]
+        for _ in self.opened.pieces(self.days, self.manifest.columns):
+            pass  # compares the rows, which the dataset gives lazily
+        stored = self.opened.to_arrow(self.days)
         starts = arrow.array(self.days["partition_start"].to_list(), arrow.timestamp("us", "UTC"))
         whole = stored.replace_schema(arrow.schema([stored.schema.field(column) for column in columns]))
         return whole.filter(datasets.field("partition_start").isin(starts))

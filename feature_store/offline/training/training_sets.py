@@ -264,4 +264,9 @@ def _pinned_version(pinned: Manifest, damage: DamagedError) -> int | None:
 def _day(instant: datetime | None, after: int) -> datetime:
     if instant is None:
         raise InputError("a training set without rows has no range of its own: give start and end")
-    return from_microseconds(floor_to(to_microseconds(instant), DAY) + after)
+    try:
+        return from_microseconds(floor_to(to_microseconds(instant), DAY) + after)
+    except OverflowError as error:
+        raise InputError(
+            f"training rows of {instant.date()} lie on the last day of all: give an earlier time"
+        ) from error
