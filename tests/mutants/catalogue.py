@@ -1,32 +1,12 @@
-"""Mistakes that could be made in the product, and the path of the specification that must notice each."""
+"""Mistakes that could be made in the product, and the path of the specification, or the test, that must notice each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True)
-class Mutant:
-    """A mistake.
-
-    Attributes:
-        name: what is wrong.
-        file: where it is planted.
-        old: text of the file, which occurs exactly once.
-        new: what it is replaced by.
-        path: of the specification (``python -m tests.spec.run``).
-        view: the view that shows it, in snake case.
-    """
-
-    name: str
-    file: str
-    old: str
-    new: str
-    path: str
-    view: str
-
+from tests.mutants.integrity_offline import INTEGRITY_OFFLINE
+from tests.mutants.mutant import Mutant
 
 MUTANTS: Final[Sequence[Mutant]] = (
     Mutant(
@@ -444,5 +424,6 @@ MUTANTS: Final[Sequence[Mutant]] = (
         "requests-offline",
         "bought",
     ),
+    *INTEGRITY_OFFLINE,
 )
 """Each is planted alone."""

@@ -130,4 +130,3 @@ def _damaged(uri: str, problem: str) -> DamagedRecordError:
     return DamagedRecordError(
         uri, problem, "put the manifests back as they were, or build and write the training set again"
     )
-
