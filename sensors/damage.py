@@ -12,9 +12,10 @@ import polars as pl
 
 from feature_assets.generator.keys import online_key, table_key
 from feature_store import FeatureView
+from feature_store.errors import DamagedRecordError
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.offline.verify import tables_of
+from feature_store.offline.verify import Verified, tables_of
 from serving.load.landed import loaded_table
 
 SOURCE: Final = "source damaged"
@@ -63,9 +64,9 @@ def damages_of(store: OfflineStore, view: FeatureView, *, with_source: bool) -> 
             dg.AssetKey(view.source.asset.split("/")),
             "nobody lands a source again by itself, since its interface may return nothing any more. If it still has "
             f"these days, Materialize their partitions; else put the files back. Then run `features verify {name}`",
-            tuple(_days(parts[_SOURCE].open(), "")),
+            tuple(_problems(parts[_SOURCE], "")),
         )
-    days = (problem for part, table in parts.items() if part != _SOURCE for problem in _days(table.open(), f"{part} "))
+    days = (problem for part, table in parts.items() if part != _SOURCE for problem in _problems(table, f"{part} "))
     yield Damage(
         view,
         VALUES,
@@ -84,6 +85,17 @@ def damages_of(store: OfflineStore, view: FeatureView, *, with_source: bool) -> 
         f"those whose rows are gone as EMPTY. At once: `features verify {name} --online --repair`",
         tuple(_copies(loaded_table(store, view).open())),
     )
+
+
+def _problems(table: Verified, of_part: str) -> Iterator[str]:
+    """Yield what is known to be damaged of a table; of the copy of a stream no day is listed, its readers tell."""
+    try:
+        opened = table.open()
+    except DamagedRecordError as problem:
+        yield f"{of_part}{str(problem)[:_LONGEST_PROBLEM]}"
+        return
+    if isinstance(opened, OpenTable):
+        yield from _days(opened, of_part)
 
 
 def _days(opened: OpenTable, of_part: str) -> Iterator[str]:
