@@ -157,25 +157,35 @@ def _serves(folder: Path, port: int) -> bool:
 
 
 def _start(folder: Path, recorded: int | None) -> int:
-    """Start the server on the recorded port, where one that nobody knows of keeps it from starting, or a free one."""
-    for attempt in range(_PORTS_TRIED):
-        port = recorded if recorded is not None and attempt == 0 and not _listens(recorded) else free_port()
+    """Start the server on the recorded port, where one that nobody knows of keeps it from starting, or a free one.
+
+    A start that fails for another reason is not tried on other ports, and leaves the recorded one on record: whoever
+    has the URL finds the server there once it starts again.
+    """
+    problem = None
+    for _ in range(_PORTS_TRIED):
+        port = recorded if recorded is not None and not _listens(recorded) else free_port()
         _pid_file(folder).unlink(missing_ok=True)
         _write_config(folder, port)
-        # Valkey detaches itself (daemonize), so the process belongs to nobody who could leave it behind as a zombie.
-        started = subprocess.run(
-            [str(get_binary_path()), str(_config_file(folder))],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if started.returncode != 0:
-            raise StoreUnavailableError(f"the embedded Valkey does not start: {started.stdout}{started.stderr}")
-        if _came_up(folder, port):
+        problem = _launch(folder)
+        if problem is None and _came_up(folder, port):
             return port
-    log = (folder / "valkey.log").read_text(errors="replace")[-2000:]
-    raise StoreUnavailableError(f"the embedded Valkey in {folder} does not start; its log ends:\n{log}")
+        if problem is not None or not _listens(port):
+            break
+    if recorded is not None:
+        _write_config(folder, recorded)
+    log = folder / "valkey.log"
+    ends = log.read_text(errors="replace")[-2000:] if problem is None and log.exists() else problem
+    raise StoreUnavailableError(f"the embedded Valkey in {folder} does not start; its log ends:\n{ends}")
+
+
+def _launch(folder: Path) -> str | None:
+    """Start a process of the server, which detaches itself; return why it refuses to, None: it does not."""
+    # Valkey detaches itself (daemonize), so the process belongs to nobody who could leave it behind as a zombie.
+    started = subprocess.run(
+        [str(get_binary_path()), str(_config_file(folder))], cwd=folder, capture_output=True, text=True, check=False
+    )
+    return None if started.returncode == 0 else f"{started.stdout}{started.stderr}"
 
 
 def _came_up(folder: Path, port: int) -> bool:

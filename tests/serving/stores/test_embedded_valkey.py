@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from serving.stores.errors import StoreUnavailableError
 from serving.stores.open_store import open_reader
 from serving.stores.redis.embedded import ensure_embedded, stop_embedded
 from tests.stores.sample import DAY, baskets, load, now, snapshot
@@ -145,6 +146,38 @@ def test_records_that_cannot_be_read_are_as_none(folder: Path, content: bytes, r
     url = ensure_embedded(folder)
     assert servers(folder) == [process_id(url)]
     assert baskets(open_reader(url), [1]) == [3]
+
+
+@pytest.mark.parametrize("refused", ["its data", "its configuration"])
+def test_a_start_that_fails_keeps_the_port_for_the_next_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    url = ensure_embedded(folder)
+    load(url, [1], snapshot(now() - DAY), factor=3)
+    stop_embedded(folder)
+    (manifest,) = folder.glob("appendonlydir/*.manifest")
+    kept = manifest.read_bytes()
+    with monkeypatch.context() as broken:
+        if refused == "its data":
+            manifest.write_bytes(b"no manifest\n")
+        else:
+            broken.setattr("serving.stores.redis.embedded.get_binary_path", lambda: Path("/bin/false"))
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError, match="does not start; its log ends"):
+                ensure_embedded(folder)
+        assert servers(folder) == []
+    manifest.write_bytes(kept)
+    assert ensure_embedded(folder) == url
+    assert baskets(open_reader(url), [1]) == [3]
+
+
+def test_a_first_start_that_fails_keeps_its_port_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("serving.stores.redis.embedded.get_binary_path", lambda: Path("/bin/false"))
+        with pytest.raises(StoreUnavailableError):
+            ensure_embedded(folder)
+    port = (folder / "valkey.conf").read_text().split("port ")[1].split()[0]
+    assert ensure_embedded(folder) == f"redis://127.0.0.1:{port}/0"
 
 
 def test_it_listens_on_loopback_only(folder: Path) -> None:
