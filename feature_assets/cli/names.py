@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from feature_assets.project import Declarations
 from feature_store import Feature, FeatureService, FeatureView
-from feature_store.catalog.names import unknown
+from feature_store.catalog.names import picked, unknown
 from feature_store.errors import InputError
 
 
@@ -35,12 +35,7 @@ def find(declarations: Declarations, name: str) -> Named:
     Raises:
         InputError: nothing is called so; says what was probably meant.
     """
-    names = _by_name(declarations)
-    if name not in names:
-        # Names without a version say the same, shorter.
-        likely = names if "/" in name else [known for known in names if "/" not in known]
-        raise unknown("view, feature or service", name, likely, _features_called(declarations))
-    return names[name]
+    return picked(_by_name(declarations), name, _features_called(declarations))
 
 
 def find_service(declarations: Declarations, name: str) -> FeatureService:

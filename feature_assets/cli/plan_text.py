@@ -30,7 +30,8 @@ class Planned:
         affected: per change, who is hit.
         similar: by the name of a new feature, the features that compute the same or nearly the same.
         costs: of each view of which something has to be computed, as records.
-        deprecated: what declared services read that is deprecated, a line each.
+        notes: columns of sources that are gone or of another type, with all that they reach, a line each; and who reads
+            what is deprecated.
     """
 
     proposal: Proposal
@@ -38,7 +39,7 @@ class Planned:
     affected: tuple[Affected, ...]
     similar: dict[str, list[Similar]]
     costs: tuple[dict[str, Any], ...]
-    deprecated: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def plan_record(planned: Planned) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def plan_record(planned: Planned) -> dict[str, Any]:
         "refused": [asdict(refusal) for refusal in planned.refused],
         "undeclared": list(planned.proposal.undeclared),
         "costs": list(planned.costs),
-        "deprecated": list(planned.deprecated),
+        "notes": list(planned.notes),
     }
 
 
@@ -112,7 +113,7 @@ def _notes(planned: Planned) -> list[str]:
     alike = [f"{name} is like {_likenesses(others)}: reuse it?" for name, others in planned.similar.items()]
     undeclared = planned.proposal.undeclared
     left = [f"{name} is declared no more and stays served: --retire {name} ends that" for name in undeclared]
-    return [*alike, *planned.deprecated, *left]
+    return [*alike, *planned.notes, *left]
 
 
 def _likenesses(others: Sequence[Similar]) -> str:

@@ -19,6 +19,7 @@ from feature_store.catalog.changes import Refusal
 from feature_store.catalog.documents import features_read
 from feature_store.catalog.lineage import lineage_of
 from feature_store.catalog.similar import Similar, SimilarFeatures
+from feature_store.catalog.source_changes import column_changes
 from feature_store.catalog.store import Proposal
 from feature_store.errors import FingerprintError
 from resources.settings import Settings
@@ -64,8 +65,9 @@ def _follow(proposal: Proposal, settings: Settings, declarations: Declarations) 
     lineage = lineage_of([*proposal.before, *proposal.after])
     affected = tuple(affected_by(change, lineage) for change in proposal.changes)
     costs = costs_of(proposal.changes, declarations.views.values(), settings, now())
-    similar, deprecated = _similar(proposal), _deprecated(proposal)
-    return Planned(proposal, refused, affected, similar, tuple(map(asdict, costs)), deprecated)
+    sources = tuple(map(str, column_changes(proposal.before, proposal.after, lineage)))
+    similar, notes = _similar(proposal), (*sources, *_deprecated(proposal))
+    return Planned(proposal, refused, affected, similar, tuple(map(asdict, costs)), notes)
 
 
 def _stored_otherwise(settings: Settings, views: Iterable[FeatureView]) -> list[Refusal]:

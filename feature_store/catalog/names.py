@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import TypeVar
 
 from feature_store.catalog.documents import Definition, Document
 from feature_store.errors import InputError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,24 @@ def find_named(definitions: Iterable[Definition], name: str) -> Named:
         InputError: nothing is called so; says what was probably meant.
     """
     names = _by_name(definitions)
+    return picked(names, name, _features_called(names))
+
+
+def picked(names: Mapping[str, T], name: str, features: Mapping[str, Sequence[str]]) -> T:
+    """Return the view, feature or service of a name.
+
+    Args:
+        names: all that there are, also shortened.
+        name: what was given.
+        features: names of features by their own name, without their view.
+
+    Raises:
+        InputError: nothing is called so; says what was probably meant.
+    """
     if name not in names:
         # Names without a version say the same, shorter.
         likely = names if "/" in name else [known for known in names if "/" not in known]
-        raise unknown("view, feature or service", name, likely, _features_called(names))
+        raise unknown("view, feature or service", name, likely, features)
     return names[name]
 
 

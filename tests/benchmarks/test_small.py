@@ -41,3 +41,17 @@ def test_it_measures_all_its_contenders_on_little_data(name: str) -> None:
     measured = json.loads(done.stdout.splitlines()[-1])["benchmarks"][name]["contenders"]
     assert measured.keys() == CONTENDERS[name]
     assert all(each["median"] > 0 for each in measured.values())
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_the_catalog_is_measured_at_a_small_size() -> None:
+    command = [sys.executable, "-m", "benchmarks", "catalog", "--scale", "0.02"]
+    done = subprocess.run(command, cwd=project_root(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout.splitlines()[-1])
+    feast = measured.pop("feast_apply_s")
+    names = ("definitions_load_s", "definitions_rss_mb", "plan_s", "search_p95_ms", "impact_ms", "server_ready_s")
+    assert tuple(measured) == names
+    assert all(each > 0 for each in measured.values())
+    assert feast is None or feast > 0

@@ -4,6 +4,7 @@ import pytest
 
 from feature_store.catalog.lineage import lineage_of
 from feature_store.catalog.similar import SimilarFeatures
+from feature_store.catalog.source_changes import column_changes
 from feature_store.errors import InputError
 from tests.catalog.declared import feature, service, view
 
@@ -48,6 +49,19 @@ def test_a_service_is_computed_from_columns_through_features() -> None:
 def test_an_unknown_name_is_an_error_that_names_the_nearest() -> None:
     with pytest.raises(InputError, match=r"knows no 'raw/row\.x': did you mean raw/rows\.x"):
         ALL.below("raw/row.x")
+
+
+def test_a_column_that_changed_names_everything_downstream_in_one_line() -> None:
+    source = {**SPEND.document["source"], "columns": {"id": "Int64", "at": "Timestamp", "x": "Int64", "new": "String"}}
+    changed = view(SPEND.name, SPEND.document["features"], source=source)
+    gone = view(SPEND.name, SPEND.document["features"], source={**source, "columns": {"id": "Int64", "x": "Float64"}})
+    (retyped,) = column_changes([SPEND, CHURN], [changed, CHURN], ALL)
+    reached = ", ".join(node.name for node in ALL.below("raw/rows.x"))
+    assert str(retyped) == f"raw/rows.x was Float64 and is Int64: it reaches {reached}"
+    (lost,) = column_changes([SPEND, CHURN], [gone, CHURN], ALL)
+    assert str(lost).startswith("raw/rows.at is gone: it reaches retail/spend/v1.visits_7d, ")
+    assert column_changes([SPEND], [MONEY], ALL) == []
+    assert column_changes([SPEND], [], ALL) == []
 
 
 def test_features_alike_are_found_the_most_alike_first() -> None:

@@ -113,5 +113,5 @@ def test_whoever_reads_what_is_deprecated_is_named(features, code) -> None:
     told = "service churn/v1 (growth) reads retail/household_spend/v1.spend_7d, which is deprecated: 2027-01-31, use"
     assert told in features.text("plan")
     features.text("apply")
-    assert told in features.json("plan")["deprecated"][0]
+    assert told in features.json("plan")["notes"][0]
     assert features.json("show", "household_spend.spend_7d")["deprecated"] == "2027-01-31, use spend_30d"
