@@ -7,7 +7,6 @@ from typing import Any
 import dagster as dg
 
 from feature_store import FeatureView
-from feature_store.catalog.applied import check_applied
 from feature_store.offline.tables.store import OfflineStore
 from resources.engine import EngineChoice
 from resources.offline import DeltaIOManager, OfflineStoreResource
@@ -31,6 +30,8 @@ class ProjectOfflineStore(OfflineStoreResource):
             OwnershipError: it is not of the team of this code location.
             NotAppliedError: the catalog records another definition of it, or none.
         """
+        from feature_store.catalog.applied import check_applied  # noqa: PLC0415 - only who writes needs a database
+
         super().check_writable(view)
         check_applied(Settings.from_environment().catalog_url, view)
 

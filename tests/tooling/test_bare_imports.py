@@ -73,3 +73,10 @@ def test_what_is_not_allowed_is_really_invisible() -> None:
     done = import_with_only({"feature_store", "numpy"}, ["polars"])
     assert done.returncode == 1
     assert "No module named 'polars'" in done.stderr
+
+
+def test_the_generator_loads_without_what_only_runs_need() -> None:
+    """A code location of ten thousand features is to be there in seconds."""
+    allowed = set(packages_distributions()) | OURS
+    done = import_with_only(allowed - {"pandas", "pandera"}, ["feature_assets.generator"])
+    assert done.returncode == 0, done.stderr
