@@ -99,14 +99,15 @@ def _report_values(
         # Where the check was selected, its failure fails the step as well.
         raise dg.Failure(f"{view.full_name}: values failed the audit, nothing was written", allow_retries=False)
     rows = {key: {"dagster/partition_row_count": values.rows[start]} for key, start in partitions.items()}
+    computed_by = {"engine": offline_store.engine.name_of(view)}
     if table.key in context.selected_asset_keys:
         for partition, metadata in rows.items():
             context.add_asset_metadata(metadata, asset_key=table.key, partition_key=partition)
-        computed_by = {"engine": offline_store.engine.name_of(view)}
         yield dg.MaterializeResult(asset_key=table.key, value=values, metadata=computed_by)
     else:
         offline_store.write_values(values)
-        log_materializations(context, table.key, rows, table.code_version or "")
+        told = {key: {**row, **computed_by} for key, row in rows.items()}
+        log_materializations(context, table.key, told, table.code_version or "")
     store = offline_store.store
     warned = warnings_of(view, values.rows, values.nulls, store)
     for check in [*warned, freshness_result(store, view, datetime.now(UTC))]:

@@ -3,7 +3,6 @@
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import dagster as dg
 import polars as pl
@@ -118,7 +117,9 @@ def spoil(monkeypatch, change):
         def stage(self, target, frame, *facts):
             return super().stage(target, change(frame), *facts)
 
-    spoiled = partial(stage_values, engine=PolarsEngine(SpoiledFrames()))
+    def spoiled(*given, engine, **options):
+        return stage_values(*given, engine=PolarsEngine(SpoiledFrames()), **options)
+
     monkeypatch.setattr(view_assets, "stage_values", spoiled)
 
 
