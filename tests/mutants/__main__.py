@@ -47,7 +47,11 @@ def main() -> int:
 
 def _holds_unchanged(copy: Path, mutants: Sequence[Mutant]) -> bool:
     """Check what the mutants are checked on; a failure there would be taken for a caught mistake."""
-    for mutant in {mutant.noticed_by: mutant for mutant in mutants}.values():
+    tests = list(dict.fromkeys(mutant.test for mutant in mutants if mutant.test))
+    if tests and not _passes(copy, tests):
+        print(f"They do not hold without any mistake: {', '.join(tests)}")
+        return False
+    for mutant in {mutant.noticed_by: mutant for mutant in mutants if not mutant.test}.values():
         if not _holds(copy, mutant):
             print(f"It does not hold without any mistake: {mutant.noticed_by}")
             return False
@@ -74,14 +78,18 @@ def _holds(copy: Path, mutant: Mutant) -> bool:
         SystemExit: it could not be checked.
     """
     if mutant.test:
-        done = _run(copy, "pytest", "-q", "-x", "-p", "no:cacheprovider", mutant.test)
-        if done.returncode not in (0, _FAILED):
-            raise SystemExit(f"{mutant.test} cannot be run:\n{done.stdout}\n{done.stderr}")
-        return done.returncode == 0
+        return _passes(copy, [mutant.test])
     done = _run(copy, "tests.mutants.probe", mutant.path, mutant.view)
     if done.returncode:
         raise SystemExit(f"{mutant.noticed_by} cannot be checked:\n{done.stdout}\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])["holds"]
+
+
+def _passes(copy: Path, tests: Sequence[str]) -> bool:
+    done = _run(copy, "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests)
+    if done.returncode not in (0, _FAILED):
+        raise SystemExit(f"{', '.join(tests)} cannot be run:\n{done.stdout}\n{done.stderr}")
+    return done.returncode == 0
 
 
 def _run(copy: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -17,6 +17,7 @@ _LEDGER: Final = "feature_store/offline/delta/commit_ledger.py"
 _ENTRIES: Final = "feature_store/offline/ledger/ledger_entries.py"
 
 _DAMAGED_FILE: Final = f"{_FILES}a_damaged_file_is_an_error_that_names_view_partition_file_and_cure"
+_LONGER: Final = f"{_FILES}a_file_that_became_longer_since_its_bytes_were_compared_is_noticed"
 _COMPARED: Final = f"{_RECORDS}rows_are_compared_by_joins_training_sets_and_whatever_is_computed"
 _LISTED_AGAIN: Final = f"{_RECORDS}a_file_that_was_replaced_and_is_listed_again_is_noticed_by_who_reads_a_row"
 _CHANGED_ENTRY: Final = f"{_RECORDS}an_entry_of_a_ledger_that_was_changed_is_refused_by_readers_and_writers"
@@ -29,13 +30,13 @@ _PLAN: Final = f"{_RECORDS}a_plan_of_which_a_letter_was_changed_is_refused"
 _NOTED: Final = f"{_VERIFY}a_reader_that_fails_lists_the_damage_once_until_the_day_is_written_again"
 
 INTEGRITY_OFFLINE: Final[Sequence[Mutant]] = (
-    Mutant("sizes of files are not compared", _STORED, "if found != size:", "if found < 0:", test=_DAMAGED_FILE),
+    Mutant("sizes of files are not compared", _STORED, "if found != size:", "if found < 0:", test=_LONGER),
     Mutant(
         "bytes of files are not compared",
         _STORED,
         "if _crc(store, path) != crc:",
         "if _crc(store, path) < 0:",
-        test=f"{_FILES}files_of_two_days_that_were_exchanged_are_noticed",
+        test=_DAMAGED_FILE,
     ),
     Mutant(
         "a file that is missing has no rows",

@@ -54,7 +54,8 @@ def read_whole(table: PartitionedTable, number: int) -> pl.DataFrame:
 
 
 def read_pruned(table: PartitionedTable, number: int) -> pl.DataFrame:
-    return table.scan(day(number), day(number + 1)).collect()
+    opened = table.open()
+    return opened.scan_some(opened.between(day(number), day(number + 1))).collect()
 
 
 LOOKS: dict[str, Callable[[PartitionedTable, int], pl.DataFrame]] = {"whole": read_whole, "pruned": read_pruned}
@@ -116,6 +117,17 @@ def test_a_bit_flipped_anywhere_serves_no_other_value(store: OfflineStore, at: f
         pass
     finally:
         file.write_bytes(written)
+
+
+def test_a_file_that_became_longer_since_its_bytes_were_compared_is_noticed(store: OfflineStore) -> None:
+    table = values_of(store)
+    read_pruned(table, 1)
+    (file,) = files_of(table, 1)
+    file.write_bytes(file.read_bytes() + b"\0")
+    opened = table.open()
+    for scan in (opened.scan, opened.scan_some):
+        with pytest.raises(DamagedError, match=r"it has \d+ bytes, \d+ were written"):
+            scan(opened.between(day(1), day(2)))
 
 
 def test_an_older_file_of_the_same_size_is_noticed(store: OfflineStore) -> None:
