@@ -1,11 +1,17 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from feature_assets.cli.applying import refuse_redefined
 from feature_assets.project import Declarations, load_declarations
-from feature_assets.project.recorded import ApplyOptions, apply_declarations, opened_catalog
+from feature_assets.project.recorded import (
+    ApplyOptions,
+    apply_declarations,
+    definitions_by_team,
+    opened_catalog,
+)
 from feature_store import FeatureService, FeatureView, Float64, RequestInput, request, request_feature
 from feature_store.catalog.store import RefusedError
 from feature_store.engines.numpy.compile_service import compile_plan
@@ -148,6 +154,14 @@ def test_damaged_plans_are_written_again(features, settings):
     assert features.json("plans", "sync") == {"revision": applied["revision"], "plans": applied["plans"]}
     assert (path.read_text(), current_plans(settings.plans).revision) == (text, applied["revision"])
     assert not (path.parent / "stray.json").exists()
+
+
+def test_the_plans_of_an_apply_that_died_after_its_commit_follow_with_the_next(features, settings):
+    with opened_catalog(settings) as catalog:
+        catalog.apply(definitions_by_team(DECLARED), by="ada", now=datetime(2026, 11, 1, tzinfo=UTC))
+    assert read_plans(settings.plans) == {}
+    assert features.json("apply")["changes"] == []
+    assert set(read_plans(settings.plans)) == set(DECLARED.services)
 
 
 def test_a_lost_catalog_comes_back_from_the_code(features, settings):
