@@ -32,6 +32,10 @@ Lineage = Annotated[
         metavar="NAME", help="A source, or column of one (raw/transactions.quantity), view, feature, service."
     ),
 ]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--input", help="name=value of what comes with a request; repeat it for more inputs or entities."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -86,6 +90,7 @@ def show_command(
 def get_command(
     name: Annotated[str, typer.Argument(metavar="SERVICE|VIEW", help="What to read.")],
     key: Annotated[list[str], typer.Option(help="column=value; repeat it for more entities or key columns.")],
+    given: Inputs = None,
     at: Annotated[str | None, typer.Option(help="T, e.g. 2017-06-01T00:00:00Z; now if not given.")] = None,
     json: Json = False,
 ) -> None:
@@ -95,7 +100,7 @@ def get_command(
     """
     from feature_assets.cli.online import get  # noqa: PLC0415
 
-    get(name, key, at, as_json=json)
+    get(name, key, at, given or (), as_json=json)
 
 
 @app.command("restore")
@@ -146,8 +151,12 @@ def training_set_command(
 
 @app.command("explain")
 def explain_command(
-    name: Annotated[str, typer.Argument(metavar="VIEW.FEATURE", help="The feature, e.g. household_spend.spend_7d.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="VIEW.FEATURE", help="The feature, e.g. household_spend.spend_7d; or SERVICE.FEATURE."),
+    ],
     key: Annotated[list[str], typer.Option(help="column=value of the entity; repeat it for more key columns.")],
+    given: Inputs = None,
     at: Annotated[str | None, typer.Option(help="T, e.g. 2017-06-01T00:00:00Z; now if not given.")] = None,
     show: Annotated[int, typer.Option(min=1, help="Maximum number of tiles, events and rows of each kind.")] = 10,
     json: Json = False,
@@ -158,7 +167,7 @@ def explain_command(
     """
     from feature_assets.cli.explaining import explain_feature  # noqa: PLC0415
 
-    explain_feature(name, key, at, show, as_json=json)
+    explain_feature(name, key, at, show, given or (), as_json=json)
 
 
 @app.command("parity")

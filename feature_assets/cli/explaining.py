@@ -7,27 +7,41 @@ from datetime import datetime
 from typing import Any
 
 from feature_assets.cli.declared import declared
+from feature_assets.cli.inputs import parse_inputs
 from feature_assets.cli.keys import parse_keys
-from feature_assets.cli.names import FeatureOfView, find
+from feature_assets.cli.names import FeatureOfView, find, find_request_feature
 from feature_assets.cli.output import print_fields, print_json, print_line, print_table
 from feature_assets.cli.times import parse_time
 from feature_assets.explain import Explanation, explain
 from feature_assets.explain.explanation import Event, Listing, PartitionFacts, Read, Sides, Tile, WindowContents
+from feature_assets.explain.request_features import RequestExplanation, explain_request_feature
 from feature_assets.parity.text import iso, plain_text
 from feature_assets.project.clock import now
+from feature_store import FeatureService
+from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import InputError
+from feature_store.model.request_features import ComputedFeature
 from feature_store.offline.tables.store import OfflineStore
 from resources.online import running_url
 from resources.settings import Settings
 
 
-def explain_feature(name: str, key_texts: Sequence[str], at: str | None, most: int, *, as_json: bool) -> None:
+def explain_feature(
+    name: str, key_texts: Sequence[str], at: str | None, most: int, input_texts: Sequence[str] = (), *, as_json: bool
+) -> None:
     """Print why a feature of one entity has its value at a time.
 
     Raises:
         InputError: the name is no feature, the keys are not those of one entity, or the time is none.
     """
-    found = find(declared(), name)
+    declarations = declared()
+    computed = find_request_feature(declarations, name)
+    if computed is not None:
+        _explain_request(*computed, key_texts, at, input_texts, as_json=as_json)
+        return
+    if input_texts:
+        raise InputError(f"--input: {name} is no request feature, which alone read inputs")
+    found = find(declarations, name)
     if not isinstance(found, FeatureOfView):
         raise InputError(f"{name} is not a single feature: write view.feature; `features show {name}` lists them")
     keys = _one_entity(parse_keys(key_texts, found.view.entity.keys))
@@ -39,6 +53,55 @@ def explain_feature(name: str, key_texts: Sequence[str], at: str | None, most: i
         print_json(explanation.to_record())
     else:
         print_explanation(explanation)
+
+
+def _explain_request(
+    service: FeatureService,
+    output: ComputedFeature,
+    key_texts: Sequence[str],
+    at: str | None,
+    input_texts: Sequence[str],
+    *,
+    as_json: bool,
+) -> None:
+    keys = _one_entity(parse_keys(key_texts, service.keys))
+    inputs = parse_inputs(input_texts, compile_plan(service), 1) or {}
+    missing = [name for name in output.inputs if name not in inputs and service.request_inputs[name].default is None]
+    if missing:
+        raise InputError(f"input {missing[0]!r} is missing: write --input {missing[0]}=...")
+    settings = Settings.from_environment()
+    store = OfflineStore(settings.offline_root, settings.storage_options)
+    request = {**keys, **{name: values[0] for name, values in inputs.items()}}
+    time = now() if at is None else parse_time(at)
+    explanation = explain_request_feature(store, service, output, request, time, running_url(settings))
+    if as_json:
+        print_json(explanation.to_record())
+    else:
+        print_request_explanation(explanation)
+
+
+def print_request_explanation(explanation: RequestExplanation) -> None:
+    """Print the explanation of a request feature as tables."""
+    online = explanation.online_note if explanation.online is None else str(explanation.online)
+    print_fields(
+        {
+            "feature": explanation.feature,
+            "computed as": f"{explanation.logic} -> {explanation.dtype}",
+            "with values": explanation.values,
+            "request": explanation.keys,
+            "T": iso(explanation.time),
+        }
+    )
+    _heading("Value")
+    verdict = "same" if explanation.agree else "DIFFERENT"
+    sides = {"recomputed": str(explanation.recomputed), "offline": str(explanation.offline), "online": online}
+    print_fields({**sides, "verdict": verdict})
+    _heading("Inputs")
+    print_table(["input", "value"], [[name, plain_text(value)] for name, value in explanation.inputs.items()])
+    _heading("Reads")
+    print_table(
+        ["feature", "entity", "value"], [[each.feature, each.keys, str(each.value)] for each in explanation.reads]
+    )
 
 
 def print_explanation(explanation: Explanation) -> None:

@@ -8,6 +8,7 @@ from feature_assets.project import Declarations
 from feature_store import Feature, FeatureService, FeatureView
 from feature_store.catalog.names import picked, unknown
 from feature_store.errors import InputError
+from feature_store.model.request_features import ComputedFeature
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,16 @@ def find_service(declarations: Declarations, name: str) -> FeatureService:
     if name not in services:
         raise unknown("service", name, services)
     return services[name]
+
+
+def find_request_feature(declarations: Declarations, name: str) -> tuple[FeatureService, ComputedFeature] | None:
+    """Return the request feature that ``service.feature`` or ``service/vN.feature`` names; None: it names none."""
+    owner, _, wanted = name.rpartition(".")
+    service = _by_name(declarations).get(owner)
+    if not isinstance(service, FeatureService):
+        return None
+    computed = (each for each in service.outputs if isinstance(each, ComputedFeature))
+    return next(((service, each) for each in computed if each.name == wanted), None)
 
 
 def find_view(declarations: Declarations, name: str) -> FeatureView:

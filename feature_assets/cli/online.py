@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from feature_assets.cli.declared import declared
+from feature_assets.cli.inputs import parse_inputs
 from feature_assets.cli.keys import parse_keys
 from feature_assets.cli.names import find_servable, find_view
 from feature_assets.cli.output import print_fields, print_json, print_line, print_table, text
@@ -28,7 +29,7 @@ from serving.read.vectors import FeatureVectors
 from serving.stores.open_store import open_loader
 
 
-def get(name: str, key_texts: Sequence[str], at: str | None, *, as_json: bool) -> None:
+def get(name: str, key_texts: Sequence[str], at: str | None, input_texts: Sequence[str] = (), *, as_json: bool) -> None:
     """Print the features of some entities at a time: those of a service by its applied plan, or all of a view.
 
     Of a service the plan is enough: it is read even while a team's files are broken.
@@ -37,12 +38,14 @@ def get(name: str, key_texts: Sequence[str], at: str | None, *, as_json: bool) -
         name: of the service or view.
         key_texts: ``column=value`` of the entities.
         at: T; None: now.
+        input_texts: ``name=value`` of the inputs.
         as_json: print JSON.
     """
     settings = Settings.from_environment()
     plan = find_plan(settings.plans, name) or _plan_of_declared(settings, name)
     keys = parse_keys(key_texts, plan.keys)
-    vectors = read(plan, running_url(settings), keys, now() if at is None else parse_time(at))
+    inputs = parse_inputs(input_texts, plan, max(map(len, keys.values())))
+    vectors = read(plan, running_url(settings), keys, now() if at is None else parse_time(at), inputs)
     if as_json:
         print_json(record(vectors))
     else:
@@ -84,12 +87,18 @@ def service_of_view(view: FeatureView) -> FeatureService:
     return FeatureService(view.name, view.version, view.owner, view.description, [view.all()])
 
 
-def read(plan: ServicePlan, url: str, keys: dict[str, list[int | str]], time: datetime) -> FeatureVectors:
+def read(
+    plan: ServicePlan,
+    url: str,
+    keys: dict[str, list[int | str]],
+    time: datetime,
+    inputs: Mapping[str, Sequence[Any]] | None = None,
+) -> FeatureVectors:
     """Read the features of a plan at T."""
     with TemporaryDirectory() as folder:
         write_plan(Path(folder), plan)
         with FeatureClient(folder, url) as client:
-            return client.get_features(plan.full_name, keys, time=time)
+            return client.get_features(plan.full_name, keys, inputs=inputs, time=time)
 
 
 def record(vectors: FeatureVectors) -> dict[str, Any]:

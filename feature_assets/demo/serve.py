@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -15,8 +15,11 @@ import polars as pl
 
 from feature_assets.demo.dev import server_command, with_store
 from feature_assets.parity.served import ParityReport, check_parity
+from feature_assets.teams.growth.features.visits import DEPARTMENTS
+from feature_store.dtypes import Boolean, DType, String, Timestamp, dtype_from_name
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import ServicePlan
+from feature_store.temporal.durations import DAY
 from resources.online import running_url
 from resources.settings import Settings, project_root
 from serving.client import FeatureClient
@@ -25,6 +28,9 @@ from serving.stores.redis.embedded import free_port
 ENTITIES = 1_000
 NEVER_SEEN = 50
 """The number of requested entities that do not exist, so that EMPTY is compared too."""
+
+NULLS = 0.05
+"""Share of random inputs that are null."""
 
 SERVER_SECONDS = 30.0
 
@@ -71,6 +77,27 @@ def random_keys(store: OfflineStore, plan: ServicePlan, rng: np.random.Generator
     return pl.concat([seen, unseen]).sample(fraction=1, shuffle=True, seed=1).to_dict(as_series=False)
 
 
+def random_inputs(plan: ServicePlan, rng: np.random.Generator) -> dict[str, list[Any]] | None:
+    """Return a random value, or null, of each input that a service needs for each of the random entities."""
+    made = {each.name: _random_values(dtype_from_name(each.dtype), rng) for each in plan.needed_inputs}
+    return {
+        name: [None if rng.random() < NULLS else value for value in values] for name, values in made.items()
+    } or None
+
+
+def _random_values(dtype: DType, rng: np.random.Generator) -> list[Any]:
+    if dtype == String:
+        return rng.choice([*DEPARTMENTS, "", "nowhere"], ENTITIES).tolist()
+    if dtype == Boolean:
+        return rng.choice([True, False], ENTITIES).tolist()
+    if dtype == Timestamp:
+        ages = rng.integers(0, 90 * DAY, ENTITIES).tolist()
+        return [datetime.now(UTC) - timedelta(microseconds=age) for age in ages]
+    if dtype.is_integer:
+        return rng.integers(-5, 100, ENTITIES).tolist()
+    return np.round(rng.lognormal(2, 1, (ENTITIES, *dtype.shape)), 2).tolist()
+
+
 def served_parity(
     store: OfflineStore,
     client: FeatureClient,
@@ -78,8 +105,9 @@ def served_parity(
     rng: np.random.Generator,
     time: datetime | None = None,
 ) -> ParityReport:
-    """Serve random entities of a service at a time, or now, and compare them with training rows at the response's T."""
-    served = client.get_features(plan.full_name, random_keys(store, plan, rng), time=time)
+    """Serve random entities of a service, with random inputs, at a time or now; compare with training rows at its T."""
+    keys, inputs = random_keys(store, plan, rng), random_inputs(plan, rng)
+    served = client.get_features(plan.full_name, keys, inputs=inputs, time=time)
     return check_parity(store, plan, served)
 
 

@@ -15,6 +15,7 @@ the one before; the ledger knows only when the newer one could first be read.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import polars as pl
 
@@ -42,7 +43,7 @@ def replay(
         The differences, each with its ``served_at``.
 
     Raises:
-        InputError: the log lacks a key, the time, or every output of the service, or a column is of another type.
+        InputError: the log lacks a key, an input, the time, or every output, or a column is of another type.
     """
     problems = list(_problems(plan, log))
     if problems:
@@ -51,7 +52,9 @@ def replay(
 
 
 def _problems(plan: ServicePlan, log: pl.DataFrame) -> Iterator[str]:
-    missing = [name for name in (*plan.keys, SERVED_AT) if name not in log.columns]
+    served = replace(plan, outputs=tuple(output for output in plan.outputs if output.name in log.columns))
+    inputs = [each.name for each in served.needed_inputs if each.default is None]
+    missing = [name for name in (*plan.keys, *inputs, SERVED_AT) if name not in log.columns]
     if missing:
         yield f"lacks {', '.join(missing)}"
     outputs = {output.name: dtype_from_name(output.dtype) for output in plan.outputs if output.name in log.columns}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import polars as pl
 
 from feature_assets.parity.report import Value
+from feature_store.engines.polars.columns import to_series
 from feature_store.offline.join.partition_choice import Availability
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
@@ -46,7 +47,7 @@ def check_parity(store: OfflineStore, plan: ServicePlan, served: FeatureVectors)
 
 
 def log_rows(plan: ServicePlan, served: FeatureVectors) -> pl.DataFrame:
-    """Return what a response said as rows for a log: the keys, ``served_at``, values, and ``<feature>__status``.
+    """Return what a response said as rows for a log: keys, inputs, ``served_at``, values, and ``<feature>__status``.
 
     Args:
         plan: of the service that answered.
@@ -56,14 +57,17 @@ def log_rows(plan: ServicePlan, served: FeatureVectors) -> pl.DataFrame:
     keys = pl.DataFrame({name: pl.Series(name, served.keys[name], strict=False) for name in plan.keys})
     time = pl.lit(served.time).cast(pl.Datetime("us", "UTC")).alias(SERVED_AT)
     statuses = [pl.Series(f"{name}{STATUS_SUFFIX}", served.status[name]).cast(pl.Int8) for name in names]
-    return keys.with_columns(time, *(online[name] for name in names), *statuses)
+    inputs = [to_series(column, served.dtypes[name]).alias(name) for name, column in served.inputs.items()]
+    return keys.with_columns(*inputs, time, *(online[name] for name in names), *statuses)
 
 
 def training_rows(
     store: OfflineStore, plan: ServicePlan, log: pl.DataFrame, availability: Availability = "promised"
 ) -> pl.DataFrame:
-    """Return the training rows, with statuses, of the entities and instants of a log, in its order."""
-    spine = log.select(*plan.keys, SERVED_AT)
+    """Return the training rows, with statuses, of the entities, inputs and instants of a log, in its order."""
+    plan = replace(plan, outputs=tuple(output for output in plan.outputs if output.name in log.columns))
+    inputs = [each.name for each in plan.needed_inputs if each.name in log.columns]
+    spine = log.select(*plan.keys, *inputs, SERVED_AT)
     return point_in_time_join(
         store, plan, spine, SERVED_AT, allow_missing=True, with_status=True, availability=availability
     )

@@ -12,13 +12,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from feature_assets.demo.serve import random_keys, served_parity
+from feature_assets.demo.serve import random_inputs, random_keys, served_parity
 from feature_assets.parity.served import ParityReport, check_parity, compare, log_rows, training_rows
 from feature_assets.project import load_declarations
 from feature_store.columns import Column
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.plan_revisions import read_plans
-from feature_store.plans.service_plan import ServicePlan
+from feature_store.plans.service_plan import PlanOutput, ServicePlan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.read.vectors import FeatureVectors
@@ -79,10 +79,11 @@ def test_random_keys_are_of_the_store_and_some_of_nobody(small_store: SmallStore
         rng = np.random.default_rng(0)
         keys = random_keys(small_store.offline, plan, rng)
         assert {len(values) for values in keys.values()} == {1_000}
-        vectors = client.get_features(plan.full_name, keys, time=T)
+        vectors = client.get_features(plan.full_name, keys, inputs=random_inputs(plan, rng), time=T)
         # Nobody plays the small store's stream, so its features are not known of anybody.
         snapshots = {index for index, view in enumerate(plan.views) if view.stream is None}
-        stored = [output.name for output in plan.outputs if output.feature is not None and output.view in snapshots]
+        features = [output for output in plan.outputs if isinstance(output, PlanOutput)]
+        stored = [output.name for output in features if output.feature is not None and output.view in snapshots]
         empty = np.array([vectors.status[name] == Status.EMPTY for name in stored]).all(axis=0)
         assert 50 <= empty.sum() < 500
         report = served_parity(small_store.offline, client, plan, rng)
