@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.mutants.integrity_offline import INTEGRITY_OFFLINE
+from tests.mutants.integrity_online import INTEGRITY_ONLINE
 from tests.mutants.mutant import Mutant
 
 MUTANTS: Final[Sequence[Mutant]] = (
@@ -425,5 +426,6 @@ MUTANTS: Final[Sequence[Mutant]] = (
         "bought",
     ),
     *INTEGRITY_OFFLINE,
+    *INTEGRITY_ONLINE,
 )
 """Each is planted alone."""
