@@ -587,8 +587,10 @@ def test_batch_rows_of_another_as_of_are_damaged(world: OnlineWorld) -> None:
     with redis.Redis.from_url(world.url) as client:
         keys = sorted(key for key in client.scan_iter(b"\x01*") if len(key) > 5)
         assert len(keys) == 2, "the rows of the fifth and the sixth day"
-        client.set(keys[0], client.get(keys[1]))
+        fifth, sixth = client.mget(keys)
+        client.mset({keys[0]: sixth, keys[1]: fifth})
     assert world.value("rows_1h", at(days=5, hours=4), (1,)) == (None, "DAMAGED")
+    assert world.value("rows_1h", at(days=6, hours=4), (1,)) == (None, "DAMAGED")
 
 
 def test_events_of_keys_that_collide_as_text_stay_apart(tmp_path: Path, valkey: str) -> None:
