@@ -1,6 +1,6 @@
 """Names of the paths by which values come about, as the page names them."""
 
-SNAPSHOT_PATHS = ("one run", "chunks", "partition by partition")
+SNAPSHOT_PATHS = ("one run", "chunks", "partition by partition", "Spark tasks")
 PATH_NAMES = (
     "tiles",
     *SNAPSHOT_PATHS,

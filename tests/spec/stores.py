@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from feature_store.engines.engine import Engine
 from feature_store.model.sources import EventSource
 from feature_store.offline.materialize.materialize import compute_tiles, compute_values
 from feature_store.offline.tables.store import OfflineStore
@@ -52,13 +53,13 @@ def copied(store: OfflineStore, root: Path) -> OfflineStore:
     return OfflineStore(str(root))
 
 
-def materialize(store: OfflineStore, span: Range, tiles: Bounds, values: Bounds) -> None:
-    """Build tiles, then values, range by range in the order given."""
+def materialize(store: OfflineStore, span: Range, tiles: Bounds, values: Bounds, engine: Engine | None = None) -> None:
+    """Build tiles, then values, range by range in the order given, by the default engine or another one."""
     if not span.view.is_table:
         for start, end in tiles:
-            compute_tiles(store, span.view, start, end, RUN)
+            compute_tiles(store, span.view, start, end, RUN, engine=engine)
     for start, end in values:
-        compute_values(store, span.view, start, end, RUN)
+        compute_values(store, span.view, start, end, RUN, engine=engine)
 
 
 def all_partitions(span: Range, first: datetime) -> list[datetime]:
