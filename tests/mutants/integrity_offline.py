@@ -204,7 +204,7 @@ INTEGRITY_OFFLINE: Final[Sequence[Mutant]] = (
     Mutant(
         "tiles are written whatever their features mean",
         "feature_store/offline/tables/view_tables.py",
-        'agree(current.table, f"tiles of {self._view.full_name}", definitions_of(self._view), {})',
+        "agree(current.table, self._view.full_name, definitions_of(self._view), {})",
         "return",
         test=_TILES,
     ),

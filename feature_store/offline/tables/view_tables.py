@@ -148,7 +148,7 @@ class TileTable(ViewTable):
 
     def _agree(self, current: OpenTable) -> None:
         assert current.table is not None
-        agree(current.table, f"tiles of {self._view.full_name}", definitions_of(self._view), {})
+        agree(current.table, self._view.full_name, definitions_of(self._view), {})
 
     @property
     def _available_after(self) -> int:
