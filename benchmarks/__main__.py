@@ -16,6 +16,7 @@ from benchmarks.http.benchmark import http
 from benchmarks.materialize import backfill, materialize
 from benchmarks.measure import Result, table
 from benchmarks.point_in_time import point_in_time
+from benchmarks.request_features import request_features
 from benchmarks.stream_read import stream_read
 
 BENCHMARKS: dict[str, Callable[[Callable[[int], int], int], Result]] = {
@@ -27,6 +28,9 @@ BENCHMARKS: dict[str, Callable[[Callable[[int], int], int], Result]] = {
     "http_one": lambda scaled, rounds: http(scaled(200_000), 1, 10, 2, rounds),
     "http_many": lambda scaled, rounds: http(scaled(50_000), 100, 50, 2, rounds),
     "point_in_time": lambda scaled, rounds: point_in_time(scaled(300_000), scaled(100_000), 30, 5, rounds),
+    "request_feature_one": lambda _scaled, rounds: request_features(1, 10, 500, rounds),
+    "request_feature_batch": lambda _scaled, rounds: request_features(32, 10, 500, rounds),
+    "request_feature_many": lambda _scaled, rounds: request_features(100, 50, 200, rounds),
     "backfill": lambda scaled, rounds: backfill(scaled(20_000), scaled(20_000), rounds),
     "materialize": lambda scaled, rounds: materialize(scaled(50_000), scaled(20_000), 10, rounds),
 }

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 from feature_store.columns import Array, Column, is_missing
-from feature_store.dtypes import Boolean, DType, String, Timestamp
+from feature_store.dtypes import Boolean, DType, Float64, String, Timestamp
 from feature_store.errors import InputError
 from feature_store.expressions.casting import INSTANT
 
@@ -78,6 +78,8 @@ def typed_column(values: list[Any], dtype: DType) -> Column:
     """Return checked values as a column of their type; what a float or a vector cannot hold is null."""
     if dtype.is_float:
         floats = np.array(values, np.float64)  # None becomes NaN
+        if dtype == Float64:
+            return Column(floats, np.isfinite(floats))
         with np.errstate(over="ignore"):
             held = floats.astype(np.dtype(dtype.numpy))
         return Column(held, np.isfinite(held))

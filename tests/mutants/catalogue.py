@@ -348,8 +348,8 @@ MUTANTS: Final[Sequence[Mutant]] = (
     Mutant(
         "a request feature says something where its features have no value, online",
         "feature_store/engines/numpy/request_features.py",
-        "(Column(value.values, value.valid & ~lost) if lost.any() else value), worst",
-        "value, worst",
+        "return Column(value.values, value.valid & ~is_lost(worst)), worst",
+        "return value, worst",
         "requests-client",
         "bought",
     ),
@@ -412,8 +412,8 @@ MUTANTS: Final[Sequence[Mutant]] = (
     Mutant(
         "a request feature reads the entity of another role",
         "feature_store/engines/numpy/compile_service.py",
-        "places[read.selection.prefix], stored",
-        "places[read.selection.view.name], stored",
+        "places[read.selection.prefix]\n",
+        "places[read.selection.view.name]\n",
         "requests-offline",
         "bought",
     ),

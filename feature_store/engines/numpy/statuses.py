@@ -26,6 +26,8 @@ def worst_status(codes: Sequence[Array], count: int) -> Array:
     >>> worst_status([np.array([1, 1, 0, 2]), np.array([1, 0, 3, 3])], 4).tolist()
     [1, 0, 3, 2]
     """
+    if len(codes) == 1:
+        return codes[0]
     distinct = list({id(each): each for each in codes}.values())
     if len(distinct) == 1:
         return distinct[0]  # features of a view share theirs
