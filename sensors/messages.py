@@ -112,7 +112,7 @@ def _was_open(alerted: timedelta) -> str:
 
 
 def _state(freshness: Freshness) -> str:
-    allowed = f"the SLA allows {span_text(freshness.sla)}"
+    allowed = "no freshness is promised" if freshness.sla is None else f"the SLA allows {span_text(freshness.sla)}"
     if freshness.as_of is None:
         due = f", the first were due {span_text(freshness.overdue)} ago" if freshness.is_breached else ""
         return f"no values are available{due}; {allowed}"

@@ -79,7 +79,7 @@ class ViewSpecs:
             metadata={
                 "entity": f"{view.entity.name} ({', '.join(f'{k}: {d}' for k, d in view.entity.keys.items())})",
                 **self._times,
-                "freshness": format_duration(view.partition_freshness),
+                "freshness": _promise(view.partition_freshness),
                 "freshness_set_by": sla_set_by(view),
                 "readers": ", ".join(view.readers) or "none",
                 **({} if view.deprecated is None else {"deprecated": view.deprecated}),
@@ -152,7 +152,7 @@ class ViewSpecs:
             "entity": view.entity.name,
             "source": f"{view.source.name} ({view.source.asset})",
             "source_columns": ", ".join(self._columns.sources[feature.name]) or "none",
-            "freshness": format_duration(feature.freshness),
+            "freshness": _promise(feature.freshness),
             "fingerprint": feature.fingerprint,
             **({} if feature.deprecated is None else {"deprecated": feature.deprecated}),
         }
@@ -164,11 +164,17 @@ class ViewSpecs:
 
 
 def freshness_policy(view: FeatureView, feature: Feature | None = None) -> dg.FreshnessPolicy | None:
-    """Return the policy that Dagster shows; None where the source ends, since a policy knows of no end."""
-    return None if view.source.end is not None else _policy(sla_of(view, feature))
+    """Return the policy that Dagster shows; None where none is promised, or the source ends: a policy knows no end."""
+    sla = sla_of(view, feature)
+    if sla is None or view.source.end is not None:
+        return None
+    return dg.FreshnessPolicy.time_window(fail_window=sla)
 
 
-@lru_cache
+def _promise(freshness: int | None) -> str:
+    return "none promised" if freshness is None else format_duration(freshness)
+
+
 def _policy(sla: timedelta) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(fail_window=sla)
 

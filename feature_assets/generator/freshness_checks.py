@@ -76,7 +76,7 @@ def _evaluation(freshness: Freshness) -> dg.AssetCheckEvaluation:
         description=_description(freshness),
         metadata={
             "age_hours": freshness.age.total_seconds() / 3600,
-            "sla_hours": freshness.sla.total_seconds() / 3600,
+            **({} if freshness.sla is None else {"sla_hours": freshness.sla.total_seconds() / 3600}),
             "sla_set_by": sla_set_by(view),
             "owner": view.owner,
             "newest_as_of": _instant(freshness.as_of),
@@ -89,6 +89,8 @@ def _evaluation(freshness: Freshness) -> dg.AssetCheckEvaluation:
 def _description(freshness: Freshness) -> str:
     if freshness.is_finished:
         return f"finished: its source ended at {_instant(freshness.view.source.end)}, so nothing is due"
+    if freshness.sla is None:
+        return f"no freshness is promised (freshness=None), so nothing is due; {span_text(freshness.age)} old"
     return f"{span_text(freshness.age)} old, at most {span_text(freshness.sla)} allowed"
 
 

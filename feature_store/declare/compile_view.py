@@ -113,7 +113,7 @@ def _without_features(body: type, options: Mapping[str, Any]) -> tuple[FeatureVi
     cycle = Cycle(SECOND, available_after, of="1s") if is_stream else Cycle(cadence, available_after)
     if given["row_ttl"] is not None and isinstance(source, EventSource):
         raise DefinitionError(place, "row_ttl= is for table views", "leave it out; windows (over=) forget old events")
-    freshness = check_freshness(place, given["freshness"], cycle)
+    freshness = None if given["freshness"] is None else check_freshness(place, given["freshness"], cycle)
     view = FeatureView(
         namespace=given["namespace"],
         name=name,
@@ -180,7 +180,7 @@ def _check_expiry(view: FeatureView, features: Iterable[Feature]) -> None:
         return
     promised = {view.full_name: view.freshness} | {f"{view.full_name}.{f.name}": f.freshness for f in features}
     for place, freshness in promised.items():
-        if view.ttl < freshness:
+        if freshness is not None and view.ttl < freshness:
             ttl, sla = format_duration(view.ttl), format_duration(freshness)
             raise DefinitionError(
                 place,

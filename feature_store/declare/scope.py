@@ -29,7 +29,7 @@ class ViewScope:
     Attributes:
         place: the view, for messages.
         entity, source: of the view.
-        cadence, freshness: of the view, microseconds.
+        cadence, freshness: of the view, microseconds; the second None: none is promised.
         cycle: how old the view's values can be, at the least.
         start: start of the view's first partition, UTC.
         identity: what determines the values of every feature of the view, as JSON.
@@ -43,7 +43,7 @@ class ViewScope:
     source: Source
     cadence: int
     cycle: Cycle
-    freshness: int
+    freshness: int | None
     start: datetime
     identity: object
     names: Mapping[int, str]

@@ -23,7 +23,8 @@ class ViewOptions(TypedDict, total=False):
         cadence: span of a partition: ``1h``, ``1d`` or ``7d``; of a stream view, of its batch tiles, and every hop
             divides it. Partitions are aligned to the Unix epoch, which was a Thursday: weeks begin on Thursdays.
         freshness: SLA: the largest age of the newest available as-of, at least cadence + available_after; of a stream
-            view, at least 1s + available_after.
+            view, at least 1s + available_after. None: none is promised, and nothing alarms, e.g. of a finished data set
+            (where the source says ``end=``, nothing is due after it anyway).
         readers: other teams that may read it, or ``everyone``.
         start: start of its first partition, with a zone; the source's start if not given.
         name: if not the class's name in snake case.
@@ -37,7 +38,7 @@ class ViewOptions(TypedDict, total=False):
     version: Required[int]
     owner: Required[str]
     cadence: Required[str]
-    freshness: Required[str]
+    freshness: Required[str | None]
     readers: Sequence[str]
     start: datetime | None
     name: str | None

@@ -23,7 +23,7 @@ class Feature:
         name: unique in its view.
         dtype: type of its values, the same in both stores.
         description: one line for the catalog.
-        freshness: its SLA: the largest age of the newest available as-of, microseconds.
+        freshness: its SLA: the largest age of the newest available as-of, microseconds; None: none is promised.
         fingerprint: hash of everything that determines its values.
         default: value where nothing was counted, instead of 0 or null.
         renamed_from: former name, whose data it keeps.
@@ -37,7 +37,7 @@ class Feature:
     name: str
     dtype: DType
     description: str
-    freshness: int
+    freshness: int | None
     fingerprint: str
     default: Default | None = None
     renamed_from: str | None = None

@@ -39,7 +39,7 @@ class FeatureView:
         readers: other teams that may read it.
         cadence: span of a partition: an hour, a day or seven days; of a stream view, of its batch tiles.
         available_after: how long after an as-of its values may be used; of a stream view the lag, whole seconds.
-        freshness: SLA: the largest age of the newest available as-of.
+        freshness: SLA: the largest age of the newest available as-of; None: none is promised.
         ttl: age of the as-of from which values are EXPIRED; None: never.
         row_ttl: for table views: age of a row from which it is ignored; None: never.
         start: start of its first partition, UTC.
@@ -59,7 +59,7 @@ class FeatureView:
     readers: tuple[str, ...]
     cadence: int
     available_after: int
-    freshness: int
+    freshness: int | None
     ttl: int | None
     row_ttl: int | None
     start: datetime
@@ -89,11 +89,15 @@ class FeatureView:
         return self.available_after if self.batch_after is None else self.batch_after
 
     @property
-    def partition_freshness(self) -> int:
-        """The largest age of the end of the newest available partition: the strictest SLA of what is computed of it."""
-        if self.batch_after is not None:
+    def partition_freshness(self) -> int | None:
+        """The largest age of the end of the newest available partition: the strictest SLA of what is computed of it.
+
+        None: no feature promises any.
+        """
+        promised = [feature.freshness for feature in self.stored_features if feature.freshness is not None]
+        if promised and self.batch_after is not None:
             return self.cadence + self.batch_after
-        return min(feature.freshness for feature in self.stored_features)
+        return min(promised, default=None)
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class PlanView:
         prefix: what its outputs' names start with: the view's name, or ``role__name``.
         keys: in the order of the entity's keys.
         ttl: microseconds after the as-of from which values are EXPIRED; None: never.
-        freshness: the view's SLA, microseconds.
+        freshness: the view's SLA, microseconds; None: none is promised.
         features: the stored features this service needs, in declared order.
         stream: of a stream view, how they are merged from its tiles; None: they are stored as they are.
     """
@@ -75,7 +75,7 @@ class PlanView:
     prefix: str
     keys: tuple[PlanKey, ...]
     ttl: int | None
-    freshness: int
+    freshness: int | None
     features: tuple[PlanFeature, ...]
     stream: StreamPlan | None = None
 

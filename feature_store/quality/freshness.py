@@ -22,9 +22,9 @@ class Freshness:
         view: the view.
         as_of: its newest available as-of; None: nothing is available.
         expected: the oldest as-of that its newest may have without breach; None: its first partition is not due yet,
-            or its source is finished.
+            its source is finished, or no freshness is promised.
         age: since ``as_of``, or since the view's first as-of if nothing is available.
-        sla: see ``sla_of``.
+        sla: see ``sla_of``; None: no freshness is promised, so nothing is due.
         now: the instant at which it was judged.
     """
 
@@ -32,18 +32,19 @@ class Freshness:
     as_of: datetime | None
     expected: datetime | None
     age: timedelta
-    sla: timedelta
+    sla: timedelta | None
     now: datetime
 
     @property
     def is_finished(self) -> bool:
         """Whether the source has ended, and with it all that is due."""
-        return self.view.source.end is not None and self.now - self.sla > self.view.source.end
+        end = self.view.source.end
+        return end is not None and self.now - (self.sla or timedelta()) > end
 
     @property
     def overdue(self) -> timedelta:
         """For how long a view of which nothing is available has broken its promise."""
-        return self.age - self.sla
+        return self.age - (self.sla or timedelta())
 
     @property
     def is_breached(self) -> bool:
@@ -53,21 +54,24 @@ class Freshness:
     @property
     def breached_features(self) -> list[str]:
         """The features whose own SLA is breached."""
-        stored = self.view.stored_features if self.is_breached else ()
-        return [feature.name for feature in stored if self.age > sla_of(self.view, feature)]
+        promised = [(each.name, sla_of(self.view, each)) for each in self.view.stored_features]
+        return [name for name, sla in promised if self.is_breached and sla is not None and self.age > sla]
 
 
-def sla_of(view: FeatureView, feature: Feature | None = None) -> timedelta:
-    """Return how old the newest as-of may be of a feature; None: of the view, the strictest of its stored features.
+def sla_of(view: FeatureView, feature: Feature | None = None) -> timedelta | None:
+    """Return how old the newest as-of may be of a feature, or of a view: the strictest of its stored features.
 
-    Of a stream view it is that of its batch tiles, since what watches the stream itself watches the online store.
+    None: it promises no freshness. Of a stream view it is that of its batch tiles, since what watches the stream itself
+    watches the online store.
     """
     span = view.partition_freshness if feature is None or view.is_stream else feature.freshness
-    return timedelta(microseconds=span)
+    return None if span is None else timedelta(microseconds=span)
 
 
 def sla_set_by(view: FeatureView) -> str:
     """Return what a view's SLA comes from: its batch tiles, or the features that have the strictest one."""
+    if view.partition_freshness is None:
+        return "nobody"
     if view.is_stream:
         return "the batch tiles: cadence + batch_after"
     strictest = [f.name for f in view.stored_features if f.freshness == view.partition_freshness]
@@ -84,15 +88,15 @@ def judge(view: FeatureView, available: Iterable[datetime], now: datetime) -> Fr
     """
     sla = view.partition_freshness
     first = to_microseconds(view.start) + view.cadence
-    due = -(-(to_microseconds(now) - sla) // view.cadence) * view.cadence
+    due = -(-(to_microseconds(now) - (sla or 0)) // view.cadence) * view.cadence
     newest = max(available, default=None)
-    ended = view.source.end is not None and due > to_microseconds(view.source.end)
+    ended = sla is None or (view.source.end is not None and due > to_microseconds(view.source.end))
     return Freshness(
         view=view,
         as_of=newest,
         expected=from_microseconds(due) if due >= first and not ended else None,
         age=now - (newest or from_microseconds(first)),
-        sla=timedelta(microseconds=sla),
+        sla=sla_of(view),
         now=now,
     )
 

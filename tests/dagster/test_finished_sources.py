@@ -7,8 +7,11 @@ import dagster as dg
 import polars as pl
 
 from feature_assets import build_feature_assets, source_asset
+from feature_assets.generator.freshness import freshness_of
 from feature_assets.generator.freshness_checks import freshness_result
+from feature_store import FeatureView
 from feature_store.offline.tables.store import OfflineStore
+from sensors.messages import Audience
 from tests.dagster.sample.declarations import HouseholdSpend
 
 END = HouseholdSpend.source.start + timedelta(days=30)
@@ -51,6 +54,30 @@ def test_the_check_passes_and_says_that_it_is_finished(tmp_path):
     assert check.passed
     assert check.description == f"finished: its source ended at {END.isoformat()}, so nothing is due"
     assert not freshness_result(OfflineStore(str(tmp_path)), HouseholdSpend, LATER).passed
+
+
+def without_promise() -> FeatureView:
+    features = tuple(replace(feature, freshness=None) for feature in HouseholdSpend.features)
+    return replace(HouseholdSpend, freshness=None, features=features)
+
+
+def test_a_view_that_promises_no_freshness_has_no_policy_and_its_check_says_so(tmp_path):
+    view = without_promise()
+    found = specs(view)
+    assert {spec.freshness_policy for spec in found.values()} == {None}
+    assert found["retail/household_spend/v1/_table"].metadata["freshness"] == "none promised"
+    check = freshness_result(OfflineStore(str(tmp_path)), view, LATER)
+    assert check.passed
+    assert check.description is not None
+    assert check.description.startswith("no freshness is promised (freshness=None), so nothing is due; ")
+    assert "sla_hours" not in check.metadata
+
+
+def test_an_alert_that_was_open_ends_when_no_freshness_is_promised_any_more(tmp_path):
+    judged = freshness_of(OfflineStore(str(tmp_path)), without_promise(), LATER)
+    said = Audience([], [], "http://ui").fresh_again(judged, timedelta(hours=3))
+    assert not judged.is_breached
+    assert "no values are available; no freshness is promised" in said
 
 
 def test_a_finished_source_has_the_same_fingerprints():

@@ -5,8 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from feature_store import FeatureService
+from feature_store.catalog.documents import view_document
+from feature_store.engines.numpy.compile_service import compile_plan
+from feature_store.plans.service_plan import ServicePlan
 from feature_store.quality.freshness import judge, span_text
 from tests.dagster.sample.declarations import HouseholdHours, HouseholdSpend
+from tests.model.declare import purchases
 
 DAY = datetime(2024, 3, 10, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -54,6 +59,25 @@ def test_nothing_is_due_once_the_last_partition_of_a_finished_source_was(newest,
     assert found.is_breached == breached
     assert found.is_finished == (now > END + timedelta(hours=27))
     assert breached or found.breached_features == []
+
+
+def test_nothing_is_ever_due_of_what_promises_no_freshness():
+    features = tuple(replace(feature, freshness=None) for feature in HouseholdSpend.features)
+    view = replace(HouseholdSpend, freshness=None, features=features)
+    for newest in ([], [DAY]):
+        found = judge(view, newest, DAY + timedelta(days=5000))
+        assert (found.is_breached, found.breached_features, found.sla, found.is_finished) == (False, [], None, False)
+    one = replace(view, features=(replace(features[0], freshness=HouseholdSpend.freshness), *features[1:]))
+    assert judge(one, [DAY], DAY + timedelta(hours=27) + SECOND).breached_features == [features[0].name]
+
+
+def test_a_view_declares_that_it_promises_none_and_means_the_same_values():
+    none, some = purchases(freshness=None, ttl="26h"), purchases(ttl="40h")
+    assert {none.freshness, none.partition_freshness, *(feature.freshness for feature in none)} == {None}
+    assert none.fingerprints == some.fingerprints
+    plan = compile_plan(FeatureService("s", version=1, owner=none.owner, description="x", features=[none.all()]))
+    assert ServicePlan.from_json(plan.to_json()) == plan
+    assert view_document(none)["freshness"] is None
 
 
 def test_an_hourly_view_expects_the_hours():

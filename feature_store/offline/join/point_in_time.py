@@ -162,6 +162,8 @@ def expiring_after(plan: ServicePlan, max_age: timedelta | None) -> ServicePlan:
 def _stale(plan: ServicePlan, joins: Sequence[ViewJoin], spine: Spine) -> Iterator[str]:
     """Yield the views of which rows read values that were older than the view's freshness promises."""
     for view, join in zip(plan.views, joins, strict=True):
+        if view.freshness is None:
+            continue
         age = np.where(join.is_read, spine.time - join.as_of.to_physical().fill_null(0).to_numpy(), 0)
         stale = age > view.freshness
         if stale.any():
