@@ -60,7 +60,8 @@ def land_tiles(
         starts.remove(rng.choice(starts))
     newer_from = rng.choice([span.start, span.start, *starts, span.end])
     built = {start: span.view if start >= newer_from else at_first(span.view) for start in starts}
-    for start in rng.sample(starts, len(starts)):
+    # In any order, but the earlier declarations first: a location that lacks stored features may not write.
+    for start in sorted(rng.sample(starts, len(starts)), key=lambda start: start >= newer_from):
         compute_tiles(store, built[start], start, start + span.cadence, RUN)
     return {start: frozenset(view.fingerprints) for start, view in built.items()}
 
