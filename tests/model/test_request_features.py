@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from dataclasses import replace
 from typing import Any
@@ -90,7 +91,9 @@ def test_a_plan_holds_what_is_read_and_comes_back_from_json() -> None:
 
 def test_a_plan_of_before_there_were_inputs_is_read() -> None:
     plan = compile_plan(service(purchases().all()))
-    assert ServicePlan.from_json(plan.to_json().replace('"inputs": []', '"others": []')) == plan
+    record = json.loads(plan.to_json())
+    del record["inputs"], record["digest"]
+    assert ServicePlan.from_json(json.dumps(record)) == plan
 
 
 def test_defaults_of_every_type_come_back_from_json() -> None:

@@ -107,8 +107,8 @@ WRONG: Cases = {
     "histogram by another value": (
         lambda: of(histogram, col("department"), ["DELI"], by=col("quantity")),
         (
-            "histogram(...): has no option 'by'. Instead: use one of description, dtype, freshness, renamed_from, "
-            "default, over, hop, where."
+            "histogram(...): has no option 'by'. Instead: use one of description, deprecated, dtype, freshness, "
+            "renamed_from, default, over, hop, where."
         ),
     ),
     "variance of Booleans": (
@@ -236,8 +236,8 @@ WRONG: Cases = {
     "by where it is not defined": (
         lambda: of(skew, SALES, by=col("department"), buckets=["DELI"]),
         (
-            "skew(...): has no option 'buckets'. Instead: use one of description, dtype, freshness, renamed_from, "
-            "default, over, hop, where."
+            "skew(...): has no option 'buckets'. Instead: use one of description, deprecated, dtype, freshness, "
+            "renamed_from, default, over, hop, where."
         ),
     ),
     "default of another type than a slot": (

@@ -209,5 +209,5 @@ def test_plans_of_other_views_have_no_stream() -> None:
     assert plan.views[0].stream is None
     assert ServicePlan.from_json(plan.to_json()) == plan
     record = json.loads(plan.to_json())
-    del record["views"][0]["stream"]
+    del record["views"][0]["stream"], record["digest"]
     assert ServicePlan.from_json(json.dumps(record)) == plan, "as plans were written before there were streams"

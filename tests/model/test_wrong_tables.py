@@ -92,7 +92,10 @@ WRONG: Cases = {
     ),
     "unknown option": (
         lambda: table(size=field(over="7d", description="Size")),
-        ("field(...): has no option 'over'. Instead: use one of description, dtype, freshness, renamed_from, default."),
+        (
+            "field(...): has no option 'over'. Instead: use one of description, deprecated, dtype, "
+            "freshness, renamed_from, default."
+        ),
     ),
 }
 
