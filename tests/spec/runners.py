@@ -13,22 +13,26 @@ import polars as pl
 import redis
 
 from feature_store import FeatureService, FeatureView
+from feature_store.engines.engine import Engine
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.engines.numpy.empty_values import empty_values
 from feature_store.engines.polars.snapshots import merge_state, snapshot
 from feature_store.engines.polars.sorted_tiles import sort_tiles
 from feature_store.engines.polars.tables import table_snapshot
 from feature_store.engines.polars.tiles import build_tiles
+from feature_store.engines.spark.engine import SparkEngine
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.offline.tables.stored_frames import OfflineFrames
 from feature_store.oracle.expressions import EPOCH
 from feature_store.plans.service_plan import write_plan
 from feature_store.status import Status
 from serving.client import FeatureClient
 from serving.load.sync import sync_view
 from serving.stores.open_store import open_loader
+from tests.engines.tasks_in_process import TasksInProcess
 from tests.spec.declarations import KNOWN_LATER, START
 from tests.spec.examples import (
     AS_OF,
@@ -103,20 +107,29 @@ def table_in_memory() -> Answers:
     return answers_of(Rows, table_snapshot(Rows, rows, AS_OF, AS_OF + timedelta(microseconds=Rows.available_after)))
 
 
-def stored(span: Range, rows: list[dict], bounds: Callable[[Range], Any]) -> Answers:
+@dataclass(frozen=True)
+class Backfill:
+    """A way to compute snapshots: the ranges of its runs, and the engine; None: the default."""
+
+    bounds: Callable[[Range], Any]
+    engine: Engine | None = None
+
+
+def stored(span: Range, rows: list[dict], backfill: Backfill) -> Answers:
     """Ask a snapshot stored in one way or another."""
     with folder() as root:
         store = OfflineStore(str(root))
         land(store, span, rows)
-        materialize(store, span, *bounds(span))
+        materialize(store, span, *backfill.bounds(span), engine=backfill.engine)
         values = as_computed(read_values(store, span).filter(as_of=AS_OF), span)
     return answers_of(span.view, values)
 
 
-BACKFILLS: Final[Mapping[str, Callable[[Range], Any]]] = {
-    "one run": one_shot,
-    "chunks": lambda span: in_chunks(span, Random(1)),
-    "partition by partition": lambda span: one_by_one(span, Random(1)),
+BACKFILLS: Final[Mapping[str, Backfill]] = {
+    "one run": Backfill(one_shot),
+    "chunks": Backfill(lambda span: in_chunks(span, Random(1))),
+    "partition by partition": Backfill(lambda span: one_by_one(span, Random(1))),
+    "Spark tasks": Backfill(one_shot, SparkEngine(TasksInProcess(), OfflineFrames(), parts=3)),
 }
 """Ways to compute snapshots."""
 

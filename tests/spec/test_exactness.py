@@ -230,6 +230,7 @@ def test_a_sum_that_does_not_fit_is_an_error(case: str, view: FeatureView) -> No
 @pytest.mark.spec("one run", "value.sum")
 @pytest.mark.spec("chunks", "value.sum")
 @pytest.mark.spec("partition by partition", "value.sum")
+@pytest.mark.spec("Spark tasks", "value.sum")
 @pytest.mark.parametrize("path", SNAPSHOT_PATHS)
 @pytest.mark.parametrize("case", LARGE)
 def test_a_snapshot_with_a_sum_that_does_not_fit_is_not_written(case: str, path: str) -> None:
