@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -15,8 +16,8 @@ from tests.serving.services import service_plan
 
 
 def texts(*versions: int, owner: str = "growth") -> dict[str, str]:
-    plans = [service_plan(version) for version in versions]
-    return {f"churn.v{plan.version}.json": plan.to_json().replace('"growth"', f'"{owner}"') for plan in plans}
+    plans = [replace(service_plan(version), owner=owner) for version in versions]
+    return {f"churn.v{plan.version}.json": plan.to_json() for plan in plans}
 
 
 def served(folder: PlanFolder) -> set[str]:
