@@ -99,6 +99,11 @@ def over(view: FeatureView, role: str | None = None, mark: str = "") -> list[Req
     ]
 
 
+def answered_in_role(view: FeatureView) -> tuple[str, ...]:
+    """Return the features of a view that a service answers in the other role."""
+    return tuple(view.fingerprints)[:3]
+
+
 def _over(view: FeatureView, role: str | None) -> dict[str, Expression]:
     by_type: dict[DType, list[FeatureRef]] = {}
     for feature in view.features:
@@ -123,7 +128,9 @@ def _over(view: FeatureView, role: str | None) -> dict[str, Expression]:
     if role is not None:
         counts = [feature for feature in by_type.get(Int64, []) if view.feature(feature.name).is_stored]
         whole = counts[-1]  # no output itself: only this reads it
-        found["both"] = number + FeatureRef(view, number.name).as_role(role)
+        # Sums of floats are compared by what the answer says of them, so both must be in it.
+        answered = next(name for name in answered_in_role(view) if view.feature(name).dtype.is_numeric)
+        found["both"] = number + FeatureRef(view, answered).as_role(role)
         found["role_alone"] = request("units").fill_null(0) - whole.as_role(role)
     return found
 

@@ -22,7 +22,7 @@ from feature_store.oracle.snapshots import Keys, Snapshot, Values, keys_of
 from feature_store.oracle.streams import StreamHistory
 from feature_store.status import Status
 from tests.spec.comparing import assert_row, wanted_snapshot
-from tests.spec.requests import INPUTS, of_inputs, over
+from tests.spec.requests import INPUTS, answered_in_role, of_inputs, over
 from tests.spec.stores import RUN, land
 from tests.spec.worlds import MICROSECOND, Range, Row, World, rows_of
 
@@ -33,7 +33,7 @@ TICKS: Final = [timedelta(0), MICROSECOND, -MICROSECOND]
 @cache
 def service_of(view: FeatureView) -> FeatureService:
     """Return a service that reads a view twice: as it is, and some of its features in another role; and computes."""
-    other = view[tuple(view.fingerprints)[:3]].as_role("other", left="other_left", right="other_right")
+    other = view[answered_in_role(view)].as_role("other", left="other_left", right="other_right")
     aliased = {view.features[0].name: "called"}
     computed = [*over(view, role="other"), *of_inputs()]
     return FeatureService(
