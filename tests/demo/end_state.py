@@ -39,8 +39,12 @@ ENTITIES = {
     "churn/v1": {"household_id": [900, 901, 950, 1000, 10**12, None]},
     "department_affinity/v1": {"household_id": [900, 901, 1000, 900], "department": ["GROCERY", "MEAT", "DELI", None]},
     "live_offer/v1": {"household_id": [900, 901, 950, 1000, 10**12, None]},
+    "offer_value/v1": {"household_id": [900, 901, 950, 1000, 10**12, None]},
     "store_demand/v1": {"store_id": [286, 288, 292, 299, 300, 304, 306, 309, 313, 318, 319, 10**12]},
 }
+
+INPUTS = {"offer_value/v1": {"amount": [1.5, 0.0, 12.25, None, 3.0, 7.5]}}
+"""The inputs that come with requests of services that have any."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ def served(demo: Demo, at: datetime) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     with FeatureClient(demo.plans, demo.online_url) as client:
         for service in read_plans(demo.plans):
-            vectors = client.get_features(service, ENTITIES[service], time=at)
+            vectors = client.get_features(service, ENTITIES[service], inputs=INPUTS.get(service), time=at)
             statuses = {f"{name} status": vectors.status_names(name) for name in vectors.columns}
             values = {name: plain(column) for name, column in vectors.columns.items()}
             found[service] = {**values, **statuses, "as_of": vectors.as_of}
