@@ -17,10 +17,16 @@ def test_list_gives_every_feature(features):
     ("options", "names"),
     [
         (["--kind", "view", "--team", "stores"], ["retail/store_traffic/v1", "retail/store_pulse/v1"]),
-        (["--kind", "service"], ["churn/v1", "live_offer/v1", "department_affinity/v1", "store_demand/v1"]),
+        (
+            ["--kind", "service"],
+            ["churn/v1", "live_offer/v1", "offer_value/v1", "department_affinity/v1", "store_demand/v1"],
+        ),
         (["--kind", "on-read", "--entity", "store"], ["store_pulse.last_sale_hour", "store_pulse.hour"]),
         (["--kind", "field", "--entity", "store"], []),
-        (["--kind", "service", "--entity", "household"], ["churn/v1", "live_offer/v1", "department_affinity/v1"]),
+        (
+            ["--kind", "service", "--entity", "household"],
+            ["churn/v1", "live_offer/v1", "offer_value/v1", "department_affinity/v1"],
+        ),
         (["--kind", "service", "--entity", "household_department"], ["department_affinity/v1"]),
     ],
 )

@@ -27,7 +27,7 @@ from serving.client import FeatureClient
 from serving.load.sync import is_synced, sync_view
 from serving.stores.open_store import open_loader
 from tests.demo.checks import assert_summary
-from tests.demo.end_state import ENTITIES, instance_of, newest_as_of
+from tests.demo.end_state import ENTITIES, INPUTS, instance_of, newest_as_of
 from tests.demo.process import Demo
 from tests.fixtures.small_store import SmallStore, small_store
 
@@ -90,7 +90,8 @@ def test_just_after_midnight_yesterday_is_served_until_the_promised_time(small_s
     with FeatureClient(plans, valkey) as client:
         for plan in read_plans(plans).values():
             for moment in sorted(moments):
-                served = client.get_features(plan.full_name, ENTITIES[plan.full_name], time=MIDNIGHT + moment)
+                asked = (plan.full_name, ENTITIES[plan.full_name])
+                served = client.get_features(*asked, inputs=INPUTS.get(plan.full_name), time=MIDNIGHT + moment)
                 for view in (view for view in plan.views if view.stream is None):
                     declared = VIEWS[view.view]
                     is_available = moment > timedelta(microseconds=declared.partition_delay)
