@@ -44,6 +44,7 @@ def run(repository: Repository, command: str, told: list[str]) -> None:
 @pytest.mark.timeout(600)
 def test_the_walk_goes_as_the_page_says(tmp_path: Path, valkey: str) -> None:
     repository = Repository(tmp_path / "flights", valkey)
+    repository.environment["COLUMNS"] = "1000"  # whatever the terminal is that the tests run in
     for name, text in CREW.items():
         repository.write(f"flights/teams/crew/{name}", text)
     steps = re.findall(r"```(python|console)\n(.*?)```", PAGE, re.DOTALL)
