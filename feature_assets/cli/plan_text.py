@@ -10,8 +10,8 @@ from feature_assets.cli.changes_text import change_record, counted, differences,
 from feature_assets.cli.output import print_line, print_table
 from feature_store.catalog.affected import Affected
 from feature_store.catalog.changes import Change, Refusal
+from feature_store.catalog.proposals import Proposal
 from feature_store.catalog.similar import Similar
-from feature_store.catalog.store import Proposal
 
 _HEADINGS = ("to compute", "partitions", "rows", "bytes", "seconds")
 

@@ -18,9 +18,9 @@ from feature_store.catalog.affected import affected_by
 from feature_store.catalog.changes import Refusal
 from feature_store.catalog.documents import features_read
 from feature_store.catalog.lineage import lineage_of
+from feature_store.catalog.proposals import Proposal
 from feature_store.catalog.similar import Similar, SimilarFeatures
 from feature_store.catalog.source_changes import column_changes
-from feature_store.catalog.store import Proposal
 from feature_store.errors import FingerprintError
 from resources.settings import Settings
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from feature_store.catalog.database import NEWEST, reading, writing
-from feature_store.catalog.rows import head
+from feature_store.catalog.rows import PRODUCTION, head
 from feature_store.catalog.schema import METADATA
 from feature_store.errors import InputError
 
@@ -27,7 +27,7 @@ def write_backup(engine: sa.Engine, file: Path) -> int:
     """
     try:
         with reading(engine) as connection, file.open("x") as out:
-            revision, digest = head(connection), hashlib.blake2b(digest_size=16)
+            revision, digest = head(connection, PRODUCTION), hashlib.blake2b(digest_size=16)
             for line in _lines(connection, revision):
                 out.write(line)
                 digest.update(line.encode())

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from feature_store.errors import FeatureStoreError, InputError
 
-NEWEST: Final = "0001"
+NEWEST: Final = "0002"
 """The newest step of ``migrations/versions``."""
 
 BUSY_SECONDS: Final = 60

@@ -41,3 +41,15 @@ DEFINITIONS: Final = sa.Table(
     sa.Index("definitions_current", "branch", "until"),
 )
 """Every version of every document: it holds from revision ``since`` until just before ``until`` (null: still)."""
+
+BRANCHES: Final = sa.Table(
+    "branches",
+    METADATA,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("began_at", sa.BigInteger, nullable=False),
+    sa.Column("began_by", sa.String(200), nullable=False),
+    sa.Column("base", sa.Integer, nullable=False),
+    sa.Column("is_going", sa.Boolean, nullable=False),
+)
+"""The branches: since when (microseconds UTC), by whom, from which revision of production, and whether it is being
+dropped."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from feature_store.catalog import rows
-from feature_store.catalog.changes import Change, Refusal, compare, refusals
+from feature_store.catalog import branches, rows
+from feature_store.catalog.branches import Branch
+from feature_store.catalog.changes import Change, Refusal, compare
 from feature_store.catalog.database import open_engine, reading, writing
 from feature_store.catalog.documents import Definition, Kind
-from feature_store.catalog.rows import Revision, Version
-from feature_store.errors import FeatureStoreError, InputError, OwnershipError
-
-Declared = Mapping[str, Sequence[Definition]]
-"""By team, everything that its code location declares."""
+from feature_store.catalog.proposals import Declared, Proposal, propose
+from feature_store.catalog.rows import PRODUCTION, Layer, Revision, Version
+from feature_store.errors import FeatureStoreError
 
 
 class RefusedError(FeatureStoreError):
@@ -29,28 +28,6 @@ class RefusedError(FeatureStoreError):
 
 class ConflictError(FeatureStoreError):
     """Somebody else applied changes of the same team meanwhile; nothing was recorded."""
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What an apply would do, or did.
-
-    Attributes:
-        revision: the newest one that it was compared with.
-        changes: what differs.
-        refused: why it cannot be applied; empty: it can.
-        undeclared: services that are recorded and declared no more: they stay until they are retired by name, since a
-            model may still read them.
-        before: everything that was recorded, of all teams.
-        after: everything that is recorded once it is applied.
-    """
-
-    revision: int
-    changes: tuple[Change, ...]
-    refused: tuple[Refusal, ...]
-    undeclared: tuple[str, ...]
-    before: Sequence[Definition]
-    after: Sequence[Definition]
 
 
 @dataclass(frozen=True)
@@ -67,10 +44,12 @@ class Catalog:
 
     Args:
         url: see ``database.open_engine``.
+        branch: whose layer is read and written; until it begins that is production's, for reading. None: production.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, branch: str | None = None) -> None:
         self._engine = open_engine(url)
+        self._branch = branch
 
     def close(self) -> None:
         """Close the connections."""
@@ -79,12 +58,12 @@ class Catalog:
     def revision(self) -> int:
         """Return the number of the newest revision; 0: nothing was applied yet."""
         with reading(self._engine) as connection:
-            return rows.head(connection)
+            return rows.head(connection, self._layer(connection))
 
     def revisions(self, team: str | None = None) -> list[Revision]:
         """Return the revisions, of one team or of all, the newest first."""
         with reading(self._engine) as connection:
-            return rows.revisions(connection, team)
+            return rows.revisions(connection, self._layer(connection), team)
 
     def definitions(self, at: int | datetime | None = None) -> list[Definition]:
         """Return everything that was declared, by kind and name.
@@ -96,29 +75,31 @@ class Catalog:
             InputError: the instant has no time zone, or there is no such revision.
         """
         with reading(self._engine) as connection:
-            number = rows.head(connection) if at is None else rows.number_at(connection, at)
-            return rows.definitions_at(connection, number)
+            layer = self._layer(connection)
+            number = rows.head(connection, layer) if at is None else rows.number_at(connection, layer, at)
+            return rows.definitions_at(connection, layer, number)
 
     def snapshot(self) -> tuple[int, list[Definition]]:
         """Return the newest revision, and everything that is declared as of it, of one and the same moment."""
         with reading(self._engine) as connection:
-            number = rows.head(connection)
-            return number, rows.definitions_at(connection, number)
+            layer = self._layer(connection)
+            number = rows.head(connection, layer)
+            return number, rows.definitions_at(connection, layer, number)
 
     def history(self, kind: Kind, name: str) -> list[Version]:
         """Return every version of a definition, the newest first."""
         with reading(self._engine) as connection:
-            return rows.versions(connection, kind, name)
+            return rows.versions(connection, self._layer(connection), kind, name)
 
     def current(self, kind: Kind, name: str) -> Definition | None:
         """Return a definition as it is recorded now; None: it is not."""
         with reading(self._engine) as connection:
-            return rows.current(connection, kind, name)
+            return rows.current(connection, self._layer(connection), kind, name)
 
     def ever_declared(self) -> list[Definition]:
         """Return the last version of everything that was ever declared, by kind and name."""
         with reading(self._engine) as connection:
-            return rows.ever_declared(connection)
+            return rows.ever_declared(connection, self._layer(connection))
 
     def plan(self, declared: Declared, *, retire: Collection[str] = ()) -> Proposal:
         """Return what applying would do; nothing is recorded.
@@ -131,7 +112,7 @@ class Catalog:
             OwnershipError, InputError: as ``apply`` raises them.
         """
         revision, recorded = self.snapshot()
-        return _propose(revision, recorded, declared, retire)
+        return propose(revision, recorded, declared, retire)
 
     def apply(
         self,
@@ -160,11 +141,13 @@ class Catalog:
             RefusedError: a change is refused.
             ConflictError: somebody else applied for one of the teams since the plan was made.
             InputError: a service to retire is still declared, or of none of the teams.
+            UnknownBranchError: the branch did not begin, or is being dropped.
         """
         with writing(self._engine) as connection:
-            head = rows.lock_head(connection)
-            _check_conflicts(connection, declared, planned_at, head)
-            proposal = _propose(head, rows.definitions_at(connection, head), declared, retire)
+            layer = self._written_layer(connection)
+            head = rows.lock_head(connection, layer)
+            _check_conflicts(connection, layer, declared, planned_at, head)
+            proposal = propose(head, rows.definitions_at(connection, layer, head), declared, retire)
             refused = [each for each in proposal.refused if not (allow_redefined and each.redefines)]
             if refused:
                 raise RefusedError(refused)
@@ -174,57 +157,83 @@ class Catalog:
                 after = [each for each in proposal.after if each.owner == team]
                 if {each.text for each in before} != {each.text for each in after}:
                     number += 1
-                    rows.record(connection, Revision(number, now, by, team), before, after)
+                    rows.record(connection, layer, Revision(number, now, by, team), before, after)
         return Applied(number, proposal.changes, proposal.undeclared)
 
+    def note_view(self, view: Definition, *, by: str, now: datetime) -> None:
+        """Record on the branch what a view means that is written there, though it was not applied.
 
-def _propose(revision: int, recorded: Sequence[Definition], declared: Declared, retire: Collection[str]) -> Proposal:
-    for team, definitions in declared.items():
-        _check_owners(team, recorded, definitions)
-    wanted = {(each.kind, each.name) for definitions in declared.values() for each in definitions}
-    left = [e for e in recorded if e.owner in declared and e.kind == "service" and (e.kind, e.name) not in wanted]
-    _check_retired(retire, left, wanted)
-    kept = [each for each in left if each.name not in retire]
-    own = [each for each in recorded if each.owner in declared]
-    others = [each for each in recorded if each.owner not in declared]
-    after = [*kept, *(each for definitions in declared.values() for each in definitions)]
-    changes = compare(own, after)
-    everything = [*others, *after]
-    refused = refusals(changes, everything)
-    undeclared = tuple(each.name for each in kept)
-    return Proposal(revision, tuple(changes), tuple(refused), undeclared, recorded, everything)
+        Raises:
+            UnknownBranchError: the branch did not begin, or is being dropped.
+        """
+        with writing(self._engine) as connection:
+            layer = self._written_layer(connection)
+            head = rows.lock_head(connection, layer)
+            known = rows.current(connection, layer, "view", view.name)
+            if layer != PRODUCTION and (known is None or known.digest != view.digest):
+                before = [] if known is None else [known]
+                rows.record(connection, layer, Revision(head + 1, now, by, view.owner), before, [view])
+
+    def begin_branch(self, name: str, *, by: str, now: datetime) -> Branch:
+        """Return the branch of a name, which begins if there is none.
+
+        Args:
+            name: of the branch.
+            by: who begins it.
+            now: UTC, by the real clock.
+
+        Raises:
+            UnknownBranchError: it is being dropped.
+        """
+        with writing(self._engine) as connection:
+            return branches.begin_branch(connection, name, by, now)
+
+    def branch(self, name: str) -> Branch:
+        """Return the branch of a name.
+
+        Raises:
+            UnknownBranchError: there is none, or it is being dropped.
+        """
+        with reading(self._engine) as connection:
+            return branches.require_branch(connection, name)
+
+    def branches(self) -> list[Branch]:
+        """Return the branches, the oldest first; also those that are being dropped."""
+        with reading(self._engine) as connection:
+            return branches.branches(connection)
+
+    def note_going(self, name: str) -> None:
+        """Note down that a branch is being dropped: from now on nobody reads or writes it."""
+        with writing(self._engine) as connection:
+            branches.note_going(connection, name)
+
+    def forget_branch(self, name: str) -> None:
+        """Delete the layer of a branch, and its record."""
+        with writing(self._engine) as connection:
+            branches.forget_branch(connection, name)
+
+    def _layer(self, connection: sa.Connection) -> Layer:
+        found = None if self._branch is None else branches.find_branch(connection, self._branch)
+        return PRODUCTION if found is None else found.layer
+
+    def _written_layer(self, connection: sa.Connection) -> Layer:
+        return (
+            PRODUCTION if self._branch is None else branches.require_branch(connection, self._branch, lock=True).layer
+        )
 
 
-def _check_owners(team: str, recorded: Sequence[Definition], declared: Sequence[Definition]) -> None:
-    owners = {(each.kind, each.name): each.owner for each in recorded}
-    for each in declared:
-        for owner in (each.owner, owners.get((each.kind, each.name), team)):
-            if owner != team:
-                raise OwnershipError(
-                    f"{each.kind} {each.name} belongs to team {owner}; team {team} cannot change it: ask its owner"
-                )
-
-
-def _check_retired(retire: Collection[str], left: Sequence[Definition], wanted: Collection[tuple[str, str]]) -> None:
-    names = sorted(each.name for each in left)
-    for name in retire:
-        if ("service", name) in wanted:
-            raise InputError(f"service {name} is declared: remove it from the code, then retire it")
-        if name not in names:
-            known = f"there are {', '.join(names)}" if names else "there is none"
-            raise InputError(f"no service {name!r} is recorded and declared no more, as one to retire is: {known}")
-
-
-def _check_conflicts(connection: sa.Connection, teams: Declared, planned_at: int | None, head: int) -> None:
+def _check_conflicts(
+    connection: sa.Connection, layer: Layer, teams: Declared, planned_at: int | None, head: int
+) -> None:
     if planned_at is None or planned_at == head:
         return
-    planned = rows.number_at(connection, planned_at)
-    newer = [each for each in rows.revisions(connection, None, planned) if each.team in teams]
+    planned = rows.number_at(connection, layer, planned_at)
+    newer = [each for each in rows.revisions(connection, layer, None, planned) if each.team in teams]
     if not newer:
         return
     last = newer[0]
-    before = [each for each in rows.definitions_at(connection, planned) if each.owner in teams]
-    after = [each for each in rows.definitions_at(connection, head) if each.owner in teams]
+    before = [each for each in rows.definitions_at(connection, layer, planned) if each.owner in teams]
+    after = [each for each in rows.definitions_at(connection, layer, head) if each.owner in teams]
     theirs = ", ".join(f"{change.action} {change.kind} {change.name}" for change in compare(before, after))
     raise ConflictError(
         f"team {last.team}: {last.applied_by} applied revision {last.number} at {last.applied_at.isoformat()}, after "

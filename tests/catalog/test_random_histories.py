@@ -1,12 +1,15 @@
-"""Random sequences of applies, against a model that keeps every state as a dict."""
+"""Random sequences of applies, branches and drops, against a model that keeps every state of a layer as a dict."""
 
 from collections.abc import Callable
-from contextlib import closing
-from datetime import timedelta
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from feature_store.catalog.branches import UnknownBranchError
 from feature_store.catalog.documents import Definition
 from feature_store.catalog.store import Catalog, RefusedError
 from tests.catalog.declared import NOW, feature, service, view
@@ -64,33 +67,101 @@ def is_allowed(before: list[Definition], after: list[Definition]) -> bool:
     return all(now[name][: len(then[name])] == then[name] for name in then.keys() & now.keys())
 
 
+@dataclass
+class Modelled:
+    """A layer as plain data: what each team declares, and everything that was declared as of each revision."""
+
+    held: dict[str, list[Definition]] = field(default_factory=lambda: {team: [] for team in TEAMS})
+    seen: list[list[Definition]] = field(default_factory=lambda: [[]])
+
+    def fork(self) -> "Modelled":
+        return Modelled(dict(self.held), list(self.seen))
+
+    def see(self) -> None:
+        self.seen.append(sorted((d for each in self.held.values() for d in each), key=lambda d: (d.kind, d.name)))
+
+
+@dataclass(frozen=True)
+class Apply:
+    layer: str | None
+    state: tuple[str, list[Definition]]
+    retires: bool
+
+
+@dataclass(frozen=True)
+class Begin:
+    branch: str
+
+
+@dataclass(frozen=True)
+class Drop:
+    branch: str
+
+
+BRANCHES = st.sampled_from(["one", "other"])
+APPLIES = st.builds(Apply, st.none() | BRANCHES, states(), st.booleans())
+STEPS = st.one_of(APPLIES, APPLIES, APPLIES, st.builds(Begin, BRANCHES), st.builds(Drop, BRANCHES))
+
+
+def apply(catalog: Catalog, layer: Modelled | None, step: Apply, now: datetime) -> None:
+    """Apply to the catalog and to the model of a layer; None: there is no such branch, and the catalog says so."""
+    team, declared = step.state
+    if layer is None:
+        with pytest.raises(UnknownBranchError):
+            catalog.apply({team: declared}, by="x", now=now)
+        return
+    names = {each.name for each in declared}
+    left = [each for each in layer.held[team] if each.kind == "service" and each.name not in names]
+    retired = [each.name for each in left] if step.retires else []
+    wanted = declared if step.retires else [*declared, *left]
+    if not is_allowed(layer.held[team], wanted):
+        with pytest.raises(RefusedError):
+            catalog.apply({team: declared}, by="x", now=now, retire=retired)
+        return
+    applied = catalog.apply({team: declared}, by="x", now=now, retire=retired)
+    changed = {d.text for d in layer.held[team]} != {d.text for d in wanted}
+    assert bool(applied.changes) == changed
+    layer.held[team] = wanted
+    if changed:
+        layer.see()
+
+
+def check(catalog: Catalog, layer: Modelled) -> None:
+    """Compare a layer with its model: every revision, what is current, and the history of each definition."""
+    assert catalog.revision() == len(layer.seen) - 1
+    assert [catalog.definitions(at) for at in range(len(layer.seen))] == layer.seen
+    texts = [{(d.kind, d.name): d.text for d in each} for each in layer.seen]
+    for kind, name in {key for each in texts for key in each}:
+        told = [each.get((kind, name)) for each in texts]
+        current, history = catalog.current(kind, name), catalog.history(kind, name)
+        assert (None if current is None else current.text) == told[-1]
+        spans = [(v.recorded.number, v.until.number if v.until else None, v.definition.text) for v in history]
+        begins = [at for at in range(1, len(told)) if told[at] is not None and told[at] != told[at - 1]]
+        ends = [next((at for at in range(b, len(told)) if told[at] != told[b]), None) for b in begins]
+        assert spans[::-1] == [(b, e, told[b]) for b, e in zip(begins, ends, strict=True)]
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(applies=st.lists(st.tuples(states(), st.booleans()), max_size=8))
-def test_the_catalog_is_what_a_dict_of_states_says(
-    new_url: Callable[[], str], applies: list[tuple[tuple[str, list[Definition]], bool]]
+@given(steps=st.lists(STEPS, max_size=10))
+def test_the_catalog_is_what_dicts_of_states_say_of_production_and_of_every_branch(
+    new_url: Callable[[], str], steps: list[Apply | Begin | Drop]
 ) -> None:
-    with closing(Catalog(new_url())) as catalog:
-        held: dict[str, list[Definition]] = {team: [] for team in TEAMS}
-        seen: list[list[Definition]] = [[]]
-        for number, ((team, declared), retires) in enumerate(applies):
+    url = new_url()
+    layers: dict[str | None, Modelled] = {None: Modelled()}
+    with ExitStack() as stack:
+        catalogs = {name: stack.enter_context(closing(Catalog(url, name))) for name in (None, "one", "other")}
+        for number, step in enumerate(steps):
             now = NOW + timedelta(hours=number)
-            names = {each.name for each in declared}
-            left = [each for each in held[team] if each.kind == "service" and each.name not in names]
-            retired = [each.name for each in left] if retires else []
-            wanted = declared if retires else [*declared, *left]
-            if not is_allowed(held[team], wanted):
-                try:
-                    catalog.apply({team: declared}, by="x", now=now, retire=retired)
-                except RefusedError:
-                    pass
-                else:
-                    raise AssertionError("was applied, and must not be")
-            else:
-                applied = catalog.apply({team: declared}, by="x", now=now, retire=retired)
-                changed = {d.text for d in held[team]} != {d.text for d in wanted}
-                assert bool(applied.changes) == changed
-                held[team] = wanted
-                if changed:
-                    seen.append(sorted((d for each in held.values() for d in each), key=lambda d: (d.kind, d.name)))
-            assert catalog.revision() == len(seen) - 1
-        assert [catalog.definitions(at) for at in range(len(seen))] == seen
+            match step:
+                case Apply(layer):
+                    apply(catalogs[layer], layers.get(layer), step, now)
+                case Begin(branch):
+                    catalogs[None].begin_branch(branch, by="x", now=now)
+                    layers.setdefault(branch, layers[None].fork())
+                case Drop(branch):
+                    catalogs[None].note_going(branch)
+                    catalogs[None].forget_branch(branch)
+                    layers.pop(branch, None)
+            assert {each.name for each in catalogs[None].branches()} == layers.keys() - {None}
+            for name, catalog in catalogs.items():
+                check(catalog, layers.get(name, layers[None]))  # what did not begin is read as production is
