@@ -27,7 +27,7 @@ class Branch:
 
     Attributes:
         name: as in ``FEATURES_BRANCH``.
-        began_at: UTC, by the real clock: production is read as it was then.
+        began_at: UTC, by the real clock, whole milliseconds: production is read as it was just before.
         began_by: who began it.
         base: the newest revision of production then.
         is_going: whether it is being dropped: nobody reads or writes it any more.
@@ -94,7 +94,8 @@ def begin_branch(connection: sa.Connection, name: str, by: str, now: datetime) -
     Raises:
         UnknownBranchError: it is being dropped.
     """
-    began = {"name": name, "began_at": to_microseconds(now), "began_by": by, "is_going": False}
+    began_at = to_microseconds(now) // 1000 * 1000  # commits say their time in milliseconds
+    began = {"name": name, "began_at": began_at, "began_by": by, "is_going": False}
     insert_new(connection, BRANCHES, **began, base=head(connection, PRODUCTION))
     return require_branch(connection, name)
 

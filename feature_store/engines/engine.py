@@ -25,12 +25,14 @@ class StoredRows:
         options: storage options.
         version: of the table; None: it was never written, and there are no partitions.
         partitions: start and end of each, ascending.
+        shared: of a table of a branch, where the one lies whose partitions it reads beside its own, and its version.
     """
 
     uri: str
     options: Mapping[str, str]
     version: int | None
     partitions: tuple[tuple[int, int], ...]
+    shared: tuple[str, int] | None = None
 
     def beginning_in(self, start: int, end: int) -> StoredRows:
         """Return the partitions that begin in ``[start, end)``."""

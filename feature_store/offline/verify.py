@@ -124,10 +124,8 @@ def _verify_rows(table: PartitionedTable, progress: Progress | None) -> Verifica
 
 
 def _damages(opened: OpenTable, partitions: pl.DataFrame) -> Iterator[DamagedError]:
-    assert opened.table is not None
-    columns = [field.name for field in opened.table.schema().fields if field.name != "day"]
     try:
-        for _ in opened.pieces(partitions, columns):
+        for _ in opened.pieces(partitions, opened.columns.names()):
             pass
     except DamagedError as damage:
         yield damage

@@ -121,9 +121,8 @@ class CommitLedger:
         newest: int = listed.select(pl.col("delta_version").max().fill_null(-1)).item() if listed.height else -1
         if newest > version:  # of a commit since the table was opened, or the table was put back
             self._require_log(newest)
-        if table is None:
-            return pl.DataFrame(schema=self._listing.schema)
-        known = pl.concat([listed, self._unlisted(table, listed)])
+        # What a branch published before it wrote anything is listed of version -1.
+        known = listed if table is None else pl.concat([listed, self._unlisted(table, listed)])
         return known.filter(pl.col("delta_version") <= version)
 
     def update(self, table: DeltaTable, listed: pl.DataFrame | None = None) -> None:

@@ -1,7 +1,8 @@
 """Paths under the root of the offline store. Nobody else builds these paths.
 
 Sources lie at ``<root>/<asset>``, the tables of a view at
-``<root>/views/<namespace>/<view>/vN/{values,tiles,state,stream}``, training sets at ``<root>/training/<name>``. The
+``<root>/views/<namespace>/<view>/vN/{values,tiles,state,stream}``, training sets at ``<root>/training/<name>``, all
+that a branch writes below ``<root>/branches/<name>``. The
 ledger of a table is the table called like it plus ``.ledger``, notes of files that are being staged for it lie in the
 folder called like it plus ``.stages``.
 """
@@ -47,6 +48,11 @@ def training_uri(root: str, name: str) -> str:
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} cannot be the name of a training set: use letters, digits and _.-, e.g. 'churn/v1'")
     return f"{root.rstrip('/')}/training/{name}"
+
+
+def branch_uri(root: str, name: str) -> str:
+    """Return below which place everything lies that a branch writes."""
+    return f"{root.rstrip('/')}/branches/{name}"
 
 
 def table_name(table_uri: str) -> str:

@@ -13,6 +13,7 @@ from feature_store.offline.materialize.inputs import Inputs
 from feature_store.offline.materialize.reach import floor_to, reach_start
 from feature_store.offline.materialize.value_inputs import ValueInputs
 from feature_store.offline.tables.open_table import OpenTable
+from feature_store.offline.tables.overlaid_table import OverlaidTable
 from feature_store.offline.tables.view_tables import CHECKPOINT_SPAN, tile_fingerprints
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 
@@ -60,7 +61,11 @@ def stored_rows(opened: OpenTable, partitions: pl.DataFrame | None = None) -> St
     """Return partitions of a table as a plan names them; None: all."""
     found = opened.partitions if partitions is None else partitions
     spans = found.select("partition_start", "as_of").with_columns(pl.all().to_physical()).rows()
-    return StoredRows(opened.uri, dict(opened.options), opened.version, tuple(spans))
+    shared = None
+    if isinstance(opened, OverlaidTable):
+        assert opened.shared.version is not None
+        shared = opened.shared.uri, opened.shared.version
+    return StoredRows(opened.uri, dict(opened.options), opened.version, tuple(spans), shared)
 
 
 def state_hash(view: FeatureView, landed: Inputs, as_of: int) -> str:

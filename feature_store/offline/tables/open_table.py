@@ -49,13 +49,15 @@ class OpenTable:
         """Version of the rows; None if the table was never written."""
         return None if self.table is None else self.table.version()
 
+    @property
+    def columns(self) -> pl.Schema:
+        """Its columns without ``day``, and their types; none if it was never written."""
+        stored = pl.Schema() if self.table is None else pl.Schema(self.table.schema())
+        return pl.Schema({name: dtype for name, dtype in stored.items() if name != "day"})
+
     @cached_property
     def partitions(self) -> pl.DataFrame:
         """The partitions that it holds; see ``current_state``."""
-        return self._own_partitions
-
-    @cached_property
-    def _own_partitions(self) -> pl.DataFrame:
         return current_state(self.entries)
 
     @cached_property
@@ -119,10 +121,10 @@ class OpenTable:
             NotComputedError: the table was never written.
             DamagedError: the rows are not those that were written.
         """
-        if self.table is None:
+        schema = self.columns
+        if not schema:
             raise self._never_written()
-        schema = pl.Schema(self.table.schema())
-        names = [name for name in schema if name != "day"] if columns is None else columns
+        names = schema.names() if columns is None else columns
         none = pl.DataFrame(schema={name: schema[name] for name in names if name in schema})
         return pl.concat([none, *self.pieces(partitions, names)])
 
@@ -178,7 +180,7 @@ class OpenTable:
     @cached_property
     def _rows(self) -> StoredPartitions:
         assert self.table is not None
-        return StoredPartitions(self.uri, self.options, self.table, self.entries, self._own_partitions, self._note)
+        return StoredPartitions(self.uri, self.options, self.table, self.entries, self.partitions, self._note)
 
     def _never_written(self) -> NotComputedError:
         return NotComputedError(f"{self.uri} was never written: first materialize the asset that writes it")
@@ -219,10 +221,12 @@ class PatchedTable(OpenTable):
     """A table whose partitions up to an instant are as they were at an earlier version.
 
     Attributes:
+        now: the table.
         past: the table at the earlier version.
         until: partitions that end by this instant are those of the earlier version.
     """
 
+    now: OpenTable
     past: OpenTable
     until: datetime
 
@@ -230,7 +234,7 @@ class PatchedTable(OpenTable):
     def partitions(self) -> pl.DataFrame:
         """The partitions that it holds; see ``current_state``."""
         past = self.past.partitions.filter(pl.col("as_of") <= self.until)
-        return pl.concat([past, self._own_partitions.filter(pl.col("as_of") > self.until)])
+        return pl.concat([past, self.now.partitions.filter(pl.col("as_of") > self.until)])
 
     def pieces(
         self, partitions: pl.DataFrame, columns: Sequence[str], rows_at_once: int | None = None
@@ -238,30 +242,30 @@ class PatchedTable(OpenTable):
         """Read some of its partitions whole, piece by piece; see ``OpenTable.pieces``."""
         is_past = pl.col("as_of") <= self.until
         yield from self.past.pieces(partitions.filter(is_past), columns, rows_at_once)
-        yield from super().pieces(partitions.filter(~is_past), columns, rows_at_once)
+        yield from self.now.pieces(partitions.filter(~is_past), columns, rows_at_once)
 
     @property
     def differs(self) -> bool:
         """Whether any partition has been rewritten since."""
         same = ["partition_start", "content_hash", "fingerprints"]
-        return not self.partitions.select(same).equals(self._own_partitions.select(same))
+        return not self.partitions.select(same).equals(self.now.partitions.select(same))
 
     def scan(self, partitions: pl.DataFrame) -> pl.LazyFrame:
         """Read some of its partitions whole, lazily; see ``OpenTable.scan``."""
         is_past = pl.col("as_of") <= self.until
-        scans = [self.past.scan(partitions.filter(is_past)), super().scan(partitions.filter(~is_past))]
+        scans = [self.past.scan(partitions.filter(is_past)), self.now.scan(partitions.filter(~is_past))]
         return pl.concat(scans, how="diagonal")
 
     def scan_some(self, partitions: pl.DataFrame) -> pl.LazyFrame:
         """Read few rows of some of its partitions, lazily; see ``OpenTable.scan_some``."""
         is_past = pl.col("as_of") <= self.until
-        scans = [self.past.scan_some(partitions.filter(is_past)), super().scan_some(partitions.filter(~is_past))]
+        scans = [self.past.scan_some(partitions.filter(is_past)), self.now.scan_some(partitions.filter(~is_past))]
         return pl.concat(scans, how="diagonal")
 
 
 def patched(opened: OpenTable, version: int, until: datetime) -> PatchedTable:
     """Return a table with those of its partitions that end by an instant as they were at an earlier version."""
-    return PatchedTable(opened.uri, opened.options, opened.table, opened.entries, opened.at(version), until)
+    return PatchedTable(opened.uri, opened.options, opened.table, opened.entries, opened, opened.at(version), until)
 
 
 def open_for_reading(uri: str, options: StorageOptions, ledger: Ledger) -> OpenTable:

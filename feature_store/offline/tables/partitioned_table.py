@@ -33,12 +33,12 @@ from feature_store.offline.delta.storage_types import (
     array_shapes,
     as_arrays,
     check_stored_names,
-    stored_shapes,
     to_storage,
 )
 from feature_store.offline.ledger.ledger import Ledger
 from feature_store.offline.ledger.ledger_entries import commit_tags
 from feature_store.offline.tables.open_table import OpenTable, open_for_reading
+from feature_store.offline.tables.overlaid_table import OverlaidLedger, Shared, overlaid
 from feature_store.offline.tables.write import Write, check_unwritten, describe, describe_staged
 
 COMMITS_BETWEEN_UPKEEPS: Final = 24
@@ -51,12 +51,14 @@ class PartitionedTable:
     Args:
         uri: where the table lies.
         options: storage options, as deltalake takes them.
+        shared: of a table of a branch, what it reads of production; None: nothing ever.
     """
 
-    def __init__(self, uri: str, options: StorageOptions) -> None:
+    def __init__(self, uri: str, options: StorageOptions, shared: Shared | None = None) -> None:
         self.uri = uri
         self.options = options
-        self.ledger = Ledger(uri, options)
+        self.ledger = Ledger(uri, options) if shared is None else OverlaidLedger(uri, options, shared)
+        self._shared = shared
 
     def delta_version(self) -> int | None:
         """Return the newest version of the Delta table; None if it was never written."""
@@ -65,7 +67,10 @@ class PartitionedTable:
 
     def open(self) -> OpenTable:
         """Return one consistent look at the rows and the ledger."""
-        return open_for_reading(self.uri, self.options, self.ledger)
+        return self._beside_shared(open_for_reading(self.uri, self.options, self.ledger))
+
+    def _beside_shared(self, own: OpenTable) -> OpenTable:
+        return own if self._shared is None else overlaid(own, self._shared())
 
     def scan(self, start: datetime | None = None, end: datetime | None = None) -> pl.LazyFrame:
         """Read the landed partitions that begin in ``[start, end)``, lazily; partitions that did not land are left out.
@@ -109,6 +114,8 @@ class PartitionedTable:
         with_day = stored.with_columns(day=pl.col("partition_start").dt.date())
         within = f"{write.start.isoformat()}/{write.end.isoformat()}"
         tags = self.ledger.sealed({"range": within, **commit_tags(landed, write.run_id)})
+        types = as_arrays(with_day.schema, arrays)
+        self._check_shared_types(types, write)
 
         def commit() -> tuple[DeltaTable, pl.DataFrame, int]:
             table = open_or_create(
@@ -116,8 +123,8 @@ class PartitionedTable:
             )
             base, listed = table.version(), self.ledger.listed()
             current = OpenTable(self.uri, self.options, table, self.ledger.entries(table, listed))
-            self._check_overlap(current.partitions, write)
-            self._check_types(table, as_arrays(with_day.schema, arrays), write)
+            self._check_overlap(current, write)
+            self._check_types(current, types, write)
             self._agree(current)
             beside = self._sound_beside(current, write)
             span = write.start, write.end
@@ -150,6 +157,8 @@ class PartitionedTable:
         stored = to_storage(like).with_columns(day=pl.col("partition_start").dt.date())
         within = f"{write.start.isoformat()}/{write.end.isoformat()}"
         told = {"range": within, **commit_tags(landed, write.run_id)}
+        types = as_arrays(stored.schema, arrays)
+        self._check_shared_types(types, write)
 
         def commit() -> tuple[pl.DataFrame, int]:
             table = open_or_create(
@@ -157,9 +166,9 @@ class PartitionedTable:
             )
             base, listed = table.version(), self.ledger.listed()
             current = OpenTable(self.uri, self.options, table, self.ledger.entries(table, listed))
-            self._check_overlap(current.partitions, write)
+            self._check_overlap(current, write)
             check_unwritten(self.uri, current.partitions, write, stage)
-            self._check_types(table, as_arrays(stored.schema, arrays), write)
+            self._check_types(current, types, write)
             self._agree(current)
             beside = self._sound_beside(current, write)
             span, whole_days = (write.start, write.end), beside.is_empty()
@@ -184,10 +193,10 @@ class PartitionedTable:
                 f"e.g. partition_start={first}: write them with the range they belong to"
             )
 
-    def _check_overlap(self, partitions: pl.DataFrame, write: Write) -> None:
+    def _check_overlap(self, current: OpenTable, write: Write) -> None:
         """Refuse to replace a part of a partition: rows are known to be of one only by its start."""
         start, end = pl.col("partition_start"), pl.col("as_of")
-        overlapping = partitions.filter(start < write.end, end > write.start)
+        overlapping = self._beside_shared(current).partitions.filter(start < write.end, end > write.start)
         parts = overlapping.filter((start < write.start) | (end > write.end))
         if parts.height:
             raise InputError(
@@ -226,9 +235,14 @@ class PartitionedTable:
                 f"{self.uri}: {rows} rows have the same ({', '.join(columns)}) as another row: keep one of them"
             )
 
-    def _check_types(self, table: DeltaTable, schema: pl.Schema, write: Write) -> None:
+    def _check_shared_types(self, schema: pl.Schema, write: Write) -> None:
+        """Refuse other types than those of the partitions that are read beside, before anything is written."""
+        if self._shared is not None:
+            self._check_types(self.open(), schema, write)
+
+    def _check_types(self, current: OpenTable, schema: pl.Schema, write: Write) -> None:
         computed = write.fingerprints or {}
-        stored = as_arrays(pl.Schema(table.schema()), stored_shapes(table))
+        stored = current.with_arrays(pl.LazyFrame(schema=current.columns)).collect_schema()
         check_stored_names(self.uri, dict.fromkeys([*stored, *schema]), ())
         for name, dtype in schema.items():
             if name in stored and stored[name] != dtype:

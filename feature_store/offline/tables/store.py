@@ -12,6 +12,8 @@ from urllib.parse import quote
 from feature_store.errors import InputError
 from feature_store.model.views import FeatureView
 from feature_store.offline.delta.paths import source_uri, view_uri
+from feature_store.offline.tables.branch import Branch, Meaning
+from feature_store.offline.tables.overlaid_table import Shared
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.source_table import SourceTable
 from feature_store.offline.tables.stream_copy import StreamCopy
@@ -29,6 +31,7 @@ class OfflineStore:
         root: a folder or a URI such as ``s3://bucket/prefix``. A folder without a leading ``/`` is one of the working
             directory as it is when the store is made.
         storage_options: as deltalake takes them, e.g. ``AWS_REGION``; empty for a folder.
+        branch: that the store is of; see ``store_of``. None: production.
 
     Raises:
         InputError: the root is blank, that of the disk, or a file, is of no known scheme, or has characters, such as
@@ -37,6 +40,7 @@ class OfflineStore:
 
     root: str
     storage_options: Mapping[str, str] = field(default_factory=dict[str, str])
+    branch: Branch | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.root, str) or not self.root.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -61,31 +65,53 @@ class OfflineStore:
 
     def source(self, asset: str) -> SourceTable:
         """Return the rows of the source landed by an asset, e.g. ``raw/transactions``."""
-        return SourceTable(source_uri(self.root, asset), self.storage_options)
+        if self.branch is None:
+            return SourceTable(source_uri(self.root, asset), self.storage_options)
+        uri, shared = self.branch.source(asset, self.storage_options)
+        return SourceTable(uri, self.storage_options, shared)
 
     def tiles(self, view: FeatureView) -> TileTable:
         """Return the tiles of a view."""
-        return TileTable(view_uri(self.root, view.full_name, "tiles"), self.storage_options, view)
+        uri, shared = self._place(view.full_name, "tiles", view)
+        return TileTable(uri, self.storage_options, view, shared)
 
     def values(self, view: FeatureView) -> ValueTable:
         """Return the feature values of a view."""
-        return ValueTable(view_uri(self.root, view.full_name, "values"), self.storage_options, view)
+        uri, shared = self._place(view.full_name, "values", view)
+        return ValueTable(uri, self.storage_options, view, shared)
 
     def state(self, view: FeatureView) -> StateTable:
         """Return the all-history states of a view."""
-        return StateTable(view_uri(self.root, view.full_name, "state"), self.storage_options, view)
+        uri, shared = self._place(view.full_name, "state", view)
+        return StateTable(uri, self.storage_options, view, shared)
 
     def stored_values(self, full_name: str) -> PartitionedTable:
         """Return the feature values of a view known by name only, ``namespace/name/vN``, for reading."""
-        return PartitionedTable(view_uri(self.root, full_name, "values"), self.storage_options)
+        uri, shared = self._place(full_name, "values")
+        return PartitionedTable(uri, self.storage_options, shared)
 
     def stored_tiles(self, full_name: str) -> PartitionedTable:
         """Return the tiles of a view known by name only, for reading."""
-        return PartitionedTable(view_uri(self.root, full_name, "tiles"), self.storage_options)
+        uri, shared = self._place(full_name, "tiles")
+        return PartitionedTable(uri, self.storage_options, shared)
 
     def stream_copy(self, full_name: str) -> StreamCopy:
         """Return the offline copy of what the stream of a view wrote."""
-        return StreamCopy(view_uri(self.root, full_name, "stream"), self.storage_options)
+        if self.branch is None:
+            return StreamCopy(view_uri(self.root, full_name, "stream"), self.storage_options)
+        return self.branch.stream_copy(full_name, self.storage_options)
+
+    def _place(self, full_name: str, part: str, view: FeatureView | None = None) -> tuple[str, Shared | None]:
+        """Return where a table of a view lies, and on a branch what is read beside it."""
+        if self.branch is None:
+            return view_uri(self.root, full_name, part), None
+        meaning = self.branch.known(full_name) if view is None else Meaning.of(view)
+        return self.branch.table(full_name, part, meaning, self.storage_options)
+
+
+def store_of(branch: Branch, storage_options: Mapping[str, str]) -> OfflineStore:
+    """Return the offline store as a branch has it: it reads of production what did not change, and writes its own."""
+    return OfflineStore(branch.root, storage_options, branch)
 
 
 def _check_folder(path: str, root: str) -> None:

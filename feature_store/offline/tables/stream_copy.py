@@ -10,7 +10,7 @@ known still. Files are small and many at first; every ``_COMMITS_BETWEEN_UPKEEPS
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -192,10 +192,14 @@ class StreamCopy:
     Args:
         uri: where its rows lie.
         options: storage options, as deltalake takes them.
+        shared: of the copy of a branch, what is read until it is written; None: nothing ever.
     """
 
-    def __init__(self, uri: str, options: StorageOptions) -> None:
+    def __init__(
+        self, uri: str, options: StorageOptions, shared: Callable[[], OpenStreamCopy | None] | None = None
+    ) -> None:
         self.uri = uri
+        self._shared = shared
         self._options = options
         self._ledger = CommitLedger(uri, options, _LISTING)
 
@@ -266,6 +270,9 @@ class StreamCopy:
     def open(self) -> OpenStreamCopy:
         """Return one look at the rows and the ledger."""
         table = open_table(self.uri, self._options)
+        shared = self._shared() if table is None and self._shared is not None else None
+        if shared is not None:
+            return shared
         entries = self._ledger.entries(table)
         writes = entries.drop_nulls("writer").drop("files").unique(_WRITE).sort("delta_version")
         version = None if table is None else table.version()

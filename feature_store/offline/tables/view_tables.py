@@ -20,6 +20,7 @@ from feature_store.offline.delta.staged_files import rows_like
 from feature_store.offline.delta.stages import Stage
 from feature_store.offline.tables.definitions import Definition, agree, drop, read_definitions, require_same
 from feature_store.offline.tables.open_table import OpenTable
+from feature_store.offline.tables.overlaid_table import Shared
 from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.write import Write
 from feature_store.plans.stream_plan import level_name
@@ -36,10 +37,11 @@ class ViewTable(PartitionedTable):
         uri: where it lies.
         options: storage options, as deltalake takes them.
         view: the view.
+        shared: see ``PartitionedTable``.
     """
 
-    def __init__(self, uri: str, options: StorageOptions, view: FeatureView) -> None:
-        super().__init__(uri, options)
+    def __init__(self, uri: str, options: StorageOptions, view: FeatureView, shared: Shared | None = None) -> None:
+        super().__init__(uri, options, shared)
         self._view = view
 
     @property
