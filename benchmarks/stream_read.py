@@ -41,7 +41,8 @@ from serving.client import FeatureClient
 from serving.load.sync import sync_view
 from serving.stores.generations import decode_generations
 from serving.stores.open_store import open_loader
-from serving.stores.redis.keys import pointer_key, row_keys, stream_key
+from serving.stores.records import Sealed
+from serving.stores.redis.keys import pointer_keys, row_keys, stream_keys
 from serving.stores.streams import decode_stream
 from serving.streams.writer import StreamWriter
 
@@ -161,8 +162,8 @@ def _events(entities: int, each: int, start: datetime, end: datetime) -> pl.Data
 
 def _owners(client: redis.Redis, view: FeatureView) -> tuple[int, int]:
     """Return whose rows are read: the id of the generation and of the stream."""
-    (generation,) = decode_generations(client.get(pointer_key(view.full_name)))
-    stream = decode_stream(client.get(stream_key(view.full_name)))
+    (generation,) = decode_generations(view.full_name, Sealed(*client.mget(pointer_keys(view.full_name))))
+    stream = decode_stream(view.full_name, Sealed(*client.mget(stream_keys(view.full_name))))
     assert stream is not None
     return generation.id, stream.id
 

@@ -21,6 +21,7 @@ from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds
 from serving.load.compared_rows import Differences, RowsGoneError, check_rows, compare_rows
 from serving.load.landed import Landed, loaded_table, wanted_partitions
+from serving.stores.errors import DamagedListError
 from serving.stores.generations import Generation
 from serving.stores.store import OnlineInspector, OnlineLoader
 
@@ -37,7 +38,7 @@ class OnlineDamage:
     """Something online that is not as it was loaded.
 
     Attributes:
-        as_of: of the generation; None: it is the rows of the stream.
+        as_of: of the generation; None: it is the stream, or the list of generations.
         generation: its id; None: loading it again does not mend this.
         problem: what is wrong.
     """
@@ -47,7 +48,9 @@ class OnlineDamage:
     problem: str
 
     def __str__(self) -> str:
-        what = "the stream" if self.as_of is None else f"as of {self.as_of:%Y-%m-%d %H:%M} UTC"
+        if self.as_of is None:
+            return self.problem
+        what = f"as of {self.as_of:%Y-%m-%d %H:%M} UTC"
         return f"{what if self.generation is None else f'{what} (generation {self.generation})'}: {self.problem}"
 
 
@@ -104,13 +107,10 @@ def verify_online(
         progress: called after some rows each.
 
     Raises:
-        StoreError: what the store lists of the view cannot be read, or it does not answer.
+        StoreError: the store does not answer.
     """
-    opened = loaded_table(store, view).open()
-    listed = online.inspector.generations(view.full_name)
-    verifying = _Verifying(view, opened, online, progress, sum(each.rows for each in listed))
-    for generation in listed:
-        verifying.generation(generation)
+    verifying = _Verifying(view, loaded_table(store, view).open(), online, progress)
+    verifying.generations()
     verifying.stream()
     verifying.lost(now)
     verifying.note(loaded_table(store, view).ledger.note_damage)
@@ -135,20 +135,28 @@ def damaged_loads(store: OfflineStore, view: FeatureView, now: datetime) -> dict
 class _Verifying:
     """A view that is verified, and what was found of it so far."""
 
-    def __init__(
-        self, view: FeatureView, opened: OpenTable, online: OnlineStores, progress: Progress | None, total: int
-    ) -> None:
+    def __init__(self, view: FeatureView, opened: OpenTable, online: OnlineStores, progress: Progress | None) -> None:
         self.found = OnlineVerification(view.full_name)
         self._view = view
         self._opened = opened
         self._online = online
         self._progress = progress
-        self._total = total
+        self._total = 0
         self._seen = 0
         self._listed: set[tuple[datetime, int]] = set()
 
-    def generation(self, generation: Generation) -> None:
-        """Compare one generation."""
+    def generations(self) -> None:
+        """Compare all generations that are listed."""
+        try:
+            listed = self._online.inspector.generations(self._view.full_name)
+        except DamagedListError as problem:
+            self._add(OnlineDamage(None, None, str(problem)))
+            return
+        self._total = sum(each.rows for each in listed)
+        for generation in listed:
+            self._generation(generation)
+
+    def _generation(self, generation: Generation) -> None:
         as_of = from_microseconds(generation.as_of)
         try:
             problems = list(self._problems(generation))
@@ -163,19 +171,27 @@ class _Verifying:
 
     def stream(self) -> None:
         """Compare the rows of the stream with their checksums."""
-        stream = self._online.inspector.stream(self._view.full_name) if self._view.is_stream else None
+        try:
+            stream = self._online.inspector.stream(self._view.full_name) if self._view.is_stream else None
+        except DamagedListError as problem:
+            self._add(OnlineDamage(None, None, f"the stream: {problem}"))
+            return
         if stream is None:
             return
         entities = self._online.inspector.entities(self._view.full_name, stream)
         try:
             found = check_rows(self._online.inspector, stream, entities, self._told)
         except RowsGoneError:
-            self._add(OnlineDamage(None, None, "its rows are gone: restart its writer, which begins a new one"))
+            self._add(
+                OnlineDamage(None, None, "the stream: its rows are gone: restart its writer, which begins a new one")
+            )
             return
         self._count(found)
         if found.damaged:
             cure = "load batch tiles up to now, and begin the stream anew with a later `since`"
-            self._add(OnlineDamage(None, None, f"{found.damaged:,} of {found.rows:,} rows are damaged: {cure}"))
+            self._add(
+                OnlineDamage(None, None, f"the stream: {found.damaged:,} of {found.rows:,} rows are damaged: {cure}")
+            )
 
     def lost(self, now: datetime) -> None:
         """Look for partitions that were loaded and are not there any more, and for those that wait to be loaded."""

@@ -17,6 +17,10 @@ class StoreFullError(StoreUnavailableError):
     """The store's memory is full: it takes no more rows, and goes on serving those that it has."""
 
 
+class DamagedListError(StoreError):
+    """What the store lists of a view is gone, or not what was written: no row of the view can be found."""
+
+
 class LeaseHeldError(StoreError):
     """Another loader is at work on the view."""
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from feature_store.codec.row_codec import RowLayout
 from feature_store.codec.tile_codec import TileLayout
-from feature_store.errors import FeatureStoreError
 from feature_store.temporal.availability import first_use, is_usable
-from serving.stores.errors import StoreError
-
-T = TypeVar("T")
+from serving.stores.records import Sealed, seal, unseal
 
 READER_LAG: Final = 60_000_000
 """The most a reader's clock may be behind the store's, microseconds: so long a generation outlives its succession."""
@@ -66,33 +62,22 @@ _PLAIN: Final = tuple(each.name for each in fields(Generation) if each.name not 
 """The fields of a record that are JSON already."""
 
 
-def encode_generations(generations: Iterable[Generation]) -> bytes:
-    """Return a pointer's value."""
-    return json.dumps([_record(each) for each in generations]).encode()
+def encode_generations(view: str, generations: Iterable[Generation]) -> tuple[bytes, bytes]:
+    """Return a view's pointer, and its digest."""
+    return seal(_owner(view), [_record(each) for each in generations])
 
 
-def decode_generations(value: bytes | None) -> tuple[Generation, ...]:
-    """Read a pointer's value; a view that was never loaded has none.
-
-    Raises:
-        StoreError: it is none.
-    """
-    return read_record(value, lambda records: tuple(map(_generation, records))) if value else ()
-
-
-def read_record(value: bytes, meaning_of: Callable[[Any], T]) -> T:
-    """Return what a record means; fields that ``meaning_of`` does not ask for, of a newer release, are ignored.
+def decode_generations(view: str, pointer: Sealed) -> tuple[Generation, ...]:
+    """Read a view's pointer; a view that was never loaded has none.
 
     Raises:
-        StoreError: it is no such record.
+        DamagedListError: it is none, not the one that was written last, or gone.
     """
-    try:
-        return meaning_of(json.loads(value))
-    except (ValueError, LookupError, TypeError, FeatureStoreError) as error:
-        raise StoreError(
-            f"its record in the online store cannot be read ({type(error).__name__}: {error}): "
-            f"load the view again, or restart its stream writer, with the release that reads it"
-        ) from error
+    return unseal(_owner(view), pointer, lambda records: tuple(map(_generation, records))) or ()
+
+
+def _owner(view: str) -> str:
+    return f"{view} generations"
 
 
 def _record(generation: Generation) -> dict[str, Any]:

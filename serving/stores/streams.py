@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from feature_store.codec.tile_codec import TileLayout
-from serving.stores.generations import read_record
+from serving.stores.records import Sealed, seal, unseal
 
 
 @dataclass(frozen=True)
@@ -32,18 +31,22 @@ class Stream:
         return b"stream:%d:%d" % (self.since, self.started_at)
 
 
-def encode_stream(stream: Stream) -> bytes:
-    """Return the record of a stream."""
-    return json.dumps({**vars(stream), "layout": stream.layout.to_record()}).encode()
+def encode_stream(view: str, stream: Stream) -> tuple[bytes, bytes]:
+    """Return the record of a view's stream, and its digest."""
+    return seal(_owner(view), {**vars(stream), "layout": stream.layout.to_record()})
 
 
-def decode_stream(value: bytes | None) -> Stream | None:
-    """Read the record of a stream; None: no writer was ever at work.
+def decode_stream(view: str, record: Sealed) -> Stream | None:
+    """Read the record of a view's stream; None: no writer was ever at work.
 
     Raises:
-        StoreError: it is no such record.
+        DamagedListError: it is no such record, not the one that was written last, or gone.
     """
-    return read_record(value, _stream) if value else None
+    return unseal(_owner(view), record, lambda parts: _stream(*parts))
+
+
+def _owner(view: str) -> str:
+    return f"{view} stream"
 
 
 def _stream(record: dict[str, Any]) -> Stream:

@@ -17,7 +17,8 @@ from feature_store.columns import Column
 from feature_store.dtypes import Int64
 from feature_store.temporal.instants import to_microseconds
 from serving.stores.generations import decode_generations, select
-from serving.stores.redis.keys import pointer_key, row_keys
+from serving.stores.records import Sealed
+from serving.stores.redis.keys import pointer_keys, row_keys
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def one_value_changed(url: str, view: str, household: int, at: datetime) -> Iter
     """
     keys = encode_keys([Column(np.array([household]), np.ones(1, np.bool_))], [Int64]).keys
     with redis.Redis.from_url(url) as server:
-        generation = select(decode_generations(server.get(pointer_key(view))), to_microseconds(at))
+        generation = select(decode_generations(view, Sealed(*server.mget(pointer_keys(view)))), to_microseconds(at))
         assert generation is not None
         (key,) = row_keys(generation.id, keys).to_list()
         row = server.get(key)
@@ -51,7 +52,7 @@ def damaged_row(url: str, view: str, household: int, at: datetime) -> Iterator[N
     """For some time, a bit of the row of a household that is served at T is another one."""
     keys = encode_keys([Column(np.array([household]), np.ones(1, np.bool_))], [Int64]).keys
     with redis.Redis.from_url(url) as server:
-        generation = select(decode_generations(server.get(pointer_key(view))), to_microseconds(at))
+        generation = select(decode_generations(view, Sealed(*server.mget(pointer_keys(view)))), to_microseconds(at))
         assert generation is not None
         (key,) = row_keys(generation.id, keys).to_list()
         row = server.get(key)

@@ -19,7 +19,8 @@ from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.temporal.instants import to_microseconds
 from serving.stores.generations import decode_generations
 from serving.stores.open_store import open_reader
-from serving.stores.redis.keys import chunks_key, pointer_key, started_key, unpack_chunk
+from serving.stores.records import Sealed
+from serving.stores.redis.keys import chunks_key, pointer_keys, started_key, unpack_chunk
 from serving.stores.redis.write.bulk import ROWS_PER_TRANSACTION
 from serving.stores.rows import RowsWanted
 from tests.demo.checks import assert_summary
@@ -110,7 +111,7 @@ def newest_partition(demo: Demo) -> pl.DataFrame:
 
 def rows_in_flight(server: redis.Redis) -> int:
     """Rows of the view that the server holds and that belong to no live generation."""
-    live = {each.id for each in decode_generations(server.get(pointer_key(PRODUCTS)))}
+    live = {each.id for each in decode_generations(PRODUCTS, Sealed(*server.mget(pointer_keys(PRODUCTS))))}
     started = {int(each) for each in server.smembers(started_key(PRODUCTS))}
     chunks = [chunk for each in started - live for chunk in server.hvals(chunks_key(PRODUCTS, each))]
     return sum(len(unpack_chunk(chunk)) for chunk in chunks)
@@ -139,5 +140,6 @@ def assert_no_leftovers(server: redis.Redis) -> None:
     started = list(server.scan_iter(b"fs:*:started"))
     assert len(started) == VIEWS
     for key in started:
-        live = decode_generations(server.get(key.replace(b":started", b":generations")))
+        view = key.decode().partition("{")[2].partition("}")[0]
+        live = decode_generations(view, Sealed(*server.mget(pointer_keys(view))))
         assert {int(each) for each in server.smembers(key)} == {each.id for each in live}

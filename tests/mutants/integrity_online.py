@@ -11,6 +11,7 @@ _VERIFY: Final = "tests/serving/load/test_verify_online.py::test_"
 _STREAMS: Final = "tests/serving/load/test_verify_streams_online.py::test_"
 _DISASTERS: Final = "tests/serving/load/test_disasters.py::test_"
 _LOADERS: Final = "tests/stores/test_loader_failures.py::test_"
+_LISTS: Final = "tests/stores/test_damaged_lists.py::test_"
 _WRITER: Final = "tests/serving/streams/test_writer.py::test_"
 _ANSWERS: Final = "tests/serving/test_damaged_answers.py::test_"
 
@@ -20,6 +21,7 @@ _LANDED: Final = "serving/load/landed.py"
 _SYNC: Final = "serving/load/sync.py"
 _SNAPSHOT: Final = "serving/stores/snapshot.py"
 _SEALED: Final = "feature_store/codec/sealed_rows.py"
+_RECORDS: Final = "serving/stores/records.py"
 _ENTRIES: Final = "feature_store/offline/ledger/ledger_entries.py"
 
 _TOLD_APART: Final = f"{_VERIFY}a_damaged_row_is_told_apart_from_one_that_is_missing_or_of_other_values"
@@ -236,7 +238,7 @@ INTEGRITY_ONLINE: Final[Sequence[Mutant]] = (
     Mutant(
         "nothing can leave the list of a full store",
         "serving/stores/redis/write/publication.py",
-        "redis.call('DEL', KEYS[3])\nredis.call('SET', KEYS[2], ARGV[2])",
+        "redis.call('DEL', KEYS[4])\nredis.call('SET', KEYS[2], ARGV[2])",
         "redis.call('SET', KEYS[2], ARGV[2])",
         test=f"{_DISASTERS}a_view_can_be_restored_and_dropped_in_a_full_store",
     ),
@@ -295,6 +297,42 @@ INTEGRITY_ONLINE: Final[Sequence[Mutant]] = (
         "damaged[np.flatnonzero(batch.present)[batch.complete_since != generation.as_of]] = True",
         "damaged[np.flatnonzero(batch.present)[batch.complete_since > generation.as_of]] = True",
         test=f"{_WRITER}batch_rows_of_another_as_of_are_damaged",
+    ),
+    Mutant(
+        "a list of generations that is gone was never there",
+        _RECORDS,
+        "if record.digest is not None:\n",
+        "if record.digest == b'':\n",
+        test=f"{_LISTS}a_damaged_pointer_fails_its_view_alone_until_the_next_load",
+    ),
+    Mutant(
+        "a list of generations that was changed is believed",
+        _RECORDS,
+        "stated != {record_digest(owner, listed)}",
+        "not stated",
+        test=f"{_LISTS}a_damaged_pointer_fails_its_view_alone_until_the_next_load",
+    ),
+    Mutant(
+        "an earlier list of generations is believed",
+        _RECORDS,
+        "stated != {record.digest.decode()}",
+        "not stated",
+        test=f"{_LISTS}a_damaged_pointer_fails_its_view_alone_until_the_next_load",
+    ),
+    Mutant(
+        "a list of another view is as good as its own",
+        "serving/stores/generations.py",
+        'return f"{view} generations"',
+        'return "generations"',
+        test="tests/serving/stores/test_generations.py::"
+        "test_a_list_is_of_its_own_view_even_where_its_digest_came_along",
+    ),
+    Mutant(
+        "verifying finds nothing wrong with a list that cannot be read",
+        _VERIFYING,
+        "self._add(OnlineDamage(None, None, str(problem)))",
+        "pass",
+        test=f"{_VERIFY}a_list_of_generations_that_is_gone_or_damaged_is_found_and_the_next_load_writes_it_anew",
     ),
     Mutant(
         "a damaged copy online is a damaged day",

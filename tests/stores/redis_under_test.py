@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from serving.stores.redis.keys import lease_key, row_prefix
+from serving.stores.redis.keys import lease_key, pointer_keys, rejected_key, row_prefix, stream_keys
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,16 @@ class RedisUnderTest:
             client.delete(row_prefix(generation))
 
     def replace_row(self, generation: int, entity: bytes, row: bytes | None) -> bytes | None:
-        key = row_prefix(generation) + entity
-        with redis.Redis.from_url(self.url) as client:
-            before: Any = client.get(key)
-            if row is None:
-                client.delete(key)
-            else:
-                client.set(key, row)
-        return before
+        return self._replace(row_prefix(generation) + entity, row)
+
+    def replace_pointer(self, view: str, pointer: bytes | None) -> bytes | None:
+        return self._replace(pointer_keys(view)[0], pointer)
+
+    def replace_stream(self, view: str, record: bytes | None) -> bytes | None:
+        return self._replace(stream_keys(view)[0], record)
+
+    def replace_rejected(self, view: str, snapshots: bytes | None) -> bytes | None:
+        return self._replace(rejected_key(view), snapshots)
 
     def empty(self) -> None:
         with redis.Redis.from_url(self.url) as client:
@@ -43,3 +45,12 @@ class RedisUnderTest:
     def end_lease(self, view: str) -> None:
         with redis.Redis.from_url(self.url) as client:
             client.delete(lease_key(view))
+
+    def _replace(self, key: bytes, value: bytes | None) -> bytes | None:
+        with redis.Redis.from_url(self.url) as client:
+            before: Any = client.get(key)
+            if value is None:
+                client.delete(key)
+            else:
+                client.set(key, value)
+        return before

@@ -32,6 +32,18 @@ class StoreUnderTest(Protocol):
         """Put another row in the place of an entity's, None: delete it; return the one that was there."""
         ...
 
+    def replace_pointer(self, view: str, pointer: bytes | None) -> bytes | None:
+        """Put another list of generations in the place of a view's, None: delete it; return the one there was."""
+        ...
+
+    def replace_stream(self, view: str, record: bytes | None) -> bytes | None:
+        """Put another record in the place of that of a view's stream, as ``replace_pointer``."""
+        ...
+
+    def replace_rejected(self, view: str, snapshots: bytes | None) -> bytes | None:
+        """Put another list in the place of the snapshots of a view that were rejected, as ``replace_pointer``."""
+        ...
+
     def empty(self) -> None:
         """Lose everything, as a server that restarts without its disk does."""
         ...

@@ -16,9 +16,9 @@ _ROW: Final = b"\x01"
 _EVENTS: Final = b"\x02"
 
 
-def pointer_key(view: str) -> bytes:
-    """The key of the list of a view's live generations."""
-    return _control_key(view, "generations")
+def pointer_keys(view: str) -> tuple[bytes, bytes]:
+    """The key of the list of a view's live generations, and that of the digest which is written with it."""
+    return _control_key(view, "generations"), _control_key(view, "generations-digest")
 
 
 def rejected_key(view: str) -> bytes:
@@ -46,9 +46,9 @@ def chunks_key(view: str, generation: int) -> bytes:
     return _control_key(view, f"chunks:{generation}")
 
 
-def stream_key(view: str) -> bytes:
-    """The key of the record of a view's stream."""
-    return _control_key(view, "stream")
+def stream_keys(view: str) -> tuple[bytes, bytes]:
+    """The key of the record of a view's stream, and that of the digest which is written with it."""
+    return _control_key(view, "stream"), _control_key(view, "stream-digest")
 
 
 def stream_fence_key(view: str) -> bytes:

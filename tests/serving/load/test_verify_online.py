@@ -17,7 +17,7 @@ from feature_store.temporal.instants import to_microseconds
 from serving.load.verify import OnlineStores, damaged_loads, verify_online
 from serving.stores.generations import Generation, encode_generations
 from serving.stores.open_store import open_inspector, open_loader
-from serving.stores.redis.keys import pointer_key, row_prefix
+from serving.stores.redis.keys import pointer_keys, row_prefix
 from tests.codec.format_one import former_rows
 from tests.offline.damage import DAMAGES, damage_day
 from tests.offline.definitions import ShopperSpend, day
@@ -125,9 +125,26 @@ def test_a_record_that_says_another_number_of_rows_is_found(world: World) -> Non
     live = world.generations()
     changed = {**vars(live[day(2)]), "rows": 299}
     with redis.Redis.from_url(world.url) as client:
-        client.set(pointer_key(VIEW), encode_generations([live[day(1)], Generation(**changed)]))
+        pointer = encode_generations(VIEW, [live[day(1)], Generation(**changed)])
+        client.mset(dict(zip(pointer_keys(VIEW), pointer, strict=True)))
     (problem,) = world.problems()
     assert "it was published with 299 rows, its partition has 300" in problem
+    world.sync()
+    assert world.problems() == []
+
+
+@pytest.mark.parametrize("pointer", [None, b"", b"{", b"[]"], ids=["gone", "nothing left", "no JSON", "empty list"])
+def test_a_list_of_generations_that_is_gone_or_damaged_is_found_and_the_next_load_writes_it_anew(
+    world: World, pointer: bytes | None
+) -> None:
+    with redis.Redis.from_url(world.url) as client:
+        if pointer is None:
+            client.delete(pointer_keys(VIEW)[0])
+        else:
+            client.set(pointer_keys(VIEW)[0], pointer)
+    problems = world.problems()
+    assert any("as of 2024-01-03 00:00 UTC" in each and "does not hold it" in each for each in problems), problems
+    assert any("its record in the online store" in each for each in problems) == (pointer != b"[]")
     world.sync()
     assert world.problems() == []
 

@@ -18,7 +18,8 @@ from serving.load.verify import OnlineStores, OnlineVerification, verify_online
 from serving.stores.errors import IncompleteLoadError
 from serving.stores.generations import Generation, encode_generations
 from serving.stores.open_store import open_inspector, open_loader
-from serving.stores.redis.keys import pointer_key, row_prefix
+from serving.stores.redis.keys import pointer_keys, row_prefix, stream_keys
+from serving.stores.streams import encode_stream
 from tests.fixtures.frames import at
 from tests.serving.streams.purchases import Purchases, purchase, purchases_world
 from tests.serving.streams.world import OnlineWorld
@@ -79,7 +80,7 @@ def test_a_generation_whose_record_counts_other_entities_than_were_loaded_is_loa
     older, served = generations(world)
     with redis.Redis.from_url(world.url) as client:
         fewer = Generation(**{**vars(served), "rows": 7})
-        client.set(pointer_key(VIEW), encode_generations([older, fewer]))
+        client.mset(dict(zip(pointer_keys(VIEW), encode_generations(VIEW, [older, fewer]), strict=True)))
     with closing(open_loader(world.url)) as loader:
         assert not is_synced(world.offline, Purchases, loader, NOW)
     world.sync(NOW)
@@ -132,6 +133,10 @@ def test_rows_of_the_stream_are_checked_and_told_apart_from_what_a_load_mends(wo
     )
     assert world.offline.tiles(Purchases).open().damaged_generations.is_empty()
     with redis.Redis.from_url(world.url) as client:
+        client.set(stream_keys(VIEW)[0], b"")
+        (unlisted,) = verify(world).damages
+        assert str(unlisted).startswith("the stream: its record in the online store cannot be read")
+        client.set(stream_keys(VIEW)[0], encode_stream(VIEW, stream)[0])
         client.delete(row_prefix(stream.id))
     assert [str(each) for each in verify(world).damages] == [
         "the stream: its rows are gone: restart its writer, which begins a new one"

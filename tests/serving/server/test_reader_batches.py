@@ -30,7 +30,8 @@ from serving.server.json_answers import FEW_ENTITIES, ColumnarJson
 from serving.stores.errors import StoreError, StoreUnavailableError
 from serving.stores.generations import decode_generations
 from serving.stores.open_store import open_async_reader, open_reader
-from serving.stores.redis.keys import pointer_key, row_key_words, row_prefix
+from serving.stores.records import Sealed
+from serving.stores.redis.keys import pointer_keys, row_key_words, row_prefix
 from serving.stores.redis.read import multi_get
 from tests.serving.services import SPEND, STORE, keys_of, load_spend, load_stores, service_plan
 from tests.stores.sample import HOUR, column, now
@@ -113,7 +114,7 @@ STORE_ONLY = select_features(service_plan(), ["home__store_traffic__visits"])
 
 
 def voucher_key(client: redis.Redis, view: str) -> bytes:
-    (generation,) = decode_generations(client.get(pointer_key(view)))
+    (generation,) = decode_generations(view, Sealed(*client.mget(pointer_keys(view))))
     return row_prefix(generation.id)
 
 
@@ -131,11 +132,11 @@ def test_a_view_whose_rows_are_gone_fails_those_that_read_it_alone(valkey: str) 
         assert SPEND not in str(failed)
 
 
-@pytest.mark.parametrize("pointer", [b"{garbage", b'{"a": 1}', b"[1]", b'[{"id": 1}]', b"\xff"])
+@pytest.mark.parametrize("pointer", [b"", b"{garbage", b'{"a": 1}', b"[1]", b'[{"id": 1}]', b"\xff"])
 def test_a_pointer_that_cannot_be_read_fails_those_that_read_its_view_alone(valkey: str, pointer: bytes) -> None:
     load_spend(valkey, [1, 2])
     with redis.Redis.from_url(valkey) as client:
-        client.set(pointer_key(STORE), pointer)
+        client.set(pointer_keys(STORE)[0], pointer)
     good, bad = answers(valkey, [keys_of([1])] * 2, Assembly(SPEND_ONLY), Assembly(STORE_ONLY))
     assert good["features"]["household_spend__baskets"] == [1]
     assert isinstance(bad, StoreError)

@@ -1,10 +1,20 @@
-"""Which of a view's generations is served at T, and which can go."""
+"""Which of a view's generations is served at T, and which can go; and whose a list of them is."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from serving.stores.generations import READER_LAG, Generation, outdated, select
+from serving.stores.errors import DamagedListError
+from serving.stores.generations import (
+    READER_LAG,
+    Generation,
+    decode_generations,
+    encode_generations,
+    outdated,
+    select,
+)
+from serving.stores.records import Sealed
 from tests.stores.sample import (
     LAYOUT,
 )
@@ -25,3 +35,10 @@ def test_outdated_generations_are_exactly_those_never_selected_again() -> None:
         gone = outdated(some, present + READER_LAG)
         assert {each.id for each in gone} == {each.id for each in some} - selected
         assert [each.rank for each in gone] == sorted((each.rank for each in gone), reverse=True)
+
+
+def test_a_list_is_of_its_own_view_even_where_its_digest_came_along() -> None:
+    pointer = Sealed(*encode_generations("shop/visits/v1", [generation(1, 2, 3)]))
+    assert decode_generations("shop/visits/v1", pointer) == (generation(1, 2, 3),)
+    with pytest.raises(DamagedListError, match="not what was written"):
+        decode_generations("shop/visits/v2", pointer)

@@ -9,7 +9,8 @@ import redis
 
 from serving.stores.errors import StoreError, StoreUnavailableError
 from serving.stores.open_store import open_loader, open_reader
-from serving.stores.redis.keys import pointer_key
+from serving.stores.records import seal
+from serving.stores.redis.keys import pointer_keys
 from tests.stores.sample import (
     DAY,
     VIEW,
@@ -39,8 +40,9 @@ def test_a_server_that_evicts_rows_is_refused(valkey: str) -> None:
 def test_records_of_a_newer_release_are_read(valkey: str) -> None:
     load(valkey, [1], snapshot(now() - DAY))
     with redis.Redis.from_url(valkey) as client:
-        records = json.loads(client.get(pointer_key(VIEW)))
-        client.set(pointer_key(VIEW), json.dumps([{**record, "codec": 2} for record in records]))
+        records = json.loads(client.get(pointer_keys(VIEW)[0]))
+        newer = seal(f"{VIEW} generations", [{**record, "codec": 2} for record in records if record.pop("digest")])
+        client.mset(dict(zip(pointer_keys(VIEW), newer, strict=True)))
     assert baskets(open_reader(valkey), [1]) == [1]
 
 

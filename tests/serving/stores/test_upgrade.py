@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from feature_store.plans.service_plan import write_plan
 from feature_store.temporal.tile_levels import Instants
 from serving.client import FeatureClient
 from serving.read.damage import damaged_rows
+from serving.stores import generations, streams
 from serving.stores.open_store import open_loader, open_reader
 from tests.codec.format_one import former_rows, former_tiles
 from tests.fixtures.frames import at
@@ -39,8 +41,14 @@ class FormerRelease:
         def tiles(layout: TileLayout, given: StreamTiles, since: Instants, keys: Ragged) -> Ragged:
             return from_list(former_tiles(layout, given, since))
 
+        def unsealed(owner: str, record: object) -> tuple[bytes, bytes]:
+            # The former release leaves beside it whatever stands there.
+            return json.dumps(record).encode(), b"of another record"
+
         self._monkeypatch.setattr(RowLayout, "encode", rows)
         self._monkeypatch.setattr(TileLayout, "encode", tiles)
+        for module in (generations, streams):
+            self._monkeypatch.setattr(module, "seal", unsealed)
 
     def end(self) -> None:
         self._monkeypatch.undo()

@@ -10,15 +10,16 @@ from typing import Any, Final
 
 from feature_store.codec.byte_strings import Ragged, from_list
 from serving.stores.generations import Generation, decode_generations
+from serving.stores.records import Sealed
 from serving.stores.redis.connection import connect, told_plainly
 from serving.stores.redis.keys import (
     chunks_key,
-    pointer_key,
+    pointer_keys,
     row_keys,
     row_owner,
     row_prefix,
     stream_entities_key,
-    stream_key,
+    stream_keys,
     unpack_chunk,
 )
 from serving.stores.redis.read.multi_get import KEYS_PER_COMMAND
@@ -47,12 +48,12 @@ class RedisInspector:
     def generations(self, view: str) -> tuple[Generation, ...]:
         """Return the generations of a view that are listed; see ``OnlineInspector.generations``."""
         with told_plainly(self._url):
-            return decode_generations(self._client.get(pointer_key(view)))
+            return decode_generations(view, Sealed(*self._client.mget(pointer_keys(view))))
 
     def stream(self, view: str) -> Stream | None:
         """Return the stream of a view; None: no writer was ever at work."""
         with told_plainly(self._url):
-            return decode_stream(self._client.get(stream_key(view)))
+            return decode_stream(view, Sealed(*self._client.mget(stream_keys(view))))
 
     def rows(self, owner: Generation | Stream, entities: Ragged) -> list[bytes | None] | None:
         """Return the row, or None, of encoded entities; see ``OnlineInspector.rows``.

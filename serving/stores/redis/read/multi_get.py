@@ -18,7 +18,8 @@ from typing import Final, NamedTuple
 
 from serving.stores.errors import StoreError
 from serving.stores.generations import Generation
-from serving.stores.redis.keys import pointer_key, row_key_words, row_prefix, stream_key
+from serving.stores.records import Sealed
+from serving.stores.redis.keys import pointer_keys, row_key_words, row_prefix, stream_keys
 from serving.stores.redis.read.pointers import Pointers
 from serving.stores.redis.resp import pack_words
 from serving.stores.rows import RowsRead, RowsWanted
@@ -88,8 +89,8 @@ class MultiGet:
             if view not in self._chosen:
                 self._chosen[view] = self._choose(view)
         control = (
-            *(pointer_key(view) for view in self._stale),
-            *(stream_key(view) for view in self._stale_streams),
+            *chain.from_iterable(pointer_keys(view) for view in self._stale),
+            *chain.from_iterable(stream_keys(view) for view in self._stale_streams),
             *(row_prefix(owner.id) for view in views for owner in self._chosen[view].owners),
         )
         count, words = len(control), [pack_words(control)]
@@ -105,9 +106,9 @@ class MultiGet:
         """Understand the reply to ``command``, one value per key of it."""
         views, replies = self._views_asked(), iter(values)
         for view in self._stale:
-            self._pointers.update(view, next(replies))
+            self._pointers.update(view, Sealed(next(replies), next(replies)))
         for view in self._stale_streams:
-            self._pointers.update_stream(view, next(replies))
+            self._pointers.update_stream(view, Sealed(next(replies), next(replies)))
         gone = [view for view in views if not self._is_vouched(view, replies)]
         for piece, rows in zip(self._asked, self._rows(values), strict=True):
             self._read[piece.place].append(rows)

@@ -9,6 +9,7 @@ from typing import Final, Generic, TypeVar
 
 from serving.stores.errors import StoreError
 from serving.stores.generations import Generation, decode_generations, select
+from serving.stores.records import Sealed
 from serving.stores.streams import Stream, decode_stream
 
 T = TypeVar("T")
@@ -22,13 +23,13 @@ class _Known(Generic[T]):
     """A record that was read.
 
     Attributes:
-        value: its bytes.
+        record: as it lies in the store.
         meaning: what they mean; None: there is none, or it cannot be understood.
         problem: why not.
         read_at: when, by the monotonic clock.
     """
 
-    value: bytes | None
+    record: Sealed
     meaning: T | None
     problem: str | None
     read_at: float
@@ -61,13 +62,13 @@ class Pointers:
         known = self._generations.get(view)
         return known is None or clock.monotonic() - known.read_at > POINTER_SECONDS
 
-    def update(self, view: str, value: bytes | None) -> None:
+    def update(self, view: str, pointer: Sealed) -> None:
         """Remember a pointer that was just read."""
-        self._generations[view] = _learn(self._generations.get(view), value, decode_generations)
+        self._generations[view] = _learn(view, self._generations.get(view), pointer, decode_generations)
 
-    def update_stream(self, view: str, value: bytes | None) -> None:
+    def update_stream(self, view: str, record: Sealed) -> None:
         """Remember the record of a stream that was just read."""
-        self._streams[view] = _learn(self._streams.get(view), value, decode_stream)
+        self._streams[view] = _learn(view, self._streams.get(view), record, decode_stream)
 
     def forget(self, view: str) -> None:
         """Have what is known of a view read again with the next read."""
@@ -75,10 +76,10 @@ class Pointers:
         self._streams.pop(view, None)
 
 
-def _learn(known: _Known[T] | None, value: bytes | None, decode: Callable[[bytes | None], T | None]) -> _Known[T]:
-    if known is not None and known.value == value:
-        return _Known(value, known.meaning, known.problem, clock.monotonic())
+def _learn(view: str, known: _Known[T] | None, record: Sealed, decode: Callable[[str, Sealed], T | None]) -> _Known[T]:
+    if known is not None and known.record == record:
+        return _Known(record, known.meaning, known.problem, clock.monotonic())
     try:
-        return _Known(value, decode(value), None, clock.monotonic())
+        return _Known(record, decode(view, record), None, clock.monotonic())
     except StoreError as error:
-        return _Known(value, None, str(error), clock.monotonic())
+        return _Known(record, None, str(error), clock.monotonic())

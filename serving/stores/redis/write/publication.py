@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import redis
 
-from serving.stores.errors import StoreError
+from serving.stores.errors import DamagedListError
 from serving.stores.generations import Generation, decode_generations, encode_generations, select
+from serving.stores.records import Sealed
 from serving.stores.redis.connection import store_time
 from serving.stores.redis.keys import (
     fence_key,
     lease_key,
-    pointer_key,
+    pointer_keys,
     rejected_key,
     row_prefix,
     started_key,
@@ -25,12 +26,13 @@ from serving.stores.snapshot import Content
 
 _PUBLISH: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[3])
+redis.call('DEL', KEYS[4])
 redis.call('SET', KEYS[2], ARGV[2])
-if ARGV[3] ~= '[]' then redis.call('SET', KEYS[3], ARGV[3]) end
-local new = tonumber(ARGV[4])
-for place = 5, 3 + 2 * new, 2 do redis.call('SET', ARGV[place], ARGV[place + 1]) end
-for place = 5 + 2 * new, #ARGV do redis.call('DEL', ARGV[place]) end
+redis.call('SET', KEYS[3], ARGV[3])
+if ARGV[4] ~= '[]' then redis.call('SET', KEYS[4], ARGV[4]) end
+local new = tonumber(ARGV[5])
+for place = 6, 4 + 2 * new, 2 do redis.call('SET', ARGV[place], ARGV[place + 1]) end
+for place = 6 + 2 * new, #ARGV do redis.call('DEL', ARGV[place]) end
 return 1
 """
 """It deletes before it writes: so a server without free memory lets it, and what is not needed can leave the list."""
@@ -45,15 +47,13 @@ class Publication:
 
     Attributes:
         live: the previous generation, the served one, those that wait for their time; all their rows are there.
-        rejected: snapshots that are not loaded while another one is served in their place.
     """
 
     def __init__(self, client: redis.Redis, view: str) -> None:
         self._client: Any = client
         self._view = view
-        pointer, rejected = self._client.mget(pointer_key(view), rejected_key(view))
-        self.live = self._whole(_listed(pointer))
-        self.rejected: frozenset[Content] = frozenset(map(tuple, json.loads(rejected or b"[]")))
+        *pointer, self._rejected = self._client.mget(*pointer_keys(view), rejected_key(view))
+        self.live = self._whole(_listed(view, Sealed(*pointer)))
 
     @property
     def now(self) -> int:
@@ -64,6 +64,24 @@ class Publication:
     def served(self) -> Generation | None:
         """The generation that is served now."""
         return select(self.live, self.now)
+
+    @property
+    def rejected(self) -> frozenset[Content]:
+        """Snapshots that are not loaded while another one is served in their place.
+
+        Raises:
+            DamagedListError: it cannot be read what they are.
+        """
+        try:
+            return frozenset(
+                (int(as_of), str(content_hash)) for as_of, content_hash in json.loads(self._rejected or b"[]")
+            )
+        except (ValueError, TypeError) as error:
+            key = rejected_key(self._view).decode()
+            raise DamagedListError(
+                f"{self._view}: the list of snapshots that were rejected cannot be read ({type(error).__name__}: "
+                f"{error}): delete {key} in the online store, and they may all be loaded again"
+            ) from error
 
     def publish(self, token: int, live: Sequence[Generation], rejected: Collection[Content]) -> None:
         """Change what is live and what is rejected, if the lease is still ours.
@@ -84,11 +102,11 @@ class Publication:
         new = [each for each in live if each not in self.live]
         vouched = [word for each in new for word in (row_prefix(each.id), each.voucher)]
         gone = [row_prefix(each.id) for each in self.live if each not in live]
-        keys = (lease_key(self._view), pointer_key(self._view), rejected_key(self._view))
-        records = (encode_generations(live), json.dumps(sorted(left)))
+        keys = (lease_key(self._view), *pointer_keys(self._view), rejected_key(self._view))
+        records = (*encode_generations(self._view, live), json.dumps(sorted(left)).encode())
         if not self._client.eval(_PUBLISH, len(keys), *keys, token, *records, len(new), *vouched, *gone):
             raise lease_lost(self._view, token)
-        self.live, self.rejected = tuple(live), left
+        self.live, self._rejected = tuple(live), records[-1]
 
     def begin(self, token: int) -> None:
         """Note down that rows of a generation are about to be written: should their loader die, they are found."""
@@ -103,8 +121,8 @@ class Publication:
 
     def forget(self) -> None:
         """Remove the records of a view of which nothing is live."""
-        records = (started_key, pointer_key, rejected_key, fence_key)
-        self._client.delete(*(key_of(self._view) for key_of in records))
+        records = (started_key, rejected_key, fence_key)
+        self._client.delete(*pointer_keys(self._view), *(key_of(self._view) for key_of in records))
 
     def _whole(self, generations: tuple[Generation, ...]) -> tuple[Generation, ...]:
         """Return the generations whose rows are vouched for; others serve nobody and are as good as not listed."""
@@ -114,9 +132,9 @@ class Publication:
         return tuple(each for each, voucher in zip(generations, vouchers, strict=True) if voucher == each.voucher)
 
 
-def _listed(pointer: bytes | None) -> tuple[Generation, ...]:
+def _listed(view: str, pointer: Sealed) -> tuple[Generation, ...]:
     try:
-        return decode_generations(pointer)
-    except StoreError:
+        return decode_generations(view, pointer)
+    except DamagedListError:
         # What nobody can read serves nobody: the next load puts a pointer of its own in its place.
         return ()

@@ -15,18 +15,19 @@ import redis
 
 from feature_store.codec.byte_strings import Ragged, from_list
 from feature_store.codec.tile_codec import TileLayout
-from serving.stores.errors import StreamTakenOverError
+from serving.stores.errors import DamagedListError, StreamTakenOverError
 from serving.stores.generations import decode_generations
+from serving.stores.records import Sealed
 from serving.stores.redis.connection import check_eviction, connect, store_time, told_plainly
 from serving.stores.redis.keys import (
     GENERATION_COUNTER,
     event_keys,
-    pointer_key,
+    pointer_keys,
     row_keys,
     row_prefix,
     stream_entities_key,
     stream_fence_key,
-    stream_key,
+    stream_keys,
     stream_until_key,
     stream_written_key,
 )
@@ -80,7 +81,7 @@ class RedisStreamRows:
         # From the counter of generations, since no other writer may ever have the same one.
         self._token = _next_id(client)
         self._client.set(stream_fence_key(view), self._token)
-        former = decode_stream(self._client.get(stream_key(view)))
+        former = _former(client, view)
         until = None if former is None or former.layout != layout else self._complete_until(former)
         if former is not None and until is not None and since <= until:
             self.stream, self.until = former, until
@@ -146,8 +147,8 @@ class RedisStreamRows:
     def oldest_live(self) -> int | None:
         """Return the earliest as-of of a live generation, microseconds; None: no batch tiles are loaded."""
         with told_plainly(self._url):
-            value: Any = self._client.get(pointer_key(self._view))
-        return min((generation.as_of for generation in decode_generations(value)), default=None)
+            pointer = Sealed(*self._client.mget(pointer_keys(self._view)))
+        return min((generation.as_of for generation in decode_generations(self._view, pointer)), default=None)
 
     def entities(self) -> Iterator[list[bytes]]:
         """Yield the encoded entities that have, or had, a row, in pieces; an entity may come twice."""
@@ -170,9 +171,9 @@ class RedisStreamRows:
         """Put the stream in the place of a former one, whose rows go."""
         gone = [] if former is None else [(row_prefix(former.id), b"")]
         until = (stream_until_key(self._view, self.stream.id), b"%d" % self.until)
-        record = (stream_key(self._view), encode_stream(self.stream))
+        record = zip(stream_keys(self._view), encode_stream(self._view, self.stream), strict=True)
         with self._transactions() as transactions:
-            _send(transactions, [*gone, (row_prefix(self.stream.id), self.stream.voucher), until, record])
+            _send(transactions, [*gone, (row_prefix(self.stream.id), self.stream.voucher), until, *record])
             transactions.settle()
         if former is not None:
             _drop_rows(self._client, self._view, former.id)
@@ -204,13 +205,19 @@ class RedisStreamRows:
 def drop_stream(client: redis.Redis, view: str) -> None:
     """Remove everything of a view's stream from the store; a writer at work is stopped."""
     client.delete(stream_fence_key(view))
-    value: Any = client.get(stream_key(view))
-    stream = decode_stream(value)
-    if stream is None:
-        return
+    stream = _former(client, view)
     # At once, so that no reader takes rows that are about to go for entities without events.
-    client.delete(stream_key(view), row_prefix(stream.id))
-    _drop_rows(client, view, stream.id)
+    client.delete(*stream_keys(view), *([] if stream is None else [row_prefix(stream.id)]))
+    if stream is not None:
+        _drop_rows(client, view, stream.id)
+
+
+def _former(client: Any, view: str) -> Stream | None:
+    """Return the stream that is listed; one that nobody can find serves nobody, and the next one takes its place."""
+    try:
+        return decode_stream(view, Sealed(*client.mget(stream_keys(view))))
+    except DamagedListError:
+        return None
 
 
 def _send(
