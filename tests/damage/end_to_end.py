@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -23,37 +24,29 @@ from serving.client import FeatureClient
 from serving.load.sync import sync_view
 from serving.load.verify import OnlineStores, verify_online
 from serving.stores.open_store import open_inspector, open_loader
+from serving.stores.redis.keys import pointer_keys
 from tests.damage.kinds import KINDS
 from tests.damage.outcome import Outcome
 from tests.damage.world import build
 from tests.fixtures.valkey import free_port
 from tests.offline.definitions import ShopperSpend, day
 
+_EARLIER: Final = day(5, 5)
 _NOW: Final = day(6, 5)
 _KEYS: Final = [0, 1, 2, 3, 4, 9, None]
 _FOUND_BY_VERIFYING: Final = ("missing", "older")
-"""Kinds of which no read can know: what is gone was never there, and a row of another load is as good as any.
-
-Of a pointer that is empty it says NOT_COMPUTED, as before anything was loaded; verifying knows better.
-"""
+"""Kinds of harm to a row of which no read can know: one that is gone was never there, and one of another load of its
+entity is as good as any."""
 
 
-def damages(folder: Path, runs: int, seed: int) -> Iterator[Outcome]:
-    """Damage a small store, offline and online, so often.
+class OnlineCampaign:
+    """A small store, offline and online, that is damaged again and again.
 
     Args:
         folder: empty.
-        runs: how often.
-        seed: of the dice.
+        url: of an empty online store.
     """
-    with ValkeyServer(port=free_port()) as server:
-        campaign = _Campaign(folder, f"{server.connection_url}/0")
-        for run in range(runs):
-            dice = Random(f"{seed}-{run}")
-            yield campaign.loaded(run, dice) if run % 3 == 2 else campaign.online(run, dice)
 
-
-class _Campaign:
     def __init__(self, folder: Path, url: str) -> None:
         self._url = url
         self._world = build(folder / "world")
@@ -61,37 +54,55 @@ class _Campaign:
         self._plans = folder / "served"
         service = FeatureService("spend", 1, "storekeepers", "What shoppers spend", [ShopperSpend.all()])
         write_plan(self._plans, compile_plan(service))
-        self._client = redis.Redis.from_url(url)
-        self._load()
+        self._client: Any = redis.Redis.from_url(url)
+        self._load(_EARLIER)
+        self._earlier = self._values()
+        self._load(_NOW)
         shutil.copytree(self._world.root, self._kept)
         self._right = self._answers()
+        self._sound = self._values()
         self._dump = {key: self._client.dump(key) for key in self._client.keys("*")}
 
-    def online(self, run: int, dice: Random) -> Outcome:
-        """Damage a value of the online store."""
-        kind = list(KINDS)[run % len(KINDS)]
-        rows = sorted(key for key in self._dump if key.startswith(b"\1") and len(key) > 5)
-        pointers = [key for key in self._dump if key.endswith(b":generations")]
-        keys: Sequence[bytes] = pointers if run % 5 == 4 else rows
-        key = dice.choice(list(keys))
-        content = self._client.get(key)
-        others = [self._client.get(other) for other in keys if other != key]
-        changed = KINDS[kind](content, others, dice)
+    @classmethod
+    @contextmanager
+    def begin(cls, folder: Path) -> Iterator[OnlineCampaign]:
+        """Start a server for it, and stop that at the end."""
+        with ValkeyServer(port=free_port()) as server:
+            yield cls(folder, f"{server.connection_url}/0")
+
+    def run(self, number: int, dice: Random) -> Outcome:
+        """Damage it, and return what came of it; it is whole again then."""
+        return self._loaded(number, dice) if number % 3 == 2 else self._online(number, dice)
+
+    def _online(self, run: int, dice: Random) -> Outcome:
+        """Damage a value of the online store: a row, or what says where rows are."""
+        kind = dice.choice(list(KINDS))
+        rows = {key for key in self._sound if _is_row(key)}
+        is_row = run % 5 != 4
+        key = dice.choice(sorted(rows if is_row else self._sound.keys() - rows))
+        changed = KINDS[kind](self._sound[key], self._row_neighbours(key, kind) if is_row else self._former(key), dice)
         if changed is None:
             self._client.delete(key)
         else:
             self._client.set(key, changed)
         try:
-            return self._outcome(
-                f"online {key!r}, {kind} (run {run})", verifying=keys is pointers or kind in _FOUND_BY_VERIFYING
-            )
+            return self._outcome(f"online {key!r}, {kind}", verifying=is_row and kind in _FOUND_BY_VERIFYING)
         finally:
-            self._client.flushdb()
-            for each, dump in self._dump.items():
-                self._client.restore(each, 0, dump)
+            self._restore_online()
             self._restore_files()
 
-    def loaded(self, run: int, dice: Random) -> Outcome:
+    def _row_neighbours(self, key: bytes, kind: str) -> list[bytes]:
+        """Return the rows of other entities, or, for an older one, that of the same entity in another generation."""
+        others = {other: value for other, value in self._sound.items() if _is_row(other) and other != key}
+        own = [value for other, value in others.items() if other[5:] == key[5:]]
+        return own if kind == "older" else [value for other, value in others.items() if other[5:] != key[5:]]
+
+    def _former(self, key: bytes) -> list[bytes]:
+        """Return what stood under a key before the last load, else what stands under another one."""
+        former = [self._earlier[key]] if self._earlier.get(key, self._sound[key]) != self._sound[key] else []
+        return former or [value for other, value in self._sound.items() if other != key and not _is_row(other)]
+
+    def _loaded(self, run: int, dice: Random) -> Outcome:
         """Damage a file of values, then load all into an empty store."""
         kind = list(KINDS)[run // 3 % len(KINDS)]
         folder = Path(self._world.values.uri)
@@ -106,25 +117,33 @@ class _Campaign:
         self._client.flushdb()
         stored_files._checked.clear()
         try:
-            self._load()
+            self._load(_EARLIER)
+            self._load(_NOW)
         except FeatureStoreError as error:
-            return Outcome(f"load, {kind}: {file.name} (run {run})", "noticed", str(error))
+            return Outcome(f"load, {kind}: {file.name}", "noticed", str(error))
         else:
-            return self._outcome(f"load, {kind}: {file.name} (run {run})")
+            return self._outcome(f"load, {kind}: {file.name}")
         finally:
             self._restore_files()
-            self._client.flushdb()
-            for each, dump in self._dump.items():
-                self._client.restore(each, 0, dump)
+            self._restore_online()
 
-    def _load(self) -> None:
+    def _load(self, now: datetime) -> None:
         with closing(open_loader(self._url)) as loader:
-            sync_view(self._store, ShopperSpend, loader, _NOW)
+            sync_view(self._store, ShopperSpend, loader, now)
+
+    def _values(self) -> dict[bytes, bytes]:
+        """Return all that a read asks for: rows, what vouches for them, the pointer, its digest."""
+        keys = [key for key in self._client.keys("*") if key.startswith(b"\1")] + [
+            *pointer_keys(ShopperSpend.full_name)
+        ]
+        return {key: self._client.get(key) for key in keys}
 
     def _answers(self) -> Any:
+        """Ask for what each generation says, and when it says it."""
         with FeatureClient(self._plans, self._url) as client:
-            vectors = client.get_features("spend", {"shopper_id": _KEYS}, time=_NOW)
-        return vectors.to_polars().to_dicts(), vectors.as_of
+            asked = [client.get_features("spend", {"shopper_id": _KEYS}, time=time) for time in (_EARLIER, _NOW)]
+        rows = [row for vectors in asked for row in vectors.to_polars().to_dicts()]
+        return rows, [vectors.as_of for vectors in asked]
 
     def _outcome(self, name: str, *, verifying: bool = False) -> Outcome:
         try:
@@ -150,9 +169,18 @@ class _Campaign:
     def _store(self) -> OfflineStore:
         return self._world.store
 
+    def _restore_online(self) -> None:
+        self._client.flushdb()
+        for each, dump in self._dump.items():
+            self._client.restore(each, 0, dump)
+
     def _restore_files(self) -> None:
         shutil.rmtree(self._world.root)
         shutil.copytree(self._kept, self._world.root)
+
+
+def _is_row(key: bytes) -> bool:
+    return key.startswith(b"\1") and len(key) > 5
 
 
 def _is_marked(found: Any, right: Any) -> bool:

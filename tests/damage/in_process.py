@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,29 +15,24 @@ from tests.damage.outcome import Outcome
 from tests.damage.world import TARGETS, Question, Target, World, build, damage_statistics, values
 
 
-def damages(folder: Path, runs: int, seed: int) -> Iterator[Outcome]:
-    """Damage a small store so often, one damage at a time.
+class Campaign:
+    """A small store that is damaged again and again.
 
     Args:
         folder: empty.
-        runs: how often.
-        seed: of the dice.
     """
-    campaign = _Campaign(folder)
-    for run in range(runs):
-        dice = Random(f"{seed}-{run}")
-        yield campaign.statistics(run, dice) if run % 19 == 18 else campaign.damage(run, dice)
 
-
-class _Campaign:
     def __init__(self, folder: Path) -> None:
         self._sound = build(folder / "world")
         self._world = World(folder / "damaged")
         shutil.copytree(self._sound.root, self._world.root)
         self._answers: dict[Question, Any] = {}
-        self._questions = {target.question for target in TARGETS}
 
-    def damage(self, run: int, dice: Random) -> Outcome:
+    def run(self, number: int, dice: Random) -> Outcome:
+        """Damage it, and return what came of it; it is whole again then."""
+        return self._statistics(dice) if number % 19 == 18 else self._damage(number, dice)
+
+    def _damage(self, run: int, dice: Random) -> Outcome:
         target = TARGETS[run % len(TARGETS)]
         kind = list(KINDS)[run // len(TARGETS) % len(KINDS)]
         files = target.files(self._world)
@@ -49,10 +43,10 @@ class _Campaign:
             file.unlink()
         else:
             file.write_bytes(changed)
-        name = f"{target.name}, {kind}: {file.relative_to(self._world.root)} (run {run})"
+        name = f"{target.name}, {kind}: {file.relative_to(self._world.root)}"
         return self._outcome(name, target, is_same=changed == content)
 
-    def statistics(self, run: int, dice: Random) -> Outcome:
+    def _statistics(self, dice: Random) -> Outcome:
         """Damage a digit of what the log says of the rows of a file."""
         logs = sorted((self._world.values.uri and Path(self._world.values.uri) / "_delta_log").glob("*.json"))
         log = dice.choice([log for log in logs if '{"add"' in log.read_text()])
@@ -64,7 +58,7 @@ class _Campaign:
             return line[:place] + str((int(line[place]) + dice.randrange(1, 10)) % 10) + line[place + 1 :]
 
         damage_statistics(log, wrong)
-        return self._outcome(f"statistics of {log.name} (run {run})", Target("statistics", lambda _: [], values))
+        return self._outcome(f"statistics of {log.name}", Target("statistics", lambda _: [], values))
 
     def _others(self, file: Path, files: Any) -> list[bytes]:
         """Return what stands in its neighbours, and in older files of the same folder."""

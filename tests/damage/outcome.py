@@ -13,7 +13,7 @@ class Outcome:
         damage: what was done.
         result: ``noticed``: an error of ours, or a value that is marked as damaged; ``harmless``: the answers are
             those of the undamaged store; else a fault: ``served_wrong``, ``raw`` (an error of a library), or
-            ``not_noticed`` (harmless this time, of a kind that must be noticed).
+            ``not_noticed`` (harmless this time, of a kind that must be noticed), or ``killed`` (the process ended).
         told: the message.
     """
 
