@@ -116,6 +116,10 @@ class DamagedRecordError(FeatureStoreError):
         self.cure = cure
 
 
+class StorageError(FeatureStoreError):
+    """The storage is in trouble, though nothing stored is damaged: a right, room, a network or a disk is missing."""
+
+
 class NotReproducibleError(FeatureStoreError):
     """A training set cannot be made again as its manifest says, since rows that it was made from are damaged."""
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import dagster as dg
 
-from feature_store.errors import ConflictError, FeatureStoreError
+from feature_store.errors import ConflictError, FeatureStoreError, StorageError
 from serving.stores.errors import StoreError
 
 RETRIES: Final = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL)
@@ -19,14 +19,15 @@ RETRIES: Final = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPO
 def final_mistakes() -> Generator[None]:
     """Fail at once where trying again cannot help: at what we say is wrong with definitions, rows or partitions.
 
-    Everything else (stores and networks that do not answer, commits that collide) is left to the op's retry policy.
+    Everything else is left to the op's retry policy: stores, disks and networks that do not answer, commits that
+    collide.
 
     Raises:
         Failure: it is not tried again; caused by the mistake.
     """
     try:
         yield
-    except (StoreError, ConflictError):
+    except (StoreError, StorageError, ConflictError):
         raise
     except FeatureStoreError as mistake:
         raise dg.Failure(str(mistake), allow_retries=False) from mistake

@@ -1,7 +1,9 @@
 """What a run does that fails: an outage is tried again, a mistake is not; and inputs that move on meanwhile count."""
 
+import shutil
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -49,6 +51,18 @@ def test_a_store_that_comes_back_is_loaded_by_the_same_run(ready, monkeypatch):
         assert len(open_loader(f"redis://127.0.0.1:{port}/0").generations(VIEW)) == 1
     finally:
         server.stop()
+
+
+def test_a_disk_that_takes_files_again_is_written_by_the_same_run(ready, monkeypatch):
+    blocked = Path(f"{ready.store.tiles(HouseholdSpend).uri}.stages")
+    policy = MendedMeanwhile(*view_assets.RETRIES)
+    policy.mend = blocked.unlink
+    monkeypatch.setattr(view_assets, "RETRIES", policy)
+    location = Location(ready.instance, ready.root)
+    shutil.rmtree(blocked)
+    blocked.write_text("a file")
+    result = location.run([TILES], "2024-01-09")
+    assert (result.success, attempts(result)) == (True, 2)
 
 
 def test_all_ops_have_the_policy(ready):

@@ -21,6 +21,7 @@ _LONGER: Final = f"{_FILES}a_file_that_became_longer_since_its_bytes_were_compar
 _COMPARED: Final = f"{_RECORDS}rows_are_compared_by_joins_training_sets_and_whatever_is_computed"
 _LISTED_AGAIN: Final = f"{_RECORDS}a_file_that_was_replaced_and_is_listed_again_is_noticed_by_who_reads_a_row"
 _CHANGED_ENTRY: Final = f"{_RECORDS}an_entry_of_a_ledger_that_was_changed_is_refused_by_readers_and_writers"
+_STORAGE: Final = "tests/offline/test_storage_errors.py::test_"
 _STATE: Final = f"{_RECORDS}a_damaged_state_is_computed_again_and_what_needs_it_goes_on"
 _STAGED: Final = f"{_RECORDS}a_staged_file_is_known_by_what_was_to_be_written_to_it"
 _TILES: Final = f"{_RECORDS}tiles_of_a_feature_that_changed_are_refused_where_they_are_written"
@@ -169,9 +170,30 @@ INTEGRITY_OFFLINE: Final[Sequence[Mutant]] = (
     Mutant(
         "errors of a ledger's files come raw",
         _LEDGER,
-        "        except UNREADABLE as problem:\n            raise self._damaged",
-        "        except KeyError as problem:\n            raise self._damaged",
+        'with as_damage(self.uri, lambda said: self._damaged(f"it cannot be read ({said})")):\n            # One',
+        "if ledger is not None:\n            # One",
         test=f"{_RECORDS}a_ledger_whose_file_is_damaged_is_an_error_of_ours",
+    ),
+    Mutant(
+        "trouble of the storage passes for damage",
+        "feature_store/offline/delta/faults.py",
+        'raise storage_error(error, place, "it cannot be read") or damaged(told(error)) from error',
+        "raise damaged(told(error)) from error",
+        test=f"{_STORAGE}a_store_that_may_not_be_entered_is_not_taken_for_one_without_tables",
+    ),
+    Mutant(
+        "a file that may not be read is listed as damaged",
+        _STORED,
+        "            if trouble is not None:\n",
+        "            if trouble is None:\n",
+        test=f"{_STORAGE}trouble_while_a_file_is_read_lists_no_damage",
+    ),
+    Mutant(
+        "a store that may not be entered is one without tables",
+        "feature_store/offline/delta/commits.py",
+        'if storage_error(error, uri, "") is not None:',
+        'if storage_error(error, uri, "") is None and uri == "":',
+        test=f"{_STORAGE}a_store_that_may_not_be_entered_is_not_taken_for_one_without_tables",
     ),
     Mutant(
         "manifests are not compared with their ids",

@@ -19,6 +19,7 @@ from deltalake._internal import DeltaFileSystemHandler
 from deltalake.transaction import AddAction
 
 from feature_store.offline.delta.commits import StorageOptions
+from feature_store.offline.delta.faults import as_storage_errors
 from feature_store.offline.delta.paths import local_folder
 from feature_store.offline.delta.stored_files import CHECKSUMS
 
@@ -55,14 +56,15 @@ def write_file(uri: str, options: StorageOptions, path: str, rows: pl.DataFrame)
     rows.write_parquet(buffer)
     content = buffer.getvalue()
     folder = local_folder(uri)
-    if folder is None:
-        stream: Any = DeltaFileSystemHandler(uri, dict(options)).open_output_stream(path)
-        stream.write(content)
-        stream.close()
-    else:
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
+    with as_storage_errors(uri, "rows cannot be written"):
+        if folder is None:
+            stream: Any = DeltaFileSystemHandler(uri, dict(options)).open_output_stream(path)
+            stream.write(content)
+            stream.close()
+        else:
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
     return len(content), zlib.crc32(content)
 
 
@@ -92,13 +94,14 @@ def append_files(table: DeltaTable, like: pl.DataFrame, files: Sequence[AddedFil
     """
     known = {field.name for field in table.schema().fields}
     fields = Schema.from_arrow(Table.from_arrow(like.head(0)).schema).fields
-    table.create_write_transaction(
-        [_action(file) for file in files],
-        "append",
-        Schema([*table.schema().fields, *(field for field in fields if field.name not in known)]),
-        partition_by=["day"],
-        commit_properties=commit,
-    )
+    with as_storage_errors(table, "rows cannot be written"):
+        table.create_write_transaction(
+            [_action(file) for file in files],
+            "append",
+            Schema([*table.schema().fields, *(field for field in fields if field.name not in known)]),
+            partition_by=["day"],
+            commit_properties=commit,
+        )
 
 
 def _action(file: AddedFile) -> AddAction:

@@ -23,18 +23,17 @@ from feature_store.errors import DamagedRecordError
 from feature_store.fingerprints import record_digest
 from feature_store.offline.delta.commits import (
     RETENTION,
-    UNREADABLE,
     StorageOptions,
     append,
     compact,
     drop_replaced,
-    first_line,
     keeping,
     open_or_create,
     open_table,
     read_commits,
     retry_commit,
 )
+from feature_store.offline.delta.faults import as_damage, as_storage_errors
 from feature_store.offline.delta.paths import ledger_uri, table_name
 from feature_store.offline.delta.stored_files import checksums_of
 
@@ -148,14 +147,12 @@ class CommitLedger:
             DamagedRecordError: they are not as they were written.
         """
         none = pl.DataFrame(schema={**self._listing.schema, DIGEST: pl.Int64})
-        try:
-            ledger = open_table(self.uri, self._options)
-            if ledger is None:
-                return none.drop(DIGEST)
+        ledger = open_table(self.uri, self._options)
+        if ledger is None:
+            return none.drop(DIGEST)
+        with as_damage(self.uri, lambda said: self._damaged(f"it cannot be read ({said})")):
             # One that was begun by an older version of ours lacks columns.
             listed = pl.concat([none, pl.scan_delta(ledger).collect()], how="diagonal").select(none.columns)
-        except UNREADABLE as problem:
-            raise self._damaged(f"it cannot be read ({first_line(problem)})") from problem
         entries, digests = listed.drop(DIGEST), listed[DIGEST]
         changed = (frame_digests(self._name, entries) != digests).fill_null(value=False)
         if changed.any():
@@ -170,7 +167,8 @@ class CommitLedger:
         def commit() -> None:
             ledger = open_table(self.uri, self._options)
             if ledger is not None:
-                ledger.delete(f"delta_version > {version}")
+                with as_storage_errors(ledger, "entries cannot be deleted"):
+                    ledger.delete(f"delta_version > {version}")
 
         retry_commit(commit)
 
@@ -233,6 +231,8 @@ class CommitLedger:
             return ledger
 
         ledger = retry_commit(commit)
-        if len(ledger.file_uris()) > _FILES_BEFORE_COMPACTION:
+        with as_damage(self.uri, lambda said: self._damaged(f"it cannot be read ({said})")):
+            files = ledger.file_uris()
+        if len(files) > _FILES_BEFORE_COMPACTION:
             compact(ledger)
             drop_replaced(ledger)

@@ -16,9 +16,10 @@ from typing import Final, TypeVar
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from feature_store.errors import DamagedRecordError, UnknownTableError
+from feature_store.offline.delta.faults import LostCommitError, as_damage, as_storage_errors, storage_error
 from feature_store.offline.delta.storage_types import Shapes, with_shapes
 from feature_store.temporal.instants import to_microseconds
 
@@ -53,9 +54,6 @@ _READER_VERSION: Final = 1
 _FEATURES: Final = frozenset({"appendOnly", "invariants"})
 """Features of the Delta protocol that change nothing for who reads and overwrites, as we do."""
 
-UNREADABLE: Final = (DeltaError, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError)
-"""What libraries raise for a file that is missing, cut or changed."""
-
 StorageOptions = Mapping[str, str]
 Result = TypeVar("Result")
 
@@ -65,15 +63,17 @@ def open_table(uri: str, options: StorageOptions, version: int | None = None) ->
 
     Raises:
         UnknownTableError: it uses features of the Delta protocol that we do not set, and do not know how to read.
-        DamagedRecordError: its log cannot be read.
+        DamagedRecordError: its log is not what was written.
+        StorageError: its log cannot be read now.
     """
-    try:
-        table = DeltaTable(uri, version=version, storage_options=dict(options))
-    except TableNotFoundError:
-        return None
-    except UNREADABLE as problem:
-        raise damaged_log(uri, f"it cannot be read ({first_line(problem)})") from problem
-    protocol = table.protocol()
+    with as_damage(uri, lambda said: damaged_log(uri, f"it cannot be read ({said})")):
+        try:
+            table = DeltaTable(uri, version=version, storage_options=dict(options))
+        except TableNotFoundError as error:
+            if storage_error(error, uri, "") is not None:  # it may be there, and we may not look
+                raise
+            return None
+        protocol = table.protocol()
     unknown = {*(protocol.reader_features or ()), *(protocol.writer_features or ())} - _FEATURES
     if unknown or protocol.min_reader_version > _READER_VERSION:
         named = ", ".join(sorted(unknown)) or f"reader version {protocol.min_reader_version}"
@@ -91,11 +91,6 @@ def damaged_log(uri: str, problem: str) -> DamagedRecordError:
         problem,
         "put the log back as it was; or delete the table with its ledger, and write it again from its inputs",
     )
-
-
-def first_line(problem: BaseException) -> str:
-    """Return what an error of a library says first."""
-    return str(problem).strip().partition("\n")[0] or type(problem).__name__
 
 
 def open_or_create(
@@ -120,31 +115,32 @@ def open_or_create(
     table = open_table(uri, options)
     if table is not None:
         return table
-    try:
-        write_deltalake(
-            uri,
-            with_shapes(like.head(0), arrays),
-            mode="error",
-            partition_by=list(partition_by),
-            configuration=properties,
-            storage_options=dict(options),
-        )
-    except DeltaError:
-        if open_table(uri, options) is None:
-            raise
-    return DeltaTable(uri, storage_options=dict(options))
+    with as_storage_errors(uri, "it cannot be created"):
+        try:
+            write_deltalake(
+                uri,
+                with_shapes(like.head(0), arrays),
+                mode="error",
+                partition_by=list(partition_by),
+                configuration=properties,
+                storage_options=dict(options),
+            )
+        except DeltaError:
+            if open_table(uri, options) is None:
+                raise
+        return DeltaTable(uri, storage_options=dict(options))
 
 
 def retry_commit(commit: Callable[[], Result]) -> Result:
     """Call a function that opens a table and commits to it, again while concurrent commits get in its way.
 
     Raises:
-        CommitFailedError: other writers won every time.
+        LostCommitError: other writers won every time.
     """
     for attempt in range(1, ATTEMPTS):
         try:
             return commit()
-        except CommitFailedError:
+        except LostCommitError:
             longest = min(_LONGEST_PAUSE, 10 * 2**attempt)
             time.sleep(secrets.randbelow(longest) / 1000)
     return commit()
@@ -181,20 +177,13 @@ def read_actions(
     if not versions:
         return pl.DataFrame(schema={"delta_version": pl.Int64, **fields})
     files = [f"{uri}/_delta_log/{version:020d}.json" for version in versions]
-    try:
-        return _actions(files, options, action, fields)
-    except UNREADABLE as problem:
-        raise damaged_log(
-            uri, f"versions {versions[0]} to {versions[-1]} cannot be read ({first_line(problem)})"
-        ) from problem
-
-
-def _actions(files: list[str], options: StorageOptions, action: str, fields: pl.Schema) -> pl.DataFrame:
+    span = f"versions {versions[0]} to {versions[-1]}"
     lines = pl.scan_ndjson(
         files, schema={action: pl.Struct(dict(fields))}, include_file_paths="file", storage_options=dict(options)
     )
     version = pl.col("file").str.extract(r"(\d{20})\.json$").cast(pl.Int64).alias("delta_version")
-    return lines.filter(pl.col(action).is_not_null()).select(version, action).unnest(action).collect()
+    with as_damage(uri, lambda said: damaged_log(uri, f"{span} cannot be read ({said})")):
+        return lines.filter(pl.col(action).is_not_null()).select(version, action).unnest(action).collect()
 
 
 def append(
@@ -208,7 +197,9 @@ def append(
         add_columns: whether columns may differ.
         commit: what is kept with the commit.
     """
-    write_deltalake(table, frame, mode="append", schema_mode="merge" if add_columns else None, commit_properties=commit)
+    mode = "merge" if add_columns else None
+    with as_storage_errors(table, "rows cannot be written"):
+        write_deltalake(table, frame, mode="append", schema_mode=mode, commit_properties=commit)
 
 
 def overwrite_range(
@@ -235,19 +226,20 @@ def overwrite_range(
         whole_days: whether there is nothing else on the days of the range: then no file is read.
 
     Raises:
-        CommitFailedError: a concurrent commit touched the range since the table was opened.
+        LostCommitError: a concurrent commit touched the range since the table was opened.
     """
     stored = pl.Schema(table.schema())
     known = set(stored.names())
     absent = [pl.lit(None, dtype=stored[name]).alias(name) for name in stored.names() if name not in frame.columns]
-    write_deltalake(
-        table,
-        with_shapes(frame.with_columns(absent), arrays),
-        mode="overwrite",
-        predicate=range_predicate(start, end, whole_days=whole_days),
-        schema_mode=None if known.issuperset(frame.columns) else "merge",
-        commit_properties=CommitProperties(custom_metadata=dict(tags)),
-    )
+    with as_storage_errors(table, "rows cannot be written"):
+        write_deltalake(
+            table,
+            with_shapes(frame.with_columns(absent), arrays),
+            mode="overwrite",
+            predicate=range_predicate(start, end, whole_days=whole_days),
+            schema_mode=None if known.issuperset(frame.columns) else "merge",
+            commit_properties=CommitProperties(custom_metadata=dict(tags)),
+        )
     return table.version()
 
 
@@ -257,7 +249,8 @@ def compact(table: DeltaTable, days: Sequence[date] | None = None) -> None:
     When two processes do it at once rows may be there twice: for tables whose readers drop repeated rows.
     """
     filters = None if days is None else [("day", "in", [str(day) for day in days])]
-    with suppress(CommitFailedError):  # another process does it just now
+    # Another process may do it just now.
+    with suppress(LostCommitError), as_storage_errors(table, "its files cannot be merged"):
         table.optimize.compact(filters)
 
 
@@ -267,9 +260,10 @@ def drop_replaced(table: DeltaTable) -> None:
     Args:
         table: one whose ledger lists all its commits.
     """
-    table.vacuum(dry_run=False)
-    table.create_checkpoint()
-    table.cleanup_metadata()
+    with as_storage_errors(table, "what was replaced long ago cannot be deleted"):
+        table.vacuum(dry_run=False)
+        table.create_checkpoint()
+        table.cleanup_metadata()
 
 
 def range_predicate(start: datetime, end: datetime, *, whole_days: bool) -> str:

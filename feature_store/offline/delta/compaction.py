@@ -9,11 +9,12 @@ from typing import Final
 
 import polars as pl
 from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError
 
 from feature_store.errors import DamagedError
 from feature_store.offline.delta.commits import drop_replaced, overwrite_range
+from feature_store.offline.delta.faults import LostCommitError
 from feature_store.offline.delta.storage_types import stored_shapes
+from feature_store.offline.delta.stored_files import files_of
 
 _SMALL: Final = 32 * 2**20
 """Days with more bytes than that have files that are large enough, and would take much memory."""
@@ -33,7 +34,7 @@ def keep_up(table: DeltaTable, order: Sequence[str], read_day: Callable[[date], 
         read_day: returns the rows of a day, once they are known to be those that were written.
     """
     for day in _days_of_small_files(table):
-        with suppress(CommitFailedError, DamagedError):  # another process writes there just now; or nobody should
+        with suppress(LostCommitError, DamagedError):  # another process writes there just now; or nobody should
             rows = read_day(day).sort("partition_start", *order).with_columns(day=pl.col("partition_start").dt.date())
             start = datetime.combine(day, time(), UTC)
             overwrite_range(table, rows, stored_shapes(table), start, start + timedelta(days=1), {})
@@ -41,7 +42,5 @@ def keep_up(table: DeltaTable, order: Sequence[str], read_day: Callable[[date], 
 
 
 def _days_of_small_files(table: DeltaTable) -> list[date]:
-    files = pl.DataFrame(table.get_add_actions(flatten=True))
-    days = files.group_by(pl.col("partition.day").cast(pl.Date)).agg(pl.len(), pl.col("size_bytes").sum())
-    small = days.filter(pl.col("len") > 1, pl.col("size_bytes") < _SMALL)
-    return small["partition.day"].sort().to_list()
+    days = files_of(table).group_by("day").agg(pl.len(), pl.col("size").sum())
+    return days.filter(pl.col("len") > 1, pl.col("size") < _SMALL)["day"].sort().to_list()

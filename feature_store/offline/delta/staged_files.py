@@ -24,6 +24,7 @@ from feature_store.engines.polars.content_hash import frame_contents
 from feature_store.errors import InputError
 from feature_store.offline.delta.added_files import write_file
 from feature_store.offline.delta.commits import StorageOptions, range_predicate
+from feature_store.offline.delta.faults import as_damage, as_storage_errors
 from feature_store.offline.delta.instants import INSTANT, instants
 from feature_store.offline.delta.paths import day_folder, staged_file
 from feature_store.offline.delta.stages import STAGE
@@ -64,8 +65,10 @@ def read_staged(uri: str, options: StorageOptions, staged: Staged) -> pl.DataFra
     like = rows_like(staged)
     if staged.file is None:
         return like
-    rows = pl.scan_parquet(f"{uri}/{staged.file}", hive_partitioning=False, storage_options=dict(options) or None)
-    return rows.cast(like.schema).collect()
+    location = f"{uri}/{staged.file}"
+    rows = pl.scan_parquet(location, hive_partitioning=False, storage_options=dict(options) or None)
+    with as_damage(location, lambda said: _unreadable(location, said)):
+        return rows.cast(like.schema).collect()
 
 
 def check_files(uri: str, options: StorageOptions, staged: Sequence[Staged]) -> list[AddAction]:
@@ -102,7 +105,7 @@ def commit_days(
         whole_days: whether there is nothing else on the days of the range.
 
     Raises:
-        CommitFailedError: there is another commit since that version, whatever it touched.
+        LostCommitError: there is another commit since that version, whatever it touched.
     """
     like = rows_like(staged[0])
     arrays = array_shapes(like.schema)
@@ -110,25 +113,27 @@ def commit_days(
     known = {field.name for field in table.schema().fields}
     if not whole_days:
         # Other partitions of the first and the last day stay: delta-rs writes their files anew.
-        write_deltalake(
-            table,
-            _stream(table.table_uri.rstrip("/"), options, staged, pl.Schema(table.schema()), stored, arrays),
-            mode="overwrite",
-            predicate=range_predicate(start, end, whole_days=False),
-            schema_mode=None if known.issuperset(like.columns) else "merge",
-            commit_properties=_once(tags),
-        )
+        with as_storage_errors(table, "rows cannot be written"):
+            write_deltalake(
+                table,
+                _stream(table.table_uri.rstrip("/"), options, staged, pl.Schema(table.schema()), stored, arrays),
+                mode="overwrite",
+                predicate=range_predicate(start, end, whole_days=False),
+                schema_mode=None if known.issuperset(like.columns) else "merge",
+                commit_properties=_once(tags),
+            )
         return
     fields = Schema.from_arrow(_arrow_schema(stored, arrays)).fields
     last = (end - timedelta(microseconds=1)).date()
-    table.create_write_transaction(
-        [*files],
-        "overwrite",
-        Schema([*table.schema().fields, *(field for field in fields if field.name not in known)]),
-        partition_by=["day"],
-        partition_filters=[("day", ">=", str(start.date())), ("day", "<=", str(last))],
-        commit_properties=_once({**tags, STAGE: staged[0].stage}),  # from here on the table owns the files
-    )
+    with as_storage_errors(table, "rows cannot be written"):
+        table.create_write_transaction(
+            [*files],
+            "overwrite",
+            Schema([*table.schema().fields, *(field for field in fields if field.name not in known)]),
+            partition_by=["day"],
+            partition_filters=[("day", ">=", str(start.date())), ("day", "<=", str(last))],
+            commit_properties=_once({**tags, STAGE: staged[0].stage}),  # from here on the table owns the files
+        )
 
 
 def _once(tags: Mapping[str, str]) -> CommitProperties:
@@ -174,13 +179,11 @@ def _added(uri: str, options: StorageOptions, staged: Staged, schema: pl.Schema)
     assert staged.file is not None
     location = f"{uri}/{staged.file}"
     rows = pl.scan_parquet(location, hive_partitioning=False, storage_options=dict(options) or None)
-    try:
+    with as_damage(location, lambda said: _unreadable(location, said)):
         found = rows.collect_schema()
         times = [name for name, dtype in found.items() if dtype == INSTANT and name in _BOUNDS]
         bounds = [bound for name in times for bound in _bounds(name)]
         numbers = rows.select(pl.len().alias("rows"), *bounds).collect().row(0, named=True)
-    except (FileNotFoundError, pl.exceptions.ComputeError) as problem:
-        raise InputError(f"{location} was staged, but cannot be read: run again") from problem
     listed = pl.DataFrame([{"path": staged.file, "size": staged.size, "crc": staged.crc}], schema=CHECKSUMS)
     for _, problem in damaged_files(uri, options, listed):
         raise InputError(f"{location} was staged, but {problem}: run again")
@@ -194,6 +197,10 @@ def _added(uri: str, options: StorageOptions, staged: Staged, schema: pl.Schema)
     statistics = {"numRecords": expected, "minValues": least, "maxValues": most}
     day = day_folder(staged.partitions[0].start).removeprefix("day=")
     return AddAction(staged.file, staged.size, {"day": day}, time.time_ns() // 1_000_000, True, json.dumps(statistics))
+
+
+def _unreadable(location: str, said: str) -> InputError:
+    return InputError(f"{location} was staged, but cannot be read ({said}): run again")
 
 
 _BOUNDS: Final = ("partition_start", "as_of", "tile_start")

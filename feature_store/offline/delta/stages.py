@@ -26,6 +26,7 @@ from deltalake._internal import DeltaFileSystemHandler
 
 from feature_store.fingerprints import record_digest
 from feature_store.offline.delta.commits import StorageOptions, open_table, read_commits
+from feature_store.offline.delta.faults import as_storage_errors
 from feature_store.offline.delta.paths import local_folder, staged_file, stages_uri, table_name
 from feature_store.temporal.durations import DAY
 
@@ -100,14 +101,16 @@ def open_stage(
         cadence: span of a partition, microseconds.
         parts: how many tasks write each day.
     """
-    remove_abandoned(uri, options, run_id)
     base = -1 if version is None else version
     stage = Stage(uri, uuid.uuid4().hex, run_id, base, start, end, cadence, parts, time.time())
-    lock = _write_note(stage, options)
+    with as_storage_errors(uri, "nothing can be staged there"):
+        remove_abandoned(uri, options, run_id)
+        lock = _write_note(stage, options)
     try:
         yield stage
     finally:
-        _settle(stage, options)
+        with as_storage_errors(uri, "what was staged cannot be removed"):
+            _settle(stage, options)
         if lock is not None:
             os.close(lock)
 

@@ -11,7 +11,8 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake._internal import DeltaFileSystemHandler
 
-from feature_store.offline.delta.commits import StorageOptions, read_actions
+from feature_store.offline.delta.commits import StorageOptions, damaged_log, read_actions
+from feature_store.offline.delta.faults import as_damage, as_storage_errors, storage_error, told
 
 CHECKSUMS: Final = pl.Schema({"path": pl.String, "size": pl.Int64, "crc": pl.Int64})
 """The facts of a file that a ledger keeps: its size and the CRC-32 of its bytes, as they were written."""
@@ -29,7 +30,9 @@ def files_of(table: DeltaTable) -> pl.DataFrame:
     Returns:
         ``path`` (relative to the table), ``day``, ``size`` and ``rows`` (null: not said).
     """
-    added = pl.DataFrame(table.get_add_actions(flatten=True))
+    uri = table.table_uri.rstrip("/")
+    with as_damage(uri, lambda said: damaged_log(uri, f"it cannot be read ({said})")):
+        added = pl.DataFrame(table.get_add_actions(flatten=True))
     day = pl.col("partition.day").cast(pl.Date).alias("day")
     rows = pl.col("num_records") if "num_records" in added.columns else pl.lit(None, pl.Int64)
     return added.select("path", day, pl.col("size_bytes").alias("size"), rows.cast(pl.Int64).alias("rows"))
@@ -63,7 +66,7 @@ def checksums_of(uri: str, options: StorageOptions, versions: list[int]) -> pl.D
         except FileNotFoundError:
             return None
 
-    with ThreadPoolExecutor(_READERS) as readers:
+    with as_storage_errors(uri, "its files cannot be read"), ThreadPoolExecutor(_READERS) as readers:
         found = pl.Series("crc", list(readers.map(crc, added["path"])), pl.Int64)
     known = added.with_columns(found).drop_nulls("crc")
     texts = [
@@ -82,6 +85,9 @@ def damaged_files(uri: str, options: StorageOptions, files: pl.DataFrame) -> Ite
         uri: where the table lies.
         options: storage options.
         files: ``path``, ``size`` and ``crc`` (null: not known).
+
+    Raises:
+        StorageError: one cannot be read now.
     """
     store = DeltaFileSystemHandler(uri, dict(options))
 
@@ -97,7 +103,10 @@ def damaged_files(uri: str, options: StorageOptions, files: pl.DataFrame) -> Ite
         except FileNotFoundError:
             return "it is missing"
         except OSError as problem:
-            return f"it cannot be read ({problem})"
+            trouble = storage_error(problem, f"{uri}/{path}", "it cannot be read")
+            if trouble is not None:
+                raise trouble from problem
+            return f"it cannot be read ({told(problem)})"
         return None
 
     with ThreadPoolExecutor(_READERS) as readers:

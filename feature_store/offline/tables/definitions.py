@@ -18,6 +18,7 @@ from deltalake import DeltaTable
 from feature_store.errors import FingerprintError, InputError
 from feature_store.fingerprints import record_digest
 from feature_store.offline.delta.commits import damaged_log
+from feature_store.offline.delta.faults import as_storage_errors
 
 _PROPERTY: Final = "feature_store.definitions"
 _DIGEST: Final = f"{_PROPERTY}.digest"
@@ -112,7 +113,7 @@ def agree(table: DeltaTable, view: str, own: Definitions, newest: Mapping[str, s
 
     Raises:
         FingerprintError: see ``require_same``.
-        CommitFailedError: another writer changed them since the table was opened.
+        LostCommitError: another writer changed them since the table was opened.
     """
     stored = read_definitions(table, newest)
     require_same(view, stored, own)
@@ -148,4 +149,5 @@ def _is_kept(table: DeltaTable) -> bool:
 def _write(table: DeltaTable, definitions: Definitions) -> None:
     text = json.dumps({name: asdict(definition) for name, definition in definitions.items()}, sort_keys=True)
     properties = {_PROPERTY: text, _DIGEST: record_digest(_PROPERTY, text)}
-    table.alter.set_table_properties(properties, raise_if_not_exists=False)
+    with as_storage_errors(table, "its definitions cannot be written"):
+        table.alter.set_table_properties(properties, raise_if_not_exists=False)

@@ -12,9 +12,15 @@ from typing import Any
 
 import polars as pl
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
 
-from feature_store.errors import DamagedError, InputError, NotComputedError, VersionExpiredError
+from feature_store.errors import (
+    ConflictError,
+    DamagedError,
+    InputError,
+    NotComputedError,
+    StorageError,
+    VersionExpiredError,
+)
 from feature_store.offline.delta.commits import RETENTION, StorageOptions, open_table
 from feature_store.offline.delta.storage_types import as_arrays, stored_shapes
 from feature_store.offline.ledger.ledger import Ledger
@@ -174,7 +180,7 @@ class OpenTable:
         start = damage.partition_start or datetime.combine(damage.day, time(), UTC)
         assert self.table is not None
         if damage.told not in self.damaged["problem"]:
-            with suppress(DeltaError, OSError, pl.exceptions.PolarsError):
+            with suppress(StorageError, ConflictError):
                 Ledger(self.uri, self.options).note_damage(start, self.table.version(), damage.told)
 
     @cached_property

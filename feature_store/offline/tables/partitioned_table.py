@@ -102,7 +102,7 @@ class PartitionedTable:
             InputError: rows outside the range, repeated rows, times without a zone.
             FingerprintError: a column changed its type.
             DamagedError: a part of a day is written, and another part of it is damaged.
-            CommitFailedError: concurrent writers of the same partitions won every time.
+            ConflictError: concurrent writers of the same partitions won every time.
         """
         starts = partition_starts(write.start, write.end, write.cadence)
         check_stored_names(self.uri, frame.columns, ("day", WHOLE_ROWS))
@@ -178,7 +178,8 @@ class PartitionedTable:
             return listed, base
 
         listed, base = retry_commit(commit)
-        table = DeltaTable(self.uri, storage_options=dict(self.options))
+        table = open_table(self.uri, self.options)
+        assert table is not None
         self.ledger.update(table, listed)
         if base // COMMITS_BETWEEN_UPKEEPS != table.version() // COMMITS_BETWEEN_UPKEEPS:
             keep_up(table, write.order, lambda day: self._read_day(table, day))

@@ -31,9 +31,10 @@ from feature_store.offline.delta.commits import (
     open_table,
     retry_commit,
 )
+from feature_store.offline.delta.faults import guarded
 from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.delta.storage_types import to_storage
-from feature_store.offline.delta.stored_files import damaged_files, known_files
+from feature_store.offline.delta.stored_files import damaged_files, files_of, known_files
 from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.instants import to_microseconds
 
@@ -122,15 +123,12 @@ class OpenStreamCopy:
         assert self.table is not None
         files = known_files(self.table, self.entries)
         written = self.entries.drop_nulls("writer").unique(_WRITE)["rows"].sum()
-        cure = "put the log and the files of the stream's copy back"
         # Merging files may have left rows twice, but never fewer.
         if files["rows"].null_count() == 0 and files["rows"].sum() < written:
-            problem = f"its files have {files['rows'].sum()} rows, {written} were written"
-            raise DamagedError(self.uri, problem, day=first, cure=cure)
+            raise self._damaged(f"its files have {files['rows'].sum()} rows, {written} were written", first)
         wanted = files.filter(pl.col("day").is_between(first, last))
         for path, problem in damaged_files(self.uri, self.options, wanted):
-            day = wanted.filter(pl.col("path") == path)["day"][0]
-            raise DamagedError(self.uri, problem, day=day, file=path, cure=cure)
+            raise self._damaged(problem, wanted.filter(pl.col("path") == path)["day"][0], file=path)
         return wanted
 
     def scan(self, writes: pl.DataFrame, keys: Sequence[str], start: datetime, end: datetime) -> pl.LazyFrame | None:
@@ -169,7 +167,14 @@ class OpenStreamCopy:
             extra_columns="ignore",
             storage_options=dict(self.options) or None,
         )
-        return rows.with_columns(pl.lit(day).alias("day")).select(stored.names())
+        whole = rows.with_columns(pl.lit(day).alias("day")).select(stored.names())
+        return guarded(
+            whole, f"{self.uri}/{path}", lambda said: self._damaged(f"it cannot be read ({said})", day, file=path)
+        )
+
+    def _damaged(self, problem: str, day: date, file: str | None = None) -> DamagedError:
+        cure = "put the log and the files of the stream's copy back"
+        return DamagedError(self.uri, problem, day=day, file=file, cure=cure)
 
     def rows_by_day(self, first: date, last: date) -> list[tuple[str, int]]:
         """Return how many rows each day of tiles has; as rows are never changed, this tells whether there are new ones.
@@ -180,10 +185,8 @@ class OpenStreamCopy:
         """
         if self.table is None:
             return []
-        files = pl.DataFrame(self.table.get_add_actions(flatten=True)).select("partition.day", "num_records")
-        within = files.filter(pl.col("partition.day").cast(pl.Date).is_between(first, last))
-        counts = within.group_by(pl.col("partition.day").cast(pl.String)).agg(pl.col("num_records").sum())
-        return counts.sort("partition.day").rows()
+        within = files_of(self.table).filter(pl.col("day").is_between(first, last))
+        return within.group_by(pl.col("day").cast(pl.String)).agg(pl.col("rows").sum()).sort("day").rows()
 
 
 class StreamCopy:
@@ -239,7 +242,7 @@ class StreamCopy:
         }
         files: list[AddedFile] = []
 
-        def commit() -> tuple[DeltaTable, int] | None:
+        def commit() -> int | None:
             table = open_or_create(self.uri, self._options, rows, keeping(_READ_WITHIN), partition_by=["day"])
             base, known = table.version(), table.transaction_version(writer)
             if known is not None and known >= sequence:
@@ -248,12 +251,13 @@ class StreamCopy:
             tags = self._ledger.sealed({**told, "files": checksums_text(files)})
             once = CommitProperties(custom_metadata=tags, app_transactions=[Transaction(writer, sequence)])
             append_files(table, rows, files, once)
-            return DeltaTable(self.uri, storage_options=dict(self._options)), base
+            return base
 
-        committed = retry_commit(commit)
-        if committed is None:
+        base = retry_commit(commit)
+        if base is None:
             return 0
-        table, base = committed
+        table = open_table(self.uri, self._options)
+        assert table is not None
         if base // _COMMITS_BETWEEN_UPKEEPS != table.version() // _COMMITS_BETWEEN_UPKEEPS:
             self._keep_up(table)
         return rows.height

@@ -10,9 +10,10 @@ files out: it may be damaged, too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 import numpy as np
@@ -22,12 +23,10 @@ from polars.io.plugins import register_io_source
 
 from feature_store.codec.content_hash import WHOLE_ROWS, Content
 from feature_store.engines.polars.content_hash import frame_contents
-from feature_store.errors import DamagedError
-from feature_store.offline.delta.commits import StorageOptions, damaged_log, first_line
+from feature_store.errors import DamagedError, FeatureStoreError
+from feature_store.offline.delta.commits import StorageOptions, damaged_log
+from feature_store.offline.delta.faults import as_damage, guarded
 from feature_store.offline.delta.stored_files import damaged_files, known_files
-
-_UNREADABLE: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
-"""The exceptions that Polars raises for a file that is cut or changed."""
 
 _START: Final = "partition_start"
 
@@ -106,7 +105,9 @@ class StoredPartitions:
         files, stored = self.check_files(partitions), self._schema
         if files.is_empty() or files["crc"].has_nulls() or files["rows"].has_nulls():
             return self.scan(partitions)
-        return self._scan_files(files["path"].to_list(), stored, partitions[_START])
+        rows = self._scan_files(files["path"].to_list(), stored, partitions[_START])
+        day = files["day"][0]
+        return guarded(rows, self.uri, lambda said: DamagedError(self.uri, f"it cannot be read ({said})", day=day))
 
     def pieces(
         self, partitions: pl.DataFrame, columns: Sequence[str], rows_at_once: int | None = None
@@ -150,16 +151,15 @@ class StoredPartitions:
         together = pl.col("size").cum_sum() // _BYTES_AT_ONCE
         for batch in files.with_columns(together.alias("__batch")).partition_by("__batch", maintain_order=True):
             if rows_at_once is None and batch.height > 1:
-                try:
+                with suppress(_OneOfThemError), as_damage(self.uri, _OneOfThemError):
                     yield self._scan_files(batch["path"].to_list(), types, starts).collect(engine="in-memory")
                     continue
-                except _UNREADABLE:
-                    pass  # read one by one, it is known which file it is
             for path, day in batch.select("path", "day").iter_rows():
-                try:
+                with as_damage(f"{self.uri}/{path}", partial(self._unreadable, path, day)):
                     yield from self._read(path, types, starts, rows_at_once)
-                except _UNREADABLE as problem:
-                    raise self._damaged(day, f"it cannot be read ({first_line(problem)})", file=path) from problem
+
+    def _unreadable(self, path: str, day: Any, said: str) -> DamagedError:
+        return self._damaged(day, f"it cannot be read ({said})", file=path)
 
     def _scan_files(
         self,
@@ -226,6 +226,10 @@ class StoredPartitions:
         damage = DamagedError(self.uri, problem, day=day, partition_start=start, file=file)
         self.note(damage)
         return damage
+
+
+class _OneOfThemError(FeatureStoreError):
+    """Of files that are read together one cannot be read; read one by one, it is known which."""
 
 
 class _Expected:

@@ -13,14 +13,13 @@ import polars as pl
 
 from feature_store.errors import DamagedRecordError
 from feature_store.offline.delta.commits import (
-    UNREADABLE,
     StorageOptions,
     append,
-    first_line,
     open_or_create,
     open_table,
     retry_commit,
 )
+from feature_store.offline.delta.faults import as_damage
 from feature_store.offline.delta.paths import manifest_uri
 from feature_store.offline.join.partition_choice import Availability
 from feature_store.plans.service_fingerprints import output_fingerprints
@@ -105,11 +104,9 @@ def read_manifests(table_uri: str, options: StorageOptions, ids: Collection[str]
     if not ids:
         return {}
     uri = manifest_uri(table_uri)
-    try:
-        table = open_table(uri, options)
+    table = open_table(uri, options)
+    with as_damage(uri, lambda said: _damaged(uri, f"it cannot be read ({said})")):
         stored = [] if table is None else [pl.scan_delta(table).select("id", "manifest").collect()]
-    except UNREADABLE as problem:
-        raise _damaged(uri, f"it cannot be read ({first_line(problem)})") from problem
     texts = {id_: text for id_, text in pl.concat([_NONE, *stored]).iter_rows() if text is not None}
     for id_ in ids:
         if id_ not in texts:
