@@ -121,8 +121,8 @@ class Assembly:
         status: dict[str, Array] = {}
         for output in plan.outputs:
             if isinstance(output, PlanExpression):
-                read = {each.name: read_one(each) for each in output.reads}
-                column, codes = self._computed[output.name].compute(read, inputs, count)
+                reads_of_it = [read_one(each) for each in output.reads]
+                column, codes = self._computed[output.name].compute(reads_of_it, inputs, count)
             else:
                 column, codes = read_one(output)
             columns[output.name], status[output.name] = column, codes

@@ -77,7 +77,7 @@ def read_values(field: str, given: object, dtype: DType, what: str) -> list[Any]
 def typed_column(values: list[Any], dtype: DType) -> Column:
     """Return checked values as a column of their type; what a float or a vector cannot hold is null."""
     if dtype.is_float:
-        floats = np.array(values, np.float64)  # None becomes NaN
+        floats = np.array(values, np.float64) + 0.0  # None becomes NaN, and -0.0 becomes 0.0
         if dtype == Float64:
             return Column(floats, np.isfinite(floats))
         with np.errstate(over="ignore"):

@@ -24,9 +24,9 @@ CONTENDERS = {
     "http_one": HTTP,
     "http_many": HTTP,
     "point_in_time": {"ours", "polars join_asof", "duckdb ASOF JOIN", "limit: reading the Parquet files"},
-    "request_feature_one": {"ours", "without a request feature"},
-    "request_feature_batch": {"ours", "without a request feature"},
-    "request_feature_many": {"ours", "without a request feature"},
+    "request_feature_one": {"ours", "without a request feature", "with a request feature of an input"},
+    "request_feature_batch": {"ours", "without a request feature", "with a request feature of an input"},
+    "request_feature_many": {"ours", "without a request feature", "with a request feature of an input"},
     "backfill": {"ours", "30 days"},
     "materialize": {"ours", "polars group_by of raw rows per day, to Parquet"},
 }

@@ -20,7 +20,15 @@ from feature_store.engines.numpy import casts as evaluate_casts
 from feature_store.engines.numpy import distances
 from feature_store.engines.numpy import encodings as evaluate_encodings
 from feature_store.engines.numpy.integers import add, multiply, subtract
-from feature_store.engines.numpy.working import WorkingColumn, finite, map_distinct, nulls, numpy_type, read_column
+from feature_store.engines.numpy.working import (
+    WorkingColumn,
+    finite,
+    floats_of,
+    map_distinct,
+    nulls,
+    numpy_type,
+    read_column,
+)
 from feature_store.expressions.literals import literal_dtype
 from feature_store.expressions.nodes import ColumnRef, Expression, Literal, Operation, Option
 from feature_store.expressions.operations import result_dtype
@@ -30,41 +38,68 @@ Options = Mapping[str, Option]
 Function = Callable[[list[WorkingColumn], Options, DType | None], WorkingColumn]
 """Takes the arguments, the options and the type of the result."""
 
+Compiled = Callable[[Mapping[str, Column], int], Column]
+_Compute = Callable[[Mapping[str, Column], int], WorkingColumn]
+
 Binary = Callable[[Array, Array], Array]
 Exact = Callable[[Array, Array], tuple[Array, Mask]]
 """Computes integers and tells where the result does not fit."""
 
 
 def evaluate(expression: Expression, columns: Mapping[str, Column], dtypes: Mapping[str, DType], count: int) -> Column:
-    """Return the values of an expression over columns of these types.
+    """Return the values of an expression over columns of these types: ``compile_expression``, called once."""
+    return compile_expression(expression, dtypes)(columns, count)
+
+
+def compile_expression(expression: Expression, dtypes: Mapping[str, DType], *, are_finite: bool = False) -> Compiled:
+    """Return the function of an expression over columns of these types.
 
     Args:
         expression: a checked expression, over source columns or features.
-        columns: a column of ``count`` rows by name; floats may be Float32 or Float64.
-        dtypes: their types by name.
-        count: the number of rows; a constant is repeated in each.
+        dtypes: the types of the columns by name.
+        are_finite: no float in the columns is NaN, infinite or -0.0 where it is valid: it is not looked for.
 
     Returns:
-        A column of the working type: float64 for every float, uint8 for booleans, objects for strings, int64
-        microseconds for timestamps, float32 of shape ``(count, n)`` for vectors. A literal null is float64.
+        A function of columns by name (floats may be Float32 or Float64) and of the number of their rows, in each of
+        which a constant is repeated. It gives a column of the working type: float64 for every float, uint8 for
+        booleans, objects for strings, int64 microseconds for timestamps, float32 of shape ``(count, n)`` for vectors. A
+        literal null is float64.
     """
-    with np.errstate(all="ignore"):
-        found = _evaluate(expression, columns, dtypes, count)
-    return Column(found.values, found.valid)
+    compute, _ = _compile(expression, dtypes, are_finite)
+
+    def evaluated(columns: Mapping[str, Column], count: int) -> Column:
+        with np.errstate(all="ignore"):
+            found = compute(columns, count)
+        return Column(found.values, found.valid)
+
+    return evaluated
 
 
-def _evaluate(
-    expression: Expression, columns: Mapping[str, Column], dtypes: Mapping[str, DType], count: int
-) -> WorkingColumn:
+def _compile(expression: Expression, dtypes: Mapping[str, DType], are_finite: bool) -> tuple[_Compute, DType | None]:
     if isinstance(expression, ColumnRef):
-        return read_column(columns[expression.name], dtypes[expression.name])
+        name, dtype = expression.name, dtypes[expression.name]
+        if are_finite and dtype.is_float:
+            return lambda columns, _count: floats_of(columns[name], dtype), dtype
+        return lambda columns, _count: read_column(columns[name], dtype), dtype
     if isinstance(expression, Literal):
-        return _literal(expression, count)
+        return lambda _columns, count: _literal(expression, count), literal_dtype(expression)
     assert isinstance(expression, Operation)
-    arguments = [_evaluate(argument, columns, dtypes, count) for argument in expression.arguments]
-    dtype = result_dtype(expression, [argument.dtype for argument in arguments])
-    result = FUNCTIONS[expression.name](arguments, dict(expression.options), dtype)
-    return finite(result.values, result.valid, dtype) if dtype is not None and dtype.is_float else result
+    arguments = [_compile(argument, dtypes, are_finite) for argument in expression.arguments]
+    computes = [compute for compute, _ in arguments]
+    dtype = result_dtype(expression, [each for _, each in arguments])
+    function, options = FUNCTIONS[expression.name], dict(expression.options)
+
+    def compute(columns: Mapping[str, Column], count: int) -> WorkingColumn:
+        return function([each(columns, count) for each in computes], options, dtype)
+
+    if dtype is None or not dtype.is_float:
+        return compute, dtype
+
+    def compute_finite(columns: Mapping[str, Column], count: int) -> WorkingColumn:
+        found = compute(columns, count)
+        return finite(found.values, found.valid, dtype)
+
+    return compute_finite, dtype
 
 
 def _literal(literal: Literal, count: int) -> WorkingColumn:

@@ -22,8 +22,8 @@ from feature_store.expressions.operations import result_dtype
 from feature_store.temporal.durations import DAY, HOUR
 from feature_store.temporal.instants import FIRST, LAST, to_microseconds
 
-Row = Mapping[str, Any]
-"""Values by column: None, float, int (also for timestamps, microseconds), bool or str."""
+Row = Sequence[Any]
+"""A value per column: None, float, int (also for timestamps, microseconds), bool or str."""
 Scalar = Callable[[Row], Any]
 Options = Mapping[str, Option]
 
@@ -40,9 +40,9 @@ _MOST: Final = 2**63 - 1
 
 
 def compile_scalar(expression: Expression, dtypes: Mapping[str, DType]) -> Scalar | None:
-    """Return the function of an expression over columns of these types; None: numpy alone computes it.
+    """Return the function of an expression over columns of these types, in this order; None: numpy alone computes it.
 
-    >>> compile_scalar(ColumnRef("a") / ColumnRef("b"), {"a": Float64, "b": Int64})({"a": 1.0, "b": 4})
+    >>> compile_scalar(ColumnRef("a") / ColumnRef("b"), {"a": Float64, "b": Int64})((1.0, 4))
     0.25
     """
     compiled = _compile(expression, dtypes)
@@ -52,7 +52,7 @@ def compile_scalar(expression: Expression, dtypes: Mapping[str, DType]) -> Scala
 def _compile(expression: Expression, dtypes: Mapping[str, DType]) -> tuple[Scalar, DType | None] | None:
     if isinstance(expression, ColumnRef):
         dtype = dtypes[expression.name]
-        return None if dtype.shape else (_column(expression.name, dtype), dtype)
+        return None if dtype.shape else (_column(list(dtypes).index(expression.name), dtype), dtype)
     if isinstance(expression, Literal):
         return _literal(expression)
     assert isinstance(expression, Operation)
@@ -67,8 +67,8 @@ def _compile(expression: Expression, dtypes: Mapping[str, DType]) -> tuple[Scala
     return None if function is None else (function, dtype)
 
 
-def _column(name: str, dtype: DType) -> Scalar:
-    read = operator.itemgetter(name)
+def _column(place: int, dtype: DType) -> Scalar:
+    read = operator.itemgetter(place)
     if dtype.is_float:
         return lambda row: _finite(read(row))
     if dtype == Timestamp:

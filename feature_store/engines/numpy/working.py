@@ -20,7 +20,7 @@ _FIRST: Final = to_microseconds(FIRST)
 _LAST: Final = to_microseconds(LAST)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class WorkingColumn:
     """Values in the working type of ``dtype``, and which are not null; None is the type of a literal null.
 
@@ -40,7 +40,7 @@ class WorkingColumn:
             return self
         if self.dtype is None:
             return nulls(dtype, len(self))
-        values = self.values.astype(np.float64) if dtype.is_float else self.values
+        values = self.values.astype(np.float64, copy=False) if dtype.is_float else self.values
         return WorkingColumn(values, self.valid, dtype)
 
     def where_valid(self, values: Array, dtype: DType) -> WorkingColumn:
@@ -64,7 +64,9 @@ def nulls(dtype: DType | None, count: int) -> WorkingColumn:
 def finite(values: Array, valid: Mask, dtype: DType) -> WorkingColumn:
     """Return Float64 values with NaN and infinities as null and -0.0 as 0.0."""
     kept = valid & np.isfinite(values)
-    return WorkingColumn(np.where(kept, values, 0.0) + 0.0, kept, dtype)
+    if np.count_nonzero(kept) < len(kept):
+        values = np.where(kept, values, 0.0)
+    return WorkingColumn(values + 0.0, kept, dtype)
 
 
 def in_calendar(column: WorkingColumn) -> WorkingColumn:
@@ -86,6 +88,11 @@ def read_column(column: Column, dtype: DType) -> WorkingColumn:
     if dtype.is_array:
         return WorkingColumn(column.values, column.valid, dtype)
     return WorkingColumn(np.where(column.valid, column.values, column.values.dtype.type(0)), column.valid, dtype)
+
+
+def floats_of(column: Column, dtype: DType) -> WorkingColumn:
+    """Return floats that are finite wherever they are valid in their working type."""
+    return WorkingColumn(column.values.astype(np.float64, copy=False), column.valid, dtype)
 
 
 def _finite_vectors(column: Column, dtype: DType) -> WorkingColumn:

@@ -25,7 +25,7 @@ def alone(expression, rows):
         return None
     is_instant = infer_dtype(expression, COLUMNS) == Timestamp
     plain = [
-        {n: to_microseconds(v) if COLUMNS[n] == Timestamp and v is not None else v for n, v in row.items()}
+        [to_microseconds(row[n]) if t == Timestamp and row[n] is not None else row[n] for n, t in COLUMNS.items()]
         for row in rows
     ]
     found = [scalar(row) for row in plain]
