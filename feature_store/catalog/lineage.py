@@ -1,6 +1,7 @@
 """Lineage at the level of columns: source column -> feature -> service, as recorded in the catalog's documents.
 
-A node is named ``raw/transactions.sales_value``, ``retail/household_spend/v1.spend_7d`` or ``service churn/v1``.
+A node is named ``raw/transactions.sales_value``, ``retail/household_spend/v1.spend_7d`` or ``service churn/v1``; an
+input that comes with requests, ``churn/v1.amount``.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import Literal
 from feature_store.catalog.documents import Definition, features_read
 from feature_store.errors import InputError
 
-NodeKind = Literal["column", "feature", "service"]
+NodeKind = Literal["column", "input", "feature", "service"]
 
 
 @dataclass(frozen=True)
 class Node:
-    """A source column, a feature or a service; columns have no owner."""
+    """A source column, an input of a service, a feature or a service; columns have no owner."""
 
     kind: NodeKind
     name: str
@@ -104,6 +105,9 @@ def lineage_of(definitions: Iterable[Definition]) -> Lineage:
         name = f"service {each.name}"
         nodes[name] = Node("service", name, each.owner)
         arrows |= {(f"{view}.{feature}", name) for view, feature in features_read(each.document)}
+        for declared in each.document.get("inputs", ()):
+            nodes[f"{each.name}.{declared}"] = Node("input", f"{each.name}.{declared}", each.owner)
+            arrows.add((f"{each.name}.{declared}", name))
     known = [(one, other) for one, other in sorted(arrows) if one in nodes and other in nodes]
     return Lineage(nodes, _grouped(known), _grouped([(other, one) for one, other in known]))
 

@@ -1,5 +1,7 @@
 """Columns are followed to features and services, and back; features that are alike are found."""
 
+from dataclasses import replace
+
 import pytest
 
 from feature_store.catalog.lineage import lineage_of
@@ -44,6 +46,14 @@ def test_a_source_reaches_all_that_its_columns_do() -> None:
 def test_a_service_is_computed_from_columns_through_features() -> None:
     above = set(names(ALL.above("service churn/v1")))
     assert above == {f"{SPEND.name}.{f}" for f in ("share", "spend_7d", "visits_7d")} | {"raw/rows.x", "raw/rows.at"}
+
+
+def test_an_input_of_a_service_is_above_it_alone() -> None:
+    asked = replace(CHURN, document={**CHURN.document, "inputs": {"amount": {"dtype": "Float64", "default": None}}})
+    lineage = lineage_of([asked, SPEND, MONEY])
+    (given,) = [node for node in lineage.above("churn/v1") if node.kind == "input"]
+    assert (given.name, given.owner) == ("churn/v1.amount", CHURN.owner)
+    assert names(lineage.below("churn/v1.amount")) == ["service churn/v1"]
 
 
 def test_an_unknown_name_is_an_error_that_names_the_nearest() -> None:
