@@ -20,8 +20,8 @@ export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/.venv/pyright
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_CACHE_DIR := 1
-# The folder's own packages, whatever environment make was called from.
-unexport PYTHONPATH PYTHONHOME
+# The folder's own packages, whatever environment make was called from; compiled once, as many processes are started.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
 .PHONY: help setup demo dev stop test engines test-engines test-full mutants lint definitions format bench pins clean
@@ -60,8 +60,8 @@ mutants: setup ## Plant bugs one by one; the specification must catch each
 lint: setup ## Check style, types and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/pyright
 
 definitions: setup ## Check that every code location loads
 	$(BIN)/dg check defs

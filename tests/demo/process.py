@@ -18,7 +18,7 @@ from typing import Any
 from resources.settings import project_root
 from serving.stores.redis.embedded import ensure_embedded, stop_embedded
 
-DAYS = 5
+DAYS = 3
 
 
 HEEDING_CTRL_C = ("env", "--default-signal=INT")

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import settings
 
 from feature_assets.landing import land, time_column
 from feature_assets.project import load_declarations
@@ -22,8 +23,8 @@ from feature_store.oracle.snapshots import counted, derived_value, entity_values
 from tests.fixtures.computed_values import computed_values
 from tests.fixtures.frames import assert_value
 
-INSTANTS = 50
-"""Random pairs of an entity and a partition, per view."""
+INSTANTS = max(15, settings.default.max_examples // 4)
+"""Random pairs of an entity and a partition, per view; more with the profile of `make test-full`."""
 
 END = datetime(2018, 1, 2, tzinfo=UTC)
 RAW = RawData(timedelta(0))

@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from feature_store.errors import InputError, NotComputedError
 from feature_store.offline.delta.instants import partition_starts
 from feature_store.offline.join.point_in_time import point_in_time_join
+from feature_store.offline.tables import stream_copy
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import build_training_set, stale_days, write_training_set
 from feature_store.oracle.snapshots import derived_value, empty_values, float_scale, is_present
@@ -148,18 +149,22 @@ def test_the_later_write_counts_whatever_the_clock_said(own_world: World) -> Non
     assert join(world, spine)["live__rows_15m"].to_list() == [2]
 
 
-def test_a_copy_of_many_writes_stays_a_few_files_and_keeps_all_of_them(own_world: World) -> None:
+def test_a_copy_of_many_writes_stays_a_few_files_and_keeps_all_of_them(
+    own_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = own_world
+    monkeypatch.setattr(stream_copy, "_COMMITS_BETWEEN_UPKEEPS", 16)
     copy, span = world.store.stream_copy(Live.full_name), (at(days=DAYS - 2), at(days=DAYS - 1, hours=1))
     row, time = {**world.rows[0], "left": "new", "right": ""}, at(days=DAYS - 1)
     before = copy.open().writes.height
-    for sequence in range(10, 90):
+    files = len(copy.open().table.file_uris())
+    for sequence in range(10, 40):
         assert stream(world, [{**row, "time": time}], *span, sequence=sequence) > 0
         assert stream(world, [], *span, sequence=sequence) == 0
     opened = copy.open()
-    assert len(opened.table.file_uris()) < 64
-    assert opened.writes.height == before + 80
-    assert opened.writes["sequence"][-1] == 89
+    assert len(opened.table.file_uris()) < files + 16
+    assert opened.writes.height == before + 30
+    assert opened.writes["sequence"][-1] == 39
     assert join(world, [(0, time + timedelta(seconds=30), "new", "")])["live__rows_15m"].to_list() == [1]
 
 
