@@ -8,6 +8,7 @@ paths are given: ``pytest --feature-parity my_package.features tests`` runs thos
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -42,7 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Import the modules, and have their files looked at, unless single tests were asked for."""
-    modules = {_path(name, module): module for name in config.option.feature_parity for module in [_import(name)]}
+    folder = config.invocation_params.dir
+    named = {name: _import(name, folder) for name in config.option.feature_parity}
+    modules = {_path(name, module): module for name, module in named.items()}
     config.stash[_MODULES] = modules
     # In the settings of a repository the option adds to every run; typed, it says what to run.
     is_typed = any(str(argument).startswith(_OPTION) for argument in config.invocation_params.args)
@@ -101,13 +104,16 @@ class FeatureParity(pytest.Item):
         return self.path, None, self.name
 
 
-def _import(name: str) -> Any:
+def _import(name: str, folder: Path) -> Any:
+    """Import a module, of the folder where pytest was started, too, as ``python -m pytest`` does."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise pytest.UsageError(
-            f"--feature-parity {name}: {error}. Give an importable module; `pythonpath = ['.']` in the settings of "
-            "pytest makes those of your repository so"
+            f"--feature-parity {name}: {error}. Give a module that can be imported from {folder}, or name its folder "
+            "in `pythonpath` in the settings of pytest"
         ) from error
 
 

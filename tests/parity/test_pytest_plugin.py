@@ -51,12 +51,12 @@ Window.tail = lambda window, as_of: tail(window, as_of) + window.hop
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     (tmp_path / "ride_features.py").write_text(DECLARATIONS)
-    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\npythonpath = ['.']\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
     return tmp_path
 
 
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "pytest", *arguments]
+    command = [str(Path(sys.executable).with_name("pytest")), *arguments]
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
