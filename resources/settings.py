@@ -21,6 +21,8 @@ BUCKETS: Final = 64
 
 _SLACK_API = "https://slack.com/api/"
 
+_VERIFY_SAMPLE = 10_000
+
 
 def project_root() -> Path:
     """Return the folder of the project; see ``resources.project_file``."""
@@ -50,6 +52,8 @@ class Settings:
         slack_token: bot token (``FEATURES_SLACK_TOKEN``); empty: no message is sent.
         ui_port: port on which ``make dev`` opens the Dagster UI (``FEATURES_UI_PORT``; 3000).
         ui_url: where links in messages lead (``FEATURES_UI_URL``; the Dagster UI on this machine).
+        verify_sample: about so many rows of each generation online are compared every morning
+            (``FEATURES_VERIFY_SAMPLE``; 10,000).
         data_folder: Parquet files that replace those of the data package, name by name (``FEATURES_DATA_FOLDER``).
         original_clock: keep the data's own dates instead of moving them up to today (``FEATURES_CLOCK=original``).
         fixed_now: pretend that it is this instant, for tests (``FEATURES_NOW``, ISO 8601 with a zone).
@@ -71,6 +75,7 @@ class Settings:
     slack_token: str = field(repr=False)
     ui_port: int
     ui_url: str
+    verify_sample: int
     data_folder: Path | None
     original_clock: bool
     fixed_now: datetime | None
@@ -110,6 +115,7 @@ class Settings:
             slack_token=given.get("FEATURES_SLACK_TOKEN", ""),
             ui_port=ui_port,
             ui_url=_url(given, "FEATURES_UI_URL", f"http://127.0.0.1:{ui_port}", ("http", "https")),
+            verify_sample=_integer(given, "FEATURES_VERIFY_SAMPLE", 1, 1_000_000_000) or _VERIFY_SAMPLE,
             data_folder=project_root() / given["FEATURES_DATA_FOLDER"] if "FEATURES_DATA_FOLDER" in given else None,
             original_clock=_is_original(given.get("FEATURES_CLOCK", "live")),
             fixed_now=_instant(given, "FEATURES_NOW"),

@@ -1,13 +1,13 @@
-"""Breaches of freshness and damage to Slack: once per breach, once when it is over, to the channel of the owner."""
+"""A sensor whose findings go to Slack: once per breach, once when it is over, to the channel of the owner."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import dagster as dg
 from slack_sdk.errors import SlackApiError
@@ -17,14 +17,12 @@ from feature_assets.generator import Model
 from feature_assets.project.broken import BrokenTeam
 from feature_store import FeatureService, FeatureView
 from feature_store.model.teams import team
+from feature_store.offline.tables.store import OfflineStore
 from resources.offline import OfflineStoreResource
 from resources.online import OnlineStoreResource
 from resources.slack import SlackResource
-from sensors.findings import Finding, findings_of
+from sensors.findings import Finding
 from sensors.messages import Audience
-
-INTERVAL: Final = 30
-"""Seconds between two looks: with the daemon's own delay, a breach is in Slack well within 90 s."""
 
 BUDGET: Final = 20.0
 """Seconds after which a look ends, to go on at the next one: Dagster gives up, and forgets the cursor, after 60.
@@ -65,30 +63,60 @@ class Cursor:
         self.open = {alert: since for alert, since in self.open.items() if alert.split(" ")[0] in names}
 
 
-def freshness_to_slack(
-    views: Sequence[FeatureView],
-    services: Sequence[FeatureService] = (),
-    models: Sequence[Model] = (),
-    broken: Sequence[BrokenTeam] = (),
-) -> dg.SensorDefinition:
-    """Return the sensor that watches views by their ledgers, by what is served, and by our clock.
+@dataclass(frozen=True)
+class Watched:
+    """What is watched, and who is told.
+
+    Attributes:
+        views: of any number of teams.
+        services: named in messages as those who are hit.
+        models: likewise.
+        broken: teams whose views cannot be watched until they are mended; alerts that are open stay open.
+    """
+
+    views: Sequence[FeatureView]
+    services: Sequence[FeatureService] = ()
+    models: Sequence[Model] = ()
+    broken: Sequence[BrokenTeam] = ()
+
+
+class Stores(NamedTuple):
+    """Where a sensor looks.
+
+    Attributes:
+        offline: the offline store.
+        online: the online store.
+    """
+
+    offline: OfflineStore
+    online: OnlineStoreResource
+
+
+Finder = Callable[[FeatureView, Stores, datetime, Audience], Iterable[Finding]]
+"""Judges a view at an instant."""
+
+
+def slack_sensor(name: str, seconds: int, description: str, watched: Watched, find: Finder) -> dg.SensorDefinition:
+    """Return a sensor that judges views one after another, and tells their owners.
 
     Its cursor holds the open alerts, so that it survives restarts. A message is posted before the cursor moves: when
     Slack does not answer, the next look tries again, and only what was not posted. The code location gives the
     resources ``offline_store``, ``online_store`` and ``slack``.
 
     Args:
-        views: what is watched, of any number of teams.
-        services: named in messages as those who are hit.
-        models: likewise.
-        broken: teams whose views cannot be watched until they are mended; alerts that are open stay open.
+        name: of the sensor.
+        seconds: between two looks.
+        description: of what it tells.
+        watched: the views, and who is told.
+        find: judges a view.
     """
+    views = watched.views
 
     @dg.sensor(
-        name="freshness_to_slack",
-        minimum_interval_seconds=INTERVAL,
+        name=name,
+        minimum_interval_seconds=seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells the owner of a view when it breaks its SLA or is damaged, and when that is over.",
+        description=description,
     )
     def watch(
         context: dg.SensorEvaluationContext,
@@ -99,20 +127,16 @@ def freshness_to_slack(
         if not slack.token:
             return dg.SkipReason("no Slack token is set, so nothing can be posted: set FEATURES_SLACK_TOKEN")
         cursor, deadline = Cursor.of(context.cursor), time.monotonic() + BUDGET
-        if not broken:
+        if not watched.broken:
             cursor.forget_all_but(views)
-        client, audience = slack.get_client(), Audience(services, models, slack.ui_url)
-        # Who owns several views of a source hears of it by the first of them.
-        telling = {(view.owner, view.source.asset): view for view in reversed(views)}
+        client, audience = slack.get_client(), Audience(watched.services, watched.models, slack.ui_url)
         posted = failed = 0
         for view in cursor.from_next(views):
             cursor.next = view.full_name
             if time.monotonic() > deadline:
                 break
             now = datetime.now(UTC)
-            tells = telling[view.owner, view.source.asset] is view
-            store = offline_store.store
-            for finding in findings_of(view, store, online_store, now, audience, with_source=tells):
+            for finding in find(view, Stores(offline_store.store, online_store), now, audience):
                 text = _news(finding, cursor, now)
                 if text is None:
                     continue
@@ -126,7 +150,7 @@ def freshness_to_slack(
             cursor.next = ""
         context.update_cursor(str(cursor))
         counts = f"{len(views)} views, {len(cursor.open)} alerts open, {posted} posted, {failed} not posted"
-        return dg.SkipReason("; ".join([counts, *map(str, broken)]))
+        return dg.SkipReason("; ".join([counts, *map(str, watched.broken)]))
 
     return watch
 

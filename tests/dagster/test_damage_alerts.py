@@ -12,6 +12,10 @@ import redis
 
 from feature_store.errors import DamagedError
 from feature_store.offline.delta import stored_files
+from resources.offline import OfflineStoreResource
+from sensors.damage_alerts import damage_to_slack
+from sensors.freshness import freshness_to_slack
+from sensors.slack_sensor import Watched
 from serving.load.verify import OnlineStores, verify_online
 from serving.stores.open_store import open_inspector, open_loader
 from serving.stores.redis.keys import row_prefix
@@ -32,7 +36,7 @@ def slack():
 
 @pytest.fixture
 def watch(instance, tmp_path: Path, slack: SlackServer, valkey: str) -> Watch:
-    made = Watch(instance, tmp_path, slack.url, valkey, views=[HouseholdSpend])
+    made = Watch(instance, tmp_path, slack.url, valkey, views=[HouseholdSpend], sensor=damage_to_slack)
     made.make_fresh(HouseholdSpend)
     made.load(HouseholdSpend)
     made.tick()
@@ -76,7 +80,7 @@ def test_a_damaged_source_is_told_since_nobody_lands_it_again_by_itself(watch: W
 def test_a_source_of_several_views_is_told_once_to_each_owner(
     instance, tmp_path: Path, slack: SlackServer, valkey: str
 ) -> None:
-    watch = Watch(instance, tmp_path, slack.url, valkey)
+    watch = Watch(instance, tmp_path, slack.url, valkey, sensor=damage_to_slack)
     assert HouseholdSpend.source.asset == HouseholdPrices.source.asset
     watch.tick()
     texts(slack)
@@ -94,7 +98,7 @@ def test_a_source_of_several_views_is_told_once_to_each_owner(
     watch.tick()
     assert sorted(message["channel"] for message in slack.messages) == ["#growth-features", "#pricing-features"]
     again = replace(HouseholdSpend, name="household_spend_again")
-    own = Watch(instance, tmp_path, slack.url, valkey, views=[HouseholdSpend, again])
+    own = Watch(instance, tmp_path, slack.url, valkey, views=[HouseholdSpend, again], sensor=damage_to_slack)
     slack.messages.clear()
     own.tick()
     assert len([text for text in texts(slack) if "raw/transactions" in text]) == 1
@@ -156,3 +160,16 @@ def test_only_the_newest_days_of_many_are_named(watch: Watch, slack: SlackServer
     (told,) = texts(slack)
     assert len(told) < 3000
     assert "To do: " in told
+
+
+def test_a_store_that_cannot_be_read_is_told_by_the_sensor_of_freshness_alone(watch: Watch, slack: SlackServer) -> None:
+    options = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ALLOW_HTTP": "true", "AWS_REGION": "x"}
+    options |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "max_retries": "0", "retry_timeout": "1s"}
+    watch.resources["offline_store"] = OfflineStoreResource(root="s3://bucket/prefix", storage_options=options)
+    watch.tick()
+    assert texts(slack) == []
+    watch.sensor = freshness_to_slack(Watched([HouseholdSpend]))
+    watch.cursor = None
+    watch.tick()
+    (told,) = texts(slack)
+    assert f"{NAME} cannot be judged*: " in told

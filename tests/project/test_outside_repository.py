@@ -35,14 +35,14 @@ def test_plans_and_state_lie_in_the_repository(repository: Repository) -> None:
     assert (repository.folder / ".state" / "catalog.db").exists()
 
 
-def test_the_sensor_watches_its_views(repository: Repository) -> None:
+def test_the_sensors_watch_its_views(repository: Repository) -> None:
     code = (
         "from sensors.definitions import defs; import sys; "
         "print([sensor.name for sensor in defs.sensors]); "
         "print(sorted(name for name in sys.modules if name.startswith('feature_assets.teams')))"
     )
     done = repository.run("-c", code)
-    assert done.stdout.splitlines() == ["['freshness_to_slack']", "[]"], done.stderr
+    assert done.stdout.splitlines() == ["['freshness_to_slack', 'damage_to_slack']", "[]"], done.stderr
 
 
 def test_the_plug_in_tests_its_views(repository: Repository) -> None:
