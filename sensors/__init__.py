@@ -1,1 +1,1 @@
-"""Watchers of the store, who tell Slack: freshness, drift, late data, streams."""
+"""Watchers of the store, who tell Slack (freshness, damage), and of runs, who tell OpenLineage."""

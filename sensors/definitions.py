@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import dagster as dg
 
 from feature_assets.project import load_declarations
@@ -9,15 +11,21 @@ from resources.project import project_resources
 from resources.settings import Settings
 from sensors.damage_alerts import damage_to_slack
 from sensors.freshness import freshness_to_slack
+from sensors.openlineage import lineage_to_openlineage
 from sensors.slack_sensor import Watched
 from sensors.verification import verification_schedule
 
 _declared = load_declarations()
+_views, _services = list(_declared.views.values()), list(_declared.services.values())
+_watched = Watched(_views, _services, broken=_declared.broken)
 _resources = project_resources()
-_watched = Watched(list(_declared.views.values()), list(_declared.services.values()), broken=_declared.broken)
 
 defs = dg.Definitions(
-    sensors=[freshness_to_slack(_watched), damage_to_slack(_watched)],
+    sensors=[
+        freshness_to_slack(_watched),
+        damage_to_slack(_watched),
+        *([lineage_to_openlineage(_views, _services)] if os.environ.get("OPENLINEAGE_URL") else []),
+    ],
     schedules=[verification_schedule(_watched.views, Settings.from_environment().verify_sample)],
     resources={name: _resources[name] for name in ("offline_store", "online_store", "slack")},
 )
