@@ -1,4 +1,4 @@
-"""The project's own Dagster instance: a folder of the state folder, configured by ``dagster.yaml`` beside this file."""
+"""The Dagster instance of the project, or of a branch: a folder in the state folder, with ``dagster.yaml`` of here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resources.settings import Settings
 
 def use_project_home(settings: Settings) -> None:
     """Make this process and its children use the instance in the state folder, whatever ``DAGSTER_HOME`` was."""
-    home = settings.state / "dagster"
+    home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(Path(__file__).with_name("dagster.yaml"), home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(home)

@@ -117,7 +117,7 @@ class DeltaIOManager(dg.ConfigurableIOManager):
         values = store.stored_values("/".join(view))
         if last == TABLE:
             return _scan(values, context)
-        if values.delta_version() is None:
+        if values.open().version is None:
             return _scan(store.source("/".join(context.asset_key.path)), context)
         rows = _scan(values, context)
         columns = rows.collect_schema().names()

@@ -12,12 +12,13 @@ import dagster as dg
 from resources.settings import Settings
 from serving.stores.open_store import open_loader
 from serving.stores.redis.embedded import ensure_embedded
+from serving.stores.spaces import in_space
 from serving.stores.store import WRITE_TIMEOUT, OnlineLoader
 
 
 def running_url(settings: Settings) -> str:
-    """Return the URL of the project's online store; the embedded one is started if it does not run."""
-    return settings.online_url or ensure_embedded(settings.online_folder)
+    """Return the URL of the project's online store, of the space of the branch; an embedded one is started first."""
+    return in_space(settings.online_url or ensure_embedded(settings.online_folder), settings.branch)
 
 
 def without_password(url: str) -> str:
@@ -36,14 +37,16 @@ class OnlineStoreResource(dg.ConfigurableResource):
         url: ``redis://...``; empty: the embedded Valkey, started when it is first needed. Dagster shows it: give
             one with a password as ``dg.EnvVar(...)``.
         embedded_folder: where the embedded Valkey keeps its data.
+        branch: in whose space of the store views are; empty: production.
     """
 
     url: str = ""
     embedded_folder: str = ""
+    branch: str = ""
 
     def running_url(self) -> str:
         """Return the URL of a store that runs."""
-        return self.url or ensure_embedded(Path(self.embedded_folder))
+        return in_space(self.url or ensure_embedded(Path(self.embedded_folder)), self.branch)
 
     @contextmanager
     def writer(self, timeout: float = WRITE_TIMEOUT) -> Iterator[OnlineLoader]:

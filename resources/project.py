@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 
 from feature_store import FeatureView
 from feature_store.offline.tables.store import OfflineStore
+from resources.branch import note_written, open_store_to_write
 from resources.engine import EngineChoice
 from resources.offline import DeltaIOManager, OfflineStoreResource
 from resources.online import OnlineStoreResource
@@ -20,11 +22,13 @@ class ProjectOfflineStore(OfflineStoreResource):
 
     @property
     def store(self) -> OfflineStore:
-        """The store, for reading."""
-        return OfflineStore(self.root, Settings.from_environment().storage_options)
+        """The store, of the branch if there is one; it begins with the first run that needs it."""
+        return open_store_to_write(replace(Settings.from_environment(), offline_root=self.root))
 
     def check_writable(self, view: FeatureView) -> None:
         """Refuse to write a view that another team owns, or whose definition was not applied.
+
+        On a branch anything may be tried: what is written is recorded there as if it had been applied.
 
         Raises:
             OwnershipError: it is not of the team of this code location.
@@ -33,7 +37,11 @@ class ProjectOfflineStore(OfflineStoreResource):
         from feature_store.catalog.applied import check_applied  # noqa: PLC0415 - only who writes needs a database
 
         super().check_writable(view)
-        check_applied(Settings.from_environment().catalog_url, view)
+        settings = Settings.from_environment()
+        if settings.branch:
+            note_written(settings, view)
+        else:
+            check_applied(settings.catalog_url, view)
 
 
 def project_resources(team: str = "") -> dict[str, Any]:
@@ -51,10 +59,13 @@ def project_resources(team: str = "") -> dict[str, Any]:
     )
     offline = ProjectOfflineStore(root=settings.offline_root, team=team, engine=engine)
     url = dg.EnvVar("FEATURES_ONLINE_URL") if settings.online_url else ""
-    token = dg.EnvVar("FEATURES_SLACK_TOKEN") if settings.slack_token else ""
+    # A branch wakes nobody up.
+    token = dg.EnvVar("FEATURES_SLACK_TOKEN") if settings.slack_token and not settings.branch else ""
     return {
         "offline_store": offline,
         "delta_io": DeltaIOManager(offline_store=offline),
-        "online_store": OnlineStoreResource(url=url, embedded_folder=str(settings.online_folder)),
+        "online_store": OnlineStoreResource(
+            url=url, embedded_folder=str(settings.online_folder), branch=settings.branch
+        ),
         "slack": SlackResource(token=token, base_url=settings.slack_base_url, ui_url=settings.ui_url),
     }

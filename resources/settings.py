@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from feature_store.checks.branch_names import check_branch_name
 from feature_store.errors import InputError
+from feature_store.plans.plan_revisions import branch_plans
 from resources.project_file import project_file
 
 ENGINES: Final = ("polars", "spark")
@@ -46,7 +49,8 @@ class Settings:
             gone reads as an entity without events. Its user needs ``INFO``, also for the feature server's readiness.
         catalog_url: URL of the catalog's database (``FEATURES_CATALOG``; an SQLite file in ``state``), e.g.
             ``postgresql+psycopg2://user@host/name``.
-        plans: folder of the compiled service plans (``FEATURES_PLANS``).
+        plans_folder: of the compiled service plans (``FEATURES_PLANS``); ``plans`` is where those of the branch lie.
+        branch: name of the branch that all of this is of (``FEATURES_BRANCH``); empty: production.
         http_port: port of the feature server (``FEATURES_HTTP_PORT``; 8080).
         slack_base_url: where Slack's API answers (``FEATURES_SLACK_BASE_URL``).
         slack_token: bot token (``FEATURES_SLACK_TOKEN``); empty: no message is sent.
@@ -69,7 +73,8 @@ class Settings:
     spark_buckets: int
     online_url: str = field(repr=False)
     catalog_url: str = field(repr=False)
-    plans: Path
+    plans_folder: Path
+    branch: str
     http_port: int
     slack_base_url: str
     slack_token: str = field(repr=False)
@@ -85,6 +90,21 @@ class Settings:
     def online_folder(self) -> Path:
         """Folder of the embedded Valkey: its data, process id, port and log."""
         return self.state / "online"
+
+    @property
+    def production(self) -> Settings:
+        """The same without the branch."""
+        return replace(self, branch="")
+
+    @property
+    def plans(self) -> Path:
+        """Folder of the service plans, of the branch if there is one."""
+        return branch_plans(self.plans_folder, self.branch)
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of the project's own Dagster instance: runs on a branch are none of production."""
+        return (self.state / "branches" / self.branch if self.branch else self.state) / "dagster"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -109,7 +129,8 @@ class Settings:
             spark_buckets=_integer(given, "FEATURES_SPARK_BUCKETS", 1, 1_000_000) or BUCKETS,
             online_url=_url(given, "FEATURES_ONLINE_URL", "", ("redis", "rediss", "unix")),
             catalog_url=given.get("FEATURES_CATALOG", f"sqlite:///{state / 'catalog.db'}"),
-            plans=project_root() / given.get("FEATURES_PLANS", state / "plans"),
+            plans_folder=project_root() / given.get("FEATURES_PLANS", state / "plans"),
+            branch=_branch(given),
             http_port=_integer(given, "FEATURES_HTTP_PORT", 1, 65535) or 8080,
             slack_base_url=_url(given, "FEATURES_SLACK_BASE_URL", _SLACK_API, ("http", "https")),
             slack_token=given.get("FEATURES_SLACK_TOKEN", ""),
@@ -121,6 +142,14 @@ class Settings:
             fixed_now=_instant(given, "FEATURES_NOW"),
             days=_integer(given, "DAYS", 1, 3650),
         )
+
+
+def user() -> str:
+    """Return who works here: ``FEATURES_USER``, or the name of the system's user."""
+    try:
+        return os.environ.get("FEATURES_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"uid {os.getuid()}"
 
 
 def _root(text: str | None, default: Path) -> str:
@@ -137,6 +166,13 @@ def _url(given: Mapping[str, str], name: str, default: str, schemes: tuple[str, 
         allowed = f"{', '.join(others)} or {last}" if others else last
         raise InputError(f"{name} must start with {allowed}")
     return text
+
+
+def _branch(given: Mapping[str, str]) -> str:
+    try:
+        return check_branch_name(given["FEATURES_BRANCH"]) if "FEATURES_BRANCH" in given else ""
+    except InputError as error:
+        raise InputError(f"FEATURES_BRANCH={error}") from error
 
 
 def _one_of(given: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:

@@ -54,16 +54,16 @@ def sync(*, as_json: bool) -> None:
 
 
 def refuse_redefined(settings: Settings, views: Iterable[FeatureView]) -> None:
-    """Fail if a view could not be written as it is declared now, whether or not a service reads it.
+    """Fail if a view could not be written as it is declared now, whether or not a service reads it; on a branch it can.
 
     Raises:
         FingerprintError: a stored feature changed without a new version, or is left out, though it was not dropped.
     """
     for view in views:
-        if is_stored(settings, view.full_name):
-            from feature_store.offline.tables.store import OfflineStore  # noqa: PLC0415 - only who has data needs it
+        if not settings.branch and is_stored(settings, view.full_name):
+            from resources.branch import open_store  # noqa: PLC0415 - only who has data needs it
 
-            OfflineStore(settings.offline_root, settings.storage_options).values(view).require_same_definitions()
+            open_store(settings).values(view).require_same_definitions()
 
 
 def drop(name: str) -> None:
@@ -72,11 +72,11 @@ def drop(name: str) -> None:
     Args:
         name: ``VIEW.feature``, of a view that is declared, and a feature that is not any more.
     """
-    from feature_store.offline.tables.store import OfflineStore  # noqa: PLC0415 - as above
+    from resources.branch import open_store  # noqa: PLC0415 - as above
 
     view_name, _, feature = name.rpartition(".")
     if not view_name:
         raise InputError(f"{name!r} names no feature: write VIEW.FEATURE, e.g. household_spend.spend_7d")
     view, settings = find_view(declared(), view_name), Settings.from_environment()
-    OfflineStore(settings.offline_root, settings.storage_options).values(view).drop_feature(feature)
+    open_store(settings).values(view).drop_feature(feature)
     print_line(f"{view.full_name}.{feature} may be left out from now on; what is stored of it stays")

@@ -23,6 +23,7 @@ from feature_assets.project.locations import Makers, find_makers
 from feature_store import FeatureView
 from feature_store.errors import InputError
 from feature_store.offline.tables.store import OfflineStore
+from resources.branch import open_store_to_write
 from resources.dagster_home import use_project_home
 from resources.online import running_url
 from resources.settings import Settings
@@ -91,14 +92,15 @@ def land(asset: str, start: str, end: str, *, as_json: bool) -> int:
 
 
 def _begin(settings: Settings) -> Stages:
-    if "DAGSTER_HOME" not in os.environ:  # else the instance of those who run Dagster their own way
+    # Else it is the instance of those who run Dagster their own way; a branch writes nothing to that of production.
+    if "DAGSTER_HOME" not in os.environ or settings.branch:
         use_project_home(settings)
     close_interrupted_runs()
     return Stages(Console(stderr=True, quiet=not sys.stderr.isatty()))
 
 
 def _store(settings: Settings) -> OfflineStore:
-    return OfflineStore(settings.offline_root, settings.storage_options)
+    return open_store_to_write(settings)
 
 
 def _report(view: FeatureView, work: Backfill, done: dict[str, int], *, as_json: bool) -> int:

@@ -96,9 +96,9 @@ def _past(view: FeatureView, settings: Settings) -> _Past | None:
         return None
     from feature_store.offline.delta.commits import open_table  # noqa: PLC0415 - only who has data needs it
     from feature_store.offline.delta.stored_files import files_of  # noqa: PLC0415 - as above
-    from feature_store.offline.tables.store import OfflineStore  # noqa: PLC0415 - as above
+    from resources.branch import open_store  # noqa: PLC0415 - as above
 
-    table = OfflineStore(settings.offline_root, settings.storage_options).stored_values(view.full_name)
+    table = open_store(settings).stored_values(view.full_name)
     partitions, opened = table.ledger.partitions().to_dicts(), open_table(table.uri, table.options)
     if not partitions or opened is None:
         return None

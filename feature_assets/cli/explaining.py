@@ -21,7 +21,7 @@ from feature_store import FeatureService
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import InputError
 from feature_store.model.request_features import ComputedFeature
-from feature_store.offline.tables.store import OfflineStore
+from resources.branch import open_store
 from resources.online import running_url
 from resources.settings import Settings
 
@@ -47,7 +47,7 @@ def explain_feature(
     keys = _one_entity(parse_keys(key_texts, found.view.entity.keys))
     time = now() if at is None else parse_time(at)
     settings = Settings.from_environment()
-    store = OfflineStore(settings.offline_root, settings.storage_options)
+    store = open_store(settings)
     explanation = explain(store, found.view, found.feature, keys, time, running_url(settings), most)
     if as_json:
         print_json(explanation.to_record())
@@ -70,7 +70,7 @@ def _explain_request(
     if missing:
         raise InputError(f"input {missing[0]!r} is missing: write --input {missing[0]}=...")
     settings = Settings.from_environment()
-    store = OfflineStore(settings.offline_root, settings.storage_options)
+    store = open_store(settings)
     request = {**keys, **{name: values[0] for name, values in inputs.items()}}
     time = now() if at is None else parse_time(at)
     explanation = explain_request_feature(store, service, output, request, time, running_url(settings))

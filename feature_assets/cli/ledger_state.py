@@ -27,9 +27,9 @@ def ledger_state(settings: Settings, view: str, wanted: Mapping[str, str]) -> di
     if not is_stored(settings, view):
         return None
     # Here and not above: with an empty store, a command needs neither Delta nor Polars, and starts at once.
-    from feature_store.offline.tables.store import OfflineStore  # noqa: PLC0415
+    from resources.branch import open_store  # noqa: PLC0415
 
-    store = OfflineStore(settings.offline_root, settings.storage_options)
+    store = open_store(settings)
     partitions = store.stored_values(view).ledger.partitions().to_dicts()
     if not partitions:
         return None
@@ -46,9 +46,9 @@ def ledger_state(settings: Settings, view: str, wanted: Mapping[str, str]) -> di
 
 
 def is_stored(settings: Settings, view: str) -> bool:
-    """Return whether anything of a view may be stored: in an object store it may, on a disk one can see."""
+    """Return whether anything of a view may be stored: on a disk one can see, else it may."""
     root = settings.offline_root
-    return "://" in root or Path(ledger_uri(view_uri(root, view, "values"))).exists()
+    return bool(settings.branch) or "://" in root or Path(ledger_uri(view_uri(root, view, "values"))).exists()
 
 
 def _iso(instant: datetime | None) -> str | None:

@@ -19,7 +19,7 @@ from feature_assets.project.clock import now
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import InputError
 from feature_store.offline.join.partition_choice import Availability
-from feature_store.offline.tables.store import OfflineStore
+from resources.branch import open_store
 from resources.online import running_url
 from resources.settings import Settings
 
@@ -46,7 +46,7 @@ def check(name: str, sample: Sample, *, as_json: bool) -> int:
     """Print the parity of a view, as the asset check finds it; return the exit code."""
     view = find_view(declared(), name)
     settings = Settings.from_environment()
-    store = OfflineStore(settings.offline_root, settings.storage_options)
+    store = open_store(settings)
     parity = check_stored(store, view, running_url(settings), now(), sample)
     if as_json:
         print_json(plain({**vars(parity), "values": None, "tallies": parity.tallies(), "different": parity.different}))
@@ -63,7 +63,7 @@ def replay_log(service_name: str, options: ReplayOptions, *, as_json: bool) -> i
     if options.log.suffix != ".parquet" or not options.log.is_file():
         raise InputError(f"--log {options.log}: there is no Parquet file of that name")
     settings = Settings.from_environment()
-    store = OfflineStore(settings.offline_root, settings.storage_options)
+    store = open_store(settings)
     report = replay(store, compile_plan(service), _read(options.log), options.availability)
     different = report.different.to_dicts()
     if as_json:

@@ -55,16 +55,18 @@ def planned(settings: Settings, declarations: Declarations, retire: Sequence[str
 
 
 def _follow(proposal: Proposal, settings: Settings, declarations: Declarations) -> Planned:
-    told = {refusal.name.partition(".")[0] for refusal in proposal.refused}
+    # On a branch nobody is served, and what a name means may change.
+    refused = tuple(each for each in proposal.refused if not (settings.branch and each.redefines))
+    told = {refusal.name.partition(".")[0] for refusal in refused}
     views = [view for name, view in declarations.views.items() if name not in told]
-    refused = (*proposal.refused, *_stored_otherwise(settings, views))
+    refused += tuple(_stored_otherwise(settings, views))
     if not proposal.changes:
         return Planned(proposal, refused, (), {}, (), _deprecated(proposal))
     from feature_assets.cli.costs import costs_of  # noqa: PLC0415 - it reads what is stored, and only then needs Polars
 
     lineage = lineage_of([*proposal.before, *proposal.after])
     affected = tuple(affected_by(change, lineage) for change in proposal.changes)
-    costs = costs_of(proposal.changes, declarations.views.values(), settings, now())
+    costs = costs_of(proposal.changes, declarations.views.values(), settings.production, now())
     sources = tuple(map(str, column_changes(proposal.before, proposal.after, lineage)))
     similar, notes = _similar(proposal), (*sources, *_deprecated(proposal))
     return Planned(proposal, refused, affected, similar, tuple(map(asdict, costs)), notes)

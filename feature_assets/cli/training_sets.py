@@ -16,9 +16,9 @@ from feature_assets.project.clock import now
 from feature_store import Status
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import InputError, NotComputedError
-from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.training.training_sets import TrainingSet, build_training_set
 from feature_store.plans.service_plan import ServicePlan
+from resources.branch import open_store
 from resources.settings import Settings
 
 
@@ -72,7 +72,7 @@ def write_training_set(service_name: str, options: SpineOptions, out: Path, *, a
 
 def _build(plan: ServicePlan, spine: pl.DataFrame, options: SpineOptions) -> TrainingSet:
     settings = Settings.from_environment()
-    store = OfflineStore(settings.offline_root, settings.storage_options)
+    store = open_store(settings)
     try:
         return build_training_set(
             store,

@@ -18,7 +18,7 @@ def diff(one: str, other: str, partitions: int, *, as_json: bool) -> None:
         InputError: one is no feature, or they are of different entities.
     """
     from feature_assets.parity.versions import StoredFeature, compare_stored  # noqa: PLC0415 - needs Polars and Delta
-    from feature_store.offline.tables.store import OfflineStore  # noqa: PLC0415 - as above
+    from resources.branch import open_store  # noqa: PLC0415 - as above
 
     definitions, settings = known_definitions(), Settings.from_environment()
     former, new = find_named(definitions, one), find_named(definitions, other)
@@ -27,7 +27,7 @@ def diff(one: str, other: str, partitions: int, *, as_json: bool) -> None:
     keys = _shared_keys(former, new)
     first = StoredFeature(former.definition.name, former.feature["name"])
     second = StoredFeature(new.definition.name, new.feature["name"])
-    store = OfflineStore(settings.offline_root, settings.storage_options)
+    store = open_store(settings)
     told = compare_stored(store, first, second, keys, partitions=partitions)
     names = {"one": str(first), "other": str(second)}
     if as_json:

@@ -18,6 +18,7 @@ from feature_store.errors import DamagedRecordError, FeatureStoreError
 from feature_store.offline.materialize.repair import damaged_days_of, repair_day
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.offline.verify import Verification, accept_loss, tables_of, verify_table
+from resources.branch import open_store
 from resources.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def verify(name: str | None, *, repair: bool, as_json: bool) -> int:
     declarations = declared()
     views = list(declarations.views.values()) if name is None else [find_view(declarations, name)]
     settings = Settings.from_environment()
-    store = OfflineStore(settings.offline_root, settings.storage_options)
+    store = open_store(settings)
     found = _verify(store, views)
     repaired: list[Repaired] = []
     if repair and not all(each.is_sound for each in found):

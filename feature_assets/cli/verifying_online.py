@@ -18,6 +18,7 @@ from feature_store import FeatureView
 from feature_store.errors import FeatureStoreError
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import iso_instant, to_microseconds
+from resources.branch import open_store
 from resources.online import running_url
 from resources.settings import Settings
 from serving.load.sync import sync_view
@@ -55,7 +56,7 @@ def verify_loads(name: str | None, *, repair: bool, sample: int | None, as_json:
     declarations = declared()
     views = list(declarations.views.values()) if name is None else [find_view(declarations, name)]
     settings = Settings.from_environment()
-    store = OfflineStore(settings.offline_root, settings.storage_options)
+    store = open_store(settings)
     with _opened(running_url(settings)) as online:
         found = _verify(store, views, online, sample)
         loaded: list[Loaded] = []

@@ -44,7 +44,8 @@ def main() -> int:
 
 def server_command(settings: Settings, port: int | None = None) -> list[str]:
     """Return the command line of the feature server; the store's URL, which may hold a password, is not on it."""
-    place = ["--plans", str(settings.plans), "--port", str(port or settings.http_port)]
+    place = ["--plans", str(settings.plans_folder), "--port", str(port or settings.http_port)]
+    place += ["--branch", settings.branch] if settings.branch else []
     return [sys.executable, "-m", "serving.server", *place]
 
 

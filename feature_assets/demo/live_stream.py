@@ -23,6 +23,7 @@ from feature_store import FeatureView
 from feature_store.offline.materialize.reach import floor_to
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds, to_microseconds
+from resources.branch import open_store
 from resources.online import running_url
 from resources.settings import Settings
 from serving.stores.errors import StoreUnavailableError, StreamTakenOverError
@@ -110,7 +111,7 @@ def main() -> None:
     """Play into the online store of the settings what arrives, until it is stopped; what ``make dev`` runs."""
     settings = Settings.from_environment()
     url = running_url(settings)
-    store = OfflineStore(settings.offline_root, settings.storage_options)
+    store = open_store(settings)
     views = live_views(load_declarations().views.values())
     while True:
         try:

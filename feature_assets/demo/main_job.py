@@ -26,10 +26,10 @@ from feature_assets.project.locations import find_makers
 from feature_assets.project.recorded import apply_declarations
 from feature_assets.raw.clock import clock, has_run_dry, keep_clock, now
 from feature_assets.teams.growth.training.churn_model import Metrics
-from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.plan_revisions import read_plans
 from feature_store.plans.service_plan import ServicePlan
 from feature_store.temporal.durations import DAY
+from resources.branch import open_store
 from resources.dagster_home import use_project_home
 from resources.settings import Settings
 from serving.client import FeatureClient
@@ -51,7 +51,7 @@ def _run(settings: Settings, runs: RunPool) -> int:
     keep_clock()
     console = Console(width=None if sys.stdout.isatty() else 120)
     stages = Stages(console)
-    store = OfflineStore(settings.offline_root, settings.storage_options)
+    store = open_store(settings)
     declared = load_declarations()
     started, days = now(), settings.days or DAYS
     spans = {name: value_span(view, started, days) for name, view in declared.views.items()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +13,8 @@ from feature_store.catalog.documents import Definition, definitions_of
 from feature_store.catalog.store import Catalog
 from feature_store.errors import InputError
 from feature_store.plans.plan_revisions import CurrentPlans, publish_plans
-from resources.settings import Settings
+from resources.branch import begin_branch
+from resources.settings import Settings, user
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ class AppliedDeclarations:
 
 @contextmanager
 def opened_catalog(settings: Settings) -> Generator[Catalog]:
-    """The project's catalog, closed again in the end."""
-    catalog = Catalog(settings.catalog_url)
+    """The project's catalog, or its layer of the branch; closed again in the end."""
+    catalog = Catalog(settings.catalog_url, settings.branch or None)
     try:
         yield catalog
     finally:
@@ -79,9 +78,14 @@ def apply_declarations(
         RefusedError, ConflictError, OwnershipError, InputError: see ``Catalog.apply``; nothing was changed.
     """
     declared = definitions_by_team(declarations)
+    begin_branch(settings)
     now = settings.fixed_now or datetime.now(UTC)
     with opened_catalog(settings) as catalog:
-        applied = catalog.apply(declared, by=user(), now=now, **vars(options or ApplyOptions()))
+        chosen = options or ApplyOptions()
+        # On a branch nobody is served, and what a name means may change.
+        redefined = chosen.allow_redefined or bool(settings.branch)
+        how = {"planned_at": chosen.planned_at, "allow_redefined": redefined, "retire": chosen.retire}
+        applied = catalog.apply(declared, by=user(), now=now, **how)
         plans = sync_plans(settings, catalog)
     return AppliedDeclarations(applied.revision, applied.changes, applied.undeclared, plans)
 
@@ -91,7 +95,10 @@ def sync_plans(settings: Settings, catalog: Catalog) -> CurrentPlans:
 
     Raises:
         InputError: they cannot be written, or those there follow from another catalog.
+        UnknownBranchError: the branch did not begin, or is being dropped.
     """
+    if settings.branch:
+        catalog.branch(settings.branch)
     revision, definitions = catalog.snapshot()
     services = [each for each in definitions if each.kind == "service"]
     texts = {f"{each.name.replace('/', '.')}.json": each.document["plan"] for each in services}
@@ -105,11 +112,3 @@ def sync_plans(settings: Settings, catalog: Catalog) -> CurrentPlans:
             "the one that they follow from. Restore its backup, or delete that folder and run `features plans sync`"
         )
     return current
-
-
-def user() -> str:
-    """Return who works here: ``FEATURES_USER``, or the name of the system's user."""
-    try:
-        return os.environ.get("FEATURES_USER") or getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"uid {os.getuid()}"

@@ -2,6 +2,7 @@
 
 ``revisions/12/churn.v1.json``  a plan file of revision 12; one that did not change is a hard link to the former one
 ``current.json``                names the current revision; a lower one never replaces a higher
+``branches/late-6/``            such a folder of a branch, which servers of production never look into
 
 A folder of plan files alone, without a pointer, is read as it is.
 """
@@ -37,6 +38,11 @@ class CurrentPlans:
 
     folder: Path
     revision: int | None
+
+
+def branch_plans(folder: Path, branch: str) -> Path:
+    """Return where the plans of a branch lie; of no branch (an empty name) the folder itself."""
+    return folder / "branches" / branch if branch else folder
 
 
 def current_plans(folder: Path) -> CurrentPlans:

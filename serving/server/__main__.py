@@ -13,9 +13,12 @@ from typing import Final
 from granian import Granian
 from granian.constants import Interfaces, Loops
 
+from feature_store.checks.branch_names import check_branch_name
 from feature_store.errors import InputError
+from feature_store.plans.plan_revisions import branch_plans
 from serving.server.app import build
 from serving.stores.open_store import open_async_reader
+from serving.stores.spaces import in_space
 
 STOP_SECONDS: Final = 10
 """The time in which a worker may finish what it is at."""
@@ -31,14 +34,19 @@ def main() -> None:
         help="online store, e.g. redis://127.0.0.1:6379/0 (default: the environment's FEATURES_ONLINE_URL, which "
         "keeps a password out of the list of processes)",
     )
+    parser.add_argument(
+        "--branch", type=check_branch_name, help="serve the plans and values of this branch (default: production)"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     parser.add_argument("--port", type=_number(1, 65535), default=8080)
     parser.add_argument("--workers", type=_number(1, 1024), default=1, help="processes; one per core is a good start")
     given = parser.parse_args()
     if not given.url:
         parser.error("--url: give the online store's URL, or set FEATURES_ONLINE_URL")
+    plans = branch_plans(given.plans, given.branch or "")
     try:
-        open_async_reader(given.url)
+        url = in_space(given.url, given.branch or "")
+        open_async_reader(url)
     except (InputError, ValueError, OSError) as error:
         parser.error(f"--url: {error}")
     try:
@@ -56,7 +64,7 @@ def main() -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
     )
-    server.serve(target_loader=partial(build, given.plans, given.url), wrap_loader=False)
+    server.serve(target_loader=partial(build, plans, url), wrap_loader=False)
 
 
 def _number(least: int, most: int) -> Callable[[str], int]:

@@ -1,4 +1,6 @@
-"""The store that a URL names. The only module that knows which stores there are; each is imported when it is opened.
+"""The store that a URL names, and the space of it.
+
+The only module that knows which stores there are; each is imported when it is opened.
 
 To add one: a package beside ``redis`` whose classes keep the promises of ``serving.stores.store``, its schemes here,
 and one entry in ``tests/stores/conftest.py``.
@@ -10,6 +12,14 @@ from typing import Final
 
 from feature_store.codec.tile_codec import TileLayout
 from feature_store.errors import InputError
+from serving.stores.spaces import (
+    AsyncReaderInSpace,
+    InspectorInSpace,
+    LoaderInSpace,
+    ReaderInSpace,
+    name_in,
+    split_space,
+)
 from serving.stores.store import (
     LEASE_SECONDS,
     WRITE_TIMEOUT,
@@ -30,10 +40,11 @@ def open_reader(url: str) -> OnlineReader:
     Raises:
         InputError: no store is known by the URL's scheme.
     """
-    _check_scheme(url)
+    bare, branch = _split(url)
     from serving.stores.redis.read.reader import RedisReader  # noqa: PLC0415 - a store is imported when it is opened
 
-    return RedisReader(url)
+    reader = RedisReader(bare)
+    return ReaderInSpace(reader, branch) if branch else reader
 
 
 def open_async_reader(url: str) -> AsyncOnlineReader:
@@ -42,10 +53,11 @@ def open_async_reader(url: str) -> AsyncOnlineReader:
     Raises:
         InputError: no store is known by the URL's scheme, or the URL holds an option that its reader does not know.
     """
-    _check_scheme(url)
+    bare, branch = _split(url)
     from serving.stores.redis.read.async_reader import RedisAsyncReader  # noqa: PLC0415 - as above
 
-    return RedisAsyncReader(url)
+    reader = RedisAsyncReader(bare)
+    return AsyncReaderInSpace(reader, branch) if branch else reader
 
 
 def open_loader(url: str, *, lease_seconds: float = LEASE_SECONDS, timeout: float = WRITE_TIMEOUT) -> OnlineLoader:
@@ -59,10 +71,11 @@ def open_loader(url: str, *, lease_seconds: float = LEASE_SECONDS, timeout: floa
     Raises:
         InputError: no store is known by the URL's scheme.
     """
-    _check_scheme(url)
+    bare, branch = _split(url)
     from serving.stores.redis.write.loader import RedisLoader  # noqa: PLC0415 - readers do without what writes
 
-    return RedisLoader(url, lease_seconds=lease_seconds, timeout=timeout)
+    loader = RedisLoader(bare, lease_seconds=lease_seconds, timeout=timeout)
+    return LoaderInSpace(loader, branch) if branch else loader
 
 
 def open_inspector(url: str) -> OnlineInspector:
@@ -71,10 +84,11 @@ def open_inspector(url: str) -> OnlineInspector:
     Raises:
         InputError: no store is known by the URL's scheme.
     """
-    _check_scheme(url)
+    bare, branch = _split(url)
     from serving.stores.redis.read.inspector import RedisInspector  # noqa: PLC0415 - as above
 
-    return RedisInspector(url)
+    inspector = RedisInspector(bare)
+    return InspectorInSpace(inspector, branch) if branch else inspector
 
 
 def open_stream_rows(url: str, view: str, layout: TileLayout, *, since: int, whole_from: int) -> StreamRows:
@@ -93,15 +107,17 @@ def open_stream_rows(url: str, view: str, layout: TileLayout, *, since: int, who
         StoreUnavailableError: the store does not answer.
         StoreError: it may lose rows.
     """
-    _check_scheme(url)
+    bare, branch = _split(url)
     from serving.stores.redis.write.stream_rows import RedisStreamRows  # noqa: PLC0415 - as above
 
-    return RedisStreamRows(url, view, layout, since, whole_from)
+    return RedisStreamRows(bare, name_in(branch, view), layout, since, whole_from)
 
 
-def _check_scheme(url: str) -> None:
+def _split(url: str) -> tuple[str, str]:
+    """Return the URL of the store, and the branch whose space of it is meant; empty: production."""
     scheme, separator, _ = url.partition("://")
     if not separator or scheme.lower() not in SCHEMES:
         known = ", ".join(f"{name}:// ({store})" for name, store in SCHEMES.items())
         said = f"the scheme {scheme!r}" if separator else "a text without a scheme"
         raise InputError(f"online store URL: no store is known by {said}; known are {known}")
+    return split_space(url)
