@@ -94,7 +94,11 @@ class Settings:
     @property
     def production(self) -> Settings:
         """The same without the branch."""
-        return replace(self, branch="")
+        return self.of_branch("")
+
+    def of_branch(self, name: str) -> Settings:
+        """Return the same of another branch; of none (an empty name): production's."""
+        return replace(self, branch=name)
 
     @property
     def plans(self) -> Path:

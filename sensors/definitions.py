@@ -1,4 +1,4 @@
-"""The code location ``monitoring``: watches the views of all teams."""
+"""The code location ``monitoring``: watches the views of all teams, and drops branches that expired."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import dagster as dg
 from feature_assets.project import load_declarations
 from resources.project import project_resources
 from resources.settings import Settings
+from sensors.branches import expired_branches
 from sensors.damage_alerts import damage_to_slack
 from sensors.freshness import freshness_to_slack
 from sensors.openlineage import lineage_to_openlineage
@@ -24,6 +25,7 @@ defs = dg.Definitions(
     sensors=[
         freshness_to_slack(_watched),
         damage_to_slack(_watched),
+        expired_branches,
         *([lineage_to_openlineage(_views, _services)] if os.environ.get("OPENLINEAGE_URL") else []),
     ],
     schedules=[verification_schedule(_watched.views, Settings.from_environment().verify_sample)],

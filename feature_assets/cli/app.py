@@ -7,7 +7,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from feature_assets.cli import catalog_app, data_app
+from feature_assets.cli import branch_app, catalog_app, data_app
 from feature_store.errors import FeatureStoreError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.add_typer(catalog_app.commands)
 app.add_typer(data_app.commands)
+app.add_typer(branch_app.commands, name="branch")
 
 BAD_INPUT = 2
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Generator, Iterable, Iterator
@@ -19,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 from deltalake._internal import DeltaFileSystemHandler
@@ -142,6 +143,19 @@ def _settle(stage: Stage, options: StorageOptions) -> None:
     if not _is_committed(stage, options):
         _delete(stage.uri, options, stage.files())
     _delete(stages_uri(stage.uri), options, [_note(stage)])
+
+
+def delete_folder(uri: str, options: StorageOptions) -> None:
+    """Delete a folder with all that lies below it, if it is there."""
+    folder = local_folder(uri)
+    if folder is not None:
+        if folder.exists():
+            shutil.rmtree(folder)
+        return
+    remote: Any = DeltaFileSystemHandler(uri, dict(options))
+    for each in remote.get_file_info_selector("", True, True):
+        if each.is_file:
+            remote.delete_file(each.path)
 
 
 def _delete(uri: str, options: StorageOptions, files: Iterable[str]) -> None:
