@@ -61,7 +61,7 @@ class ChurnDemo:
         span = Span(_midnight(self.times[0]), _midnight(self.times[-1]) + timedelta(days=1), DAY)
         stale = stale_days(self.store, self.plan, span.start, span.end)
         asset = training_key(self.plan.full_name).to_user_string()
-        run = range_run(_GROWTH, "training set", [asset], stale, span)
+        run = range_run(_GROWTH, "training set", [asset], stale, span, self.store)
         for failure in runs.run_all([run], stage).values():
             raise failure.error
 

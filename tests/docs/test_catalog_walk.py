@@ -1,7 +1,7 @@
 """The walk of docs/catalog_walk.md, step by step in a repository of its own: files are written, commands are run.
 
 A block of Python begins with the name of its file. Below a command stand parts of what it prints, in any layout, and
-its exit code where it is not 0.
+its exit code where it is not 0; before it stand variables of its environment.
 """
 
 import re
@@ -31,9 +31,12 @@ def squeezed(text: str) -> str:
 
 def run(repository: Repository, command: str, told: list[str]) -> None:
     code = next((int(line.split()[-1].rstrip("]")) for line in told if line.startswith("[exit code")), 0)
-    words = shlex.split(command)
-    assert words[0] == "features"
-    done = repository.features(*words[1:])
+    variables, _, words = command.partition("features ")
+    given = dict(each.split("=") for each in variables.split())
+    repository.environment.update(given)
+    done = repository.features(*shlex.split(words))
+    for name in given:
+        del repository.environment[name]
     printed = squeezed(done.stdout + done.stderr)
     assert done.returncode == code, printed
     for line in told:
