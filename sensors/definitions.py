@@ -20,14 +20,17 @@ _declared = load_declarations()
 _views, _services = list(_declared.views.values()), list(_declared.services.values())
 _watched = Watched(_views, _services, broken=_declared.broken)
 _resources = project_resources()
+_settings = Settings.from_environment()
+# A branch tells nobody outside.
+_tells_lineage = os.environ.get("OPENLINEAGE_URL") and not _settings.branch
 
 defs = dg.Definitions(
     sensors=[
         freshness_to_slack(_watched),
         damage_to_slack(_watched),
         expired_branches,
-        *([lineage_to_openlineage(_views, _services)] if os.environ.get("OPENLINEAGE_URL") else []),
+        *([lineage_to_openlineage(_views, _services)] if _tells_lineage else []),
     ],
-    schedules=[verification_schedule(_watched.views, Settings.from_environment().verify_sample)],
+    schedules=[verification_schedule(_watched.views, _settings.verify_sample)],
     resources={name: _resources[name] for name in ("offline_store", "online_store", "slack")},
 )
