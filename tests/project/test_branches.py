@@ -109,7 +109,7 @@ def commands(group: typer.Typer, prefix: str = "") -> set[str]:
     own = {f"{prefix}{command.name}" for command in group.registered_commands}
     for each in group.registered_groups:
         assert each.typer_instance is not None
-        own |= commands(each.typer_instance, f"{each.name} ")
+        own |= commands(each.typer_instance, f"{each.name} " if isinstance(each.name, str) else prefix)
     return own
 
 
