@@ -28,11 +28,9 @@ from feature_store import (
     decayed_sum,
     derive,
     feature_view,
-    field,
     first,
     first_k,
     histogram,
-    hour_of_day,
     last,
     last_k,
     max_,
@@ -47,8 +45,9 @@ from feature_store import (
     sum_,
     top_k,
     variance,
-    when,
 )
+from tests.fixtures import view_bodies
+from tests.fixtures.view_bodies import POSITIVE
 
 START: Final = datetime(2024, 3, 28, tzinfo=UTC)
 """A Thursday, on which weeks of seven days begin; three days later Europe puts its clocks forward."""
@@ -123,41 +122,10 @@ KNOWN_REPEATED = EventSource(
 )
 OPTIONS: Final[dict[str, Any]] = {"entity": SUBJECT, "namespace": "spec", "version": 1, "owner": "spec"}
 
-POSITIVE = col("value") > 0
 
-
-@feature_view(source=EVENTS, cadence="1d", available_after="2h", freshness="3d", ttl="3d", **OPTIONS)
-class Daily:
-    """Daily, over windows whose tails lie on days, half days and weeks."""
-
-    rows_7d = count(over="7d", hop="1d", description="d")
-    rows_36h = count(over="36h", hop="12h", description="d")
-    rows_14d = count(over="14d", hop="7d", description="d")
-    values_7d = count(col("value"), over="7d", hop="1d", description="d")
-    positive_7d = count(over="7d", hop="1d", where=POSITIVE, description="d")
-    sum_7d = sum_(col("value"), over="7d", hop="1d", dtype=Float32, description="d")
-    sum_36h = sum_(col("value"), over="36h", hop="12h", where=POSITIVE & col("flag"), default=-1, description="d")
-    number_7d = sum_(col("number"), over="7d", hop="1d", default=5, description="d")
-    mean_7d = mean(col("value"), over="7d", hop="1d", default=0.1, dtype=Float32, description="d")
-    mean_number = mean(col("number"), over="14d", hop="7d", description="d")
-    std_7d = std(col("value"), over="7d", hop="1d", default=-1.0, description="d")
-    std_14d = std(col("number"), over="14d", hop="7d", where=~col("flag"), description="d")
-    min_7d = min_(col("value"), over="7d", hop="1d", description="d")
-    min_narrow = min_(col("narrow"), over="36h", hop="12h", default=1, description="d")
-    max_text = max_(col("text").lower(), over="7d", hop="1d", default="none", description="d")
-    max_moment = max_(col("moment"), over="36h", hop="12h", default=datetime(2000, 1, 1, tzinfo=UTC), description="d")
-    first_value = first(col("value"), over="7d", hop="1d", description="d")
-    last_value = last(col("value"), over="7d", hop="1d", description="d")
-    first_text = first(col("text"), over="36h", hop="12h", where=POSITIVE, default="", description="d")
-    last_flag = last(col("flag"), over="36h", hop="12h", default=True, description="d")
-    last_time = last(col("time"), over="14d", hop="7d", description="d")
-    unique_text = n_unique(col("text"), over="7d", hop="1d", description="d")
-    unique_value = n_unique(col("value"), over="36h", hop="12h", default=-1, description="d")
-    trend = ratio(sum_36h, sum_7d, description="d")
-    half_trend = derive(when(col("trend") > 0.5).then(trend * 2).otherwise(None), description="d", dtype=Float32)
-    text_vector = derive(one_hot(max_text, ["a", "none"]), description="d")
-    days = days_since(last_time, description="d")
-    hour = hour_of_day(description="d")
+Daily = feature_view(source=EVENTS, cadence="1d", available_after="2h", freshness="3d", ttl="3d", **OPTIONS)(
+    view_bodies.Daily
+)
 
 
 @feature_view(source=EVENTS, cadence="1d", available_after="2h", freshness="3d", **OPTIONS)
@@ -248,18 +216,7 @@ class Live:
     days = days_since(last_time, description="d")
 
 
-@feature_view(source=UNSEQUENCED, cadence="1h", freshness="2h", **OPTIONS)
-class Hourly:
-    """Hourly, over windows whose tails lie on minutes, hours and days; without a sequence or a time to live."""
-
-    rows_1h = count(over="1h", description="d")
-    rows_2h = count(over="2h", hop="30m", where=POSITIVE, description="d")
-    sum_1h = sum_(col("value"), over="1h", description="d")
-    std_1d = std(col("value"), over="1d", hop="12h", description="d")
-    mean_15m = mean(col("value"), over="15m", description="d")
-    last_1d = last(col("text"), over="1d", hop="12h", description="d")
-    first_15m = first(col("value"), over="15m", description="d")
-    unique_1h = n_unique(col("text"), over="1h", description="d")
+Hourly = feature_view(source=UNSEQUENCED, cadence="1h", freshness="2h", **OPTIONS)(view_bodies.Hourly)
 
 
 @feature_view(source=DELIVERED, cadence="1d", freshness="3d", **OPTIONS)
@@ -272,31 +229,7 @@ class Filtered:
     by_text = count(where=col("flag"), by=col("text"), buckets=["a", "b"], over="7d", hop="1d", description="d")
 
 
-@feature_view(source=EVENTS, cadence="7d", freshness="14d", **OPTIONS)
-class Weekly:
-    """Weekly: all history beside windows, with filters that differ."""
-
-    rows = count(where=POSITIVE, description="d")
-    sum_value = sum_(col("value"), description="d")
-    sum_number = sum_(col("number"), where=POSITIVE, description="d")
-    mean_value = mean(col("value"), description="d")
-    std_value = std(col("value"), where=col("text") != "a", description="d")
-    min_text = min_(col("text"), description="d")
-    max_number = max_(col("number"), description="d")
-    first_value = first(col("value"), description="d")
-    last_text = last(col("text"), where=POSITIVE, description="d")
-    last_moment = last(col("moment"), description="d")
-    unique_text = n_unique(col("text"), description="d")
-    unique_moment = n_unique(col("moment"), where=POSITIVE, default=-1, description="d")
-    skew_value = skew(col("value"), description="d")
-    approx_text = approx_n_unique(col("text"), description="d")
-    median_value = approx_median(col("value"), description="d")
-    first_2 = first_k(col("value"), 2, description="d")
-    last_2 = last_k(col("text"), 2, where=POSITIVE, description="d")
-    decayed = decayed_sum(col("value"), half_life="7d", description="d")
-    letters = histogram(col("text"), ["a", "b"], description="d")
-    rows_7d = count(over="7d", hop="1d", where=col("flag"), description="d")
-    last_7d = last(col("number"), over="7d", hop="1d", description="d")
+Weekly = feature_view(source=EVENTS, cadence="7d", freshness="14d", **OPTIONS)(view_bodies.Weekly)
 
 
 @feature_view(source=KNOWN_LATER, cadence="1d", available_after="2h", freshness="3d", ttl="3d", **OPTIONS)
@@ -367,27 +300,12 @@ BARE_ROWS = TableSource(
 )
 
 
-@feature_view(source=TABLE_ROWS, cadence="1d", available_after="2h", freshness="3d", row_ttl="3d", ttl="3d", **OPTIONS)
-class Table:
-    """Everything a table source can declare."""
-
-    value = field(description="d")
-    text = field(col("number").cast(String), description="d")
-    number = field(default=7, description="d")
-    half = field(col("value") / 2, dtype=Float32, default=0.5, description="d")
-    filled = field(col("value").fill_null(1.0), description="d")
-    vector = field(description="d")
-    total = derive(col("number") + col("half"), description="d")
-    seen = derive(col("text").is_null(), description="d")
+Table = feature_view(
+    source=TABLE_ROWS, cadence="1d", available_after="2h", freshness="3d", row_ttl="3d", ttl="3d", **OPTIONS
+)(view_bodies.Table)
 
 
-@feature_view(source=BARE_ROWS, cadence="1h", freshness="2h", **OPTIONS)
-class BareTable:
-    """A table that declares nothing but its time."""
-
-    number = field(description="d")
-    text = field(default="", description="d")
-    moment = field(col("valid_to"), description="d")
+BareTable = feature_view(source=BARE_ROWS, cadence="1h", freshness="2h", **OPTIONS)(view_bodies.BareTable)
 
 
 def at(days: float = 0, hours: float = 0, microseconds: int = 0) -> datetime:
