@@ -48,6 +48,8 @@ def begin_branch(settings: Settings) -> None:
     """
     if settings.branch:
         with closing(_catalog(settings)) as catalog:
+            if any(each.name == settings.branch and not each.is_going for each in catalog.branches()):
+                return
             # By the real clock, as the commits of production are, whatever FEATURES_NOW says.
             catalog.begin_branch(settings.branch, by=user(), now=datetime.now(UTC))
 

@@ -79,7 +79,7 @@ def require_branch(connection: sa.Connection, name: str, *, lock: bool = False) 
         names = ", ".join(each.name for each in branches(connection))
         known = f"there are {names}" if names else "there is none yet"
         raise UnknownBranchError(
-            f"there is no branch {name!r}; {known}. `features apply` with FEATURES_BRANCH begins one"
+            f"there is no branch {name!r}: {known}. `features apply` with FEATURES_BRANCH begins one"
         )
     if found.is_going:
         raise UnknownBranchError(

@@ -1,6 +1,7 @@
 """Branches of the offline store: they read of production what did not change, as it was, and write their own alone."""
 
 import hashlib
+import random
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,8 +25,15 @@ from feature_store.offline.materialize.stale import stale_partitions
 from feature_store.offline.tables.branch import Branch, Meaning
 from feature_store.offline.tables.store import OfflineStore, store_of
 from feature_store.offline.verify import tables_of, verify_table
+from feature_store.status import Status
+from tests.fixtures.frames import at
+from tests.fixtures.stream_views import Live
 from tests.offline.definitions import INSTANT, START, ShopperEver, ShopperSpend, day, purchases, spend_values
+from tests.offline.stream_world import DAYS as DAYS_STREAMED
+from tests.offline.stream_world import ENTITIES, build_world, stream, times_of_interest
+from tests.offline.stream_world import land as land_tiles
 from tests.offline.test_materialize import land, some_purchases
+from tests.offline.test_stream_join import join
 
 DAYS = 8
 
@@ -183,6 +191,33 @@ def test_a_source_of_other_types_or_partitions_than_production_is_refused(produc
         )
     assert branch.source(purchases.asset).ledger.partitions().height == DAYS
     assert branch.values(ShopperSpend).ledger.partitions().height == 6  # nothing was landed
+
+
+def test_a_stream_on_a_branch_is_read_as_it_was_until_the_branch_writes_its_own(tmp_path: Path) -> None:
+    world = build_world(tmp_path / "offline", seed=3)
+    times = random.Random(5).sample(times_of_interest(world), 60)
+    rows = [(number, time, *ENTITIES[number % 4]) for number, time in enumerate(times)]
+    before = join(world, rows)
+    branch = replace(world, store=begin(world.store, Live), landed=set(world.landed), covered=[*world.covered])
+    moved = {**world.rows[0], "value": 1000.0}
+    for day_, sequence in ((DAYS_STREAMED - 1, 31), (DAYS_STREAMED - 2, 32)):
+        event = {**moved, "time": at(days=day_, hours=1)}
+        stream(world, [event], at(days=day_), at(days=day_, hours=20), sequence=sequence)
+    world.rows.append({**moved, "time": at(days=3, hours=2)})
+    land_tiles(world, 3)
+    assert not join(world, rows).equals(before)
+    digest = digest_of(world.store.root)
+    assert join(branch, rows).equals(before)
+    end = at(days=DAYS_STREAMED)
+    stream(branch, branch.rows, at(days=DAYS_STREAMED - 6), end, sequence=1)
+    assert branch.store.stream_copy(Live.full_name).open().writes.height == 1
+    land_tiles(branch, 7)  # the day that production lacks
+    assert branch.store.tiles(Live).ledger.partitions().height == world.store.tiles(Live).ledger.partitions().height + 1
+    joined = join(branch, rows)
+    known = {name for name in joined.columns if name.endswith("__status")}
+    missing = [sum((frame[name] == Status.NOT_COMPUTED).sum() for name in known) for frame in (before, joined)]
+    assert missing[1] < missing[0]
+    assert digest_of(world.store.root) == digest
 
 
 @dataclass
