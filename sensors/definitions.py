@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import dagster as dg
 
 from feature_assets.project import load_declarations
+from feature_assets.project.recorded import recorded_definitions
 from resources.project import project_resources
 from resources.settings import Settings
 from sensors.branches import expired_branches
@@ -18,9 +20,9 @@ from sensors.verification import verification_schedule
 
 _declared = load_declarations()
 _views, _services = list(_declared.views.values()), list(_declared.services.values())
-_watched = Watched(_views, _services, broken=_declared.broken)
-_resources = project_resources()
 _settings = Settings.from_environment()
+_watched = Watched(_views, _services, broken=_declared.broken, recorded=partial(recorded_definitions, _settings))
+_resources = project_resources()
 # A branch tells nobody outside.
 _tells_lineage = os.environ.get("OPENLINEAGE_URL") and not _settings.branch
 

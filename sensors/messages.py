@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -13,6 +13,7 @@ import dagster as dg
 from feature_assets.generator.keys import online_key, table_key
 from feature_assets.generator.training_assets import Model
 from feature_store import FeatureService, FeatureView
+from feature_store.catalog.documents import Definition, features_read
 from feature_store.quality.freshness import Freshness, span_text
 from sensors.damage import Damage
 
@@ -23,6 +24,8 @@ _LONGEST_REASON: Final = 500
 _SHOWN: Final = 3
 """Damaged days or copies that a message names."""
 
+Recorded = Callable[[], Sequence[Definition]]
+
 
 @dataclass(frozen=True)
 class Audience:
@@ -32,11 +35,13 @@ class Audience:
         services: whose readers are named.
         models: likewise.
         ui_url: where links lead.
+        recorded: gives what the catalog records, whose services are named too: those of other repositories.
     """
 
     services: Sequence[FeatureService]
     models: Sequence[Model]
     ui_url: str
+    recorded: Recorded = tuple
 
     def stale(self, freshness: Freshness) -> str:
         """Return the message of values that should be there and are not."""
@@ -87,9 +92,18 @@ class Audience:
         return self._message(text, damage.view, damage.asset, _was_open(alerted))
 
     def _message(self, first: str, view: FeatureView, asset: dg.AssetKey, *more: str) -> str:
-        readers = _some(readers_of(view, self.services, self.models)) or "no service"
+        known = readers_of(view, self.services, self.models)
+        readers = _some([*known, *self._recorded_readers(view, known)]) or "no service"
         lines = [first, f"Owner: {view.owner}", *more, f"Read by: {readers}", _asset_link(asset, self.ui_url)]
         return "\n".join(lines)[:LONGEST]
+
+    def _recorded_readers(self, view: FeatureView, known: Sequence[str]) -> list[str]:
+        reading = [
+            f"service {each.name} ({each.owner})"
+            for each in self.recorded()
+            if each.kind == "service" and view.full_name in {name for name, _ in features_read(each.document)}
+        ]
+        return [each for each in reading if each not in known]
 
 
 def readers_of(view: FeatureView, services: Sequence[FeatureService], models: Sequence[Model]) -> list[str]:

@@ -7,22 +7,26 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import Final, NamedTuple
 
 import dagster as dg
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.client import WebClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from feature_assets.generator import Model
 from feature_assets.project.broken import BrokenTeam
 from feature_store import FeatureService, FeatureView
+from feature_store.catalog.documents import Definition
+from feature_store.errors import FeatureStoreError
 from feature_store.model.teams import team
 from feature_store.offline.tables.store import OfflineStore
 from resources.offline import OfflineStoreResource
 from resources.online import OnlineStoreResource
 from resources.slack import SlackResource
 from sensors.findings import Finding
-from sensors.messages import Audience
+from sensors.messages import Audience, Recorded
 
 BUDGET: Final = 20.0
 """Seconds after which a look ends, to go on at the next one: Dagster gives up, and forgets the cursor, after 60.
@@ -72,12 +76,14 @@ class Watched:
         services: named in messages as those who are hit.
         models: likewise.
         broken: teams whose views cannot be watched until they are mended; alerts that are open stay open.
+        recorded: gives what the catalog records, for those who are hit in other repositories.
     """
 
     views: Sequence[FeatureView]
     services: Sequence[FeatureService] = ()
     models: Sequence[Model] = ()
     broken: Sequence[BrokenTeam] = ()
+    recorded: Recorded = tuple
 
 
 class Stores(NamedTuple):
@@ -129,7 +135,8 @@ def slack_sensor(name: str, seconds: int, description: str, watched: Watched, fi
         cursor, deadline = Cursor.of(context.cursor), time.monotonic() + BUDGET
         if not watched.broken:
             cursor.forget_all_but(views)
-        client, audience = slack.get_client(), Audience(watched.services, watched.models, slack.ui_url)
+        recorded = cache(partial(_recorded, context, watched.recorded))
+        client, audience = slack.get_client(), Audience(watched.services, watched.models, slack.ui_url, recorded)
         posted = failed = 0
         for view in cursor.from_next(views):
             cursor.next = view.full_name
@@ -153,6 +160,15 @@ def slack_sensor(name: str, seconds: int, description: str, watched: Watched, fi
         return dg.SkipReason("; ".join([counts, *map(str, watched.broken)]))
 
     return watch
+
+
+def _recorded(context: dg.SensorEvaluationContext, recorded: Recorded) -> Sequence[Definition]:
+    """Return what the catalog records; an alert does not wait for a catalog that cannot be read."""
+    try:
+        return recorded()
+    except (FeatureStoreError, SQLAlchemyError) as error:
+        context.log.warning("readers of other repositories are not named: the catalog cannot be read: %s", error)
+        return ()
 
 
 def _news(finding: Finding, cursor: Cursor, now: datetime) -> str | None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from feature_assets.project.declarations import Declarations
 from feature_store.catalog.changes import Change
+from feature_store.catalog.database import may_exist
 from feature_store.catalog.documents import Definition, definitions_of
 from feature_store.catalog.store import Catalog
 from feature_store.errors import InputError
@@ -51,6 +52,14 @@ def opened_catalog(settings: Settings) -> Generator[Catalog]:
         yield catalog
     finally:
         catalog.close()
+
+
+def recorded_definitions(settings: Settings) -> list[Definition]:
+    """Return everything that the catalog records; nothing if there is none yet."""
+    if not may_exist(settings.catalog_url):
+        return []
+    with opened_catalog(settings) as catalog:
+        return catalog.definitions()
 
 
 def definitions_by_team(declarations: Declarations) -> dict[str, list[Definition]]:

@@ -4,6 +4,7 @@ import json
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -12,8 +13,12 @@ import pytest
 
 import sensors.slack_sensor
 from feature_assets.generator import Model
+from feature_assets.project.recorded import recorded_definitions
+from feature_store.catalog.documents import definitions_of
+from feature_store.catalog.store import Catalog
 from feature_store.quality.freshness import span_text
 from resources.online import OnlineStoreResource
+from resources.settings import Settings
 from resources.slack import SlackResource
 from sensors.freshness import freshness_to_slack
 from sensors.messages import LONGEST, Audience
@@ -38,10 +43,18 @@ class Watch:
     """The sensor, tick by tick; its cursor is all that is kept between ticks."""
 
     def __init__(
-        self, instance, root, url: str, valkey: str, token="xoxb-test", views=VIEWS, sensor=freshness_to_slack
+        self,
+        instance,
+        root,
+        url: str,
+        valkey: str,
+        token="xoxb-test",
+        views=VIEWS,
+        sensor=freshness_to_slack,
+        recorded=tuple,
     ):
         self.instance, self.online = instance, valkey
-        self.sensor = sensor(Watched(views, [churn], [MODEL]))
+        self.sensor = sensor(Watched(views, [churn], [MODEL], recorded=recorded))
         self.cursor: str | None = None
         self.resources = {
             "offline_store": project.resources(root)["offline_store"],
@@ -168,6 +181,35 @@ def test_what_is_missing_in_both_stores_is_told_once(instance, tmp_path, slack, 
     watch.tick()
     (breach,) = texts(slack)
     assert "is stale" in breach
+
+
+def test_readers_in_other_repositories_are_known_from_the_catalog(instance, tmp_path, slack, valkey):
+    url = f"sqlite:///{tmp_path / 'catalog.db'}"
+    settings = Settings.from_environment({"FEATURES_CATALOG": url, "FEATURES_STATE": str(tmp_path)})
+    abroad = replace(churn, name="abroad")
+    with closing(Catalog(url)) as catalog:
+        catalog.apply(
+            {"growth": definitions_of([], [HouseholdSpend], [churn, abroad])}, by="somebody", now=datetime.now(UTC)
+        )
+    recorded = partial(recorded_definitions, settings)
+    watch = Watch(instance, tmp_path / "offline", slack.url, valkey, views=[HouseholdSpend], recorded=recorded)
+    watch.tick()
+    (breach,) = slack.messages
+    assert (
+        "Read by: service churn/v1 (growth), model churn_forest (growth), service abroad/v1 (growth)" in breach["text"]
+    )
+
+
+def test_a_catalog_that_cannot_be_read_keeps_no_alert_back(instance, tmp_path, slack, valkey):
+    (tmp_path / "catalog.db").write_bytes(b"garbage" * 1000)
+    settings = Settings.from_environment(
+        {"FEATURES_CATALOG": f"sqlite:///{tmp_path / 'catalog.db'}", "FEATURES_STATE": str(tmp_path)}
+    )
+    recorded = partial(recorded_definitions, settings)
+    watch = Watch(instance, tmp_path / "offline", slack.url, valkey, views=[HouseholdSpend], recorded=recorded)
+    watch.tick()
+    (breach,) = slack.messages
+    assert "Read by: service churn/v1 (growth), model churn_forest (growth)\n" in breach["text"]
 
 
 def test_a_view_that_cannot_be_read_is_told_and_hides_no_other(instance, tmp_path, slack, valkey):
