@@ -10,14 +10,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from feature_store.errors import CarriedError
-
-
-class StageError(CarriedError):
-    """A stage failed; the cause says why."""
-
-    def __init__(self, title: str) -> None:
-        super().__init__(f"The stage {title!r}")
+from feature_assets.backfill.stage_error import StageError
 
 
 @dataclass

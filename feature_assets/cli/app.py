@@ -8,6 +8,8 @@ import typer
 from typer.exceptions import TyperException
 
 from feature_assets.cli import branch_app, catalog_app, data_app
+from feature_assets.cli.foreign_errors import told
+from feature_assets.cli.output import print_error
 from feature_store.errors import FeatureStoreError
 
 app = typer.Typer(
@@ -43,9 +45,14 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader, e.g. `head`, has seen enough
         sys.stderr.close()
         return 0
+    except BaseException as error:  # panics are no Exception
+        message = told(error)
+        if message is None:
+            raise
+        return _refuse(message)
     return code if isinstance(code, int) else 0
 
 
 def _refuse(message: str) -> int:
-    sys.stderr.write(f"features: {' '.join(message.split())}\n")
+    print_error(message)
     return BAD_INPUT

@@ -21,6 +21,11 @@ _NARROWEST: Final = 24
 """Width below which a last column of prose is no longer wrapped."""
 
 
+def print_error(message: str) -> None:
+    """Print a line on stderr, whatever lines the message has."""
+    sys.stderr.write(f"features: {' '.join(message.split())}\n")
+
+
 def print_json(document: object) -> None:
     """Print a JSON document, and nothing else."""
     sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

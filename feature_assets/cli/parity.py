@@ -9,7 +9,7 @@ import polars as pl
 
 from feature_assets.cli.declared import declared
 from feature_assets.cli.names import find_service, find_view
-from feature_assets.cli.output import print_json, print_line, print_table
+from feature_assets.cli.output import print_error, print_json, print_line, print_table
 from feature_assets.explain.explanation import plain
 from feature_assets.parity.replay import replay
 from feature_assets.parity.report import ViewParity
@@ -54,7 +54,10 @@ def check(name: str, sample: Sample, *, as_json: bool) -> int:
         _print_parity(parity)
     if parity.different:
         return DIFFERENT
-    return NOT_COMPARED if parity.problems else 0
+    if parity.problems:
+        print_error(f"{parity.view}: not everything could be compared: {'; '.join(parity.problems)}")
+        return NOT_COMPARED
+    return 0
 
 
 def replay_log(service_name: str, options: ReplayOptions, *, as_json: bool) -> int:

@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from feature_assets.backfill.progress import StageError
+from feature_assets.backfill.stage_error import StageError
 from feature_store.errors import FeatureStoreError
 from resources.settings import Settings
 

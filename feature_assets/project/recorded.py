@@ -103,7 +103,8 @@ def sync_plans(settings: Settings, catalog: Catalog) -> CurrentPlans:
     """Give servers the plans of the catalog's newest revision; return what they read then.
 
     Raises:
-        InputError: they cannot be written, or those there follow from another catalog.
+        StorageError: they cannot be written.
+        InputError: those that are there follow from another catalog.
         UnknownBranchError: the branch did not begin, or is being dropped.
     """
     if settings.branch:
@@ -111,10 +112,7 @@ def sync_plans(settings: Settings, catalog: Catalog) -> CurrentPlans:
     revision, definitions = catalog.snapshot()
     services = [each for each in definitions if each.kind == "service"]
     texts = {f"{each.name.replace('/', '.')}.json": each.document["plan"] for each in services}
-    try:
-        current = publish_plans(settings.plans, revision, texts)
-    except OSError as error:
-        raise InputError(f"FEATURES_PLANS: plans cannot be written there: {error}") from error
+    current = publish_plans(settings.plans, revision, texts)
     if (current.revision or 0) > catalog.revision():
         raise InputError(
             f"{settings.plans} holds plans of revision {current.revision}, but the catalog is at {revision}: it is not "

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from feature_store.checks.files import file_errors
 from feature_store.plans.service_plan import PlanError, ServicePlan, read_plan
 
 POINTER: Final = "current.json"
@@ -50,9 +51,12 @@ def current_plans(folder: Path) -> CurrentPlans:
 
     Raises:
         PlanError: the pointer is damaged.
+        StorageError: it cannot be read.
     """
     try:
-        record: Any = json.loads((folder / POINTER).read_text())
+        with file_errors(folder / POINTER, "it cannot be read"):
+            content = (folder / POINTER).read_bytes()
+        record: Any = json.loads(content)
         revision = record["revision"]
         if type(revision) is not int or revision < 0:
             raise TypeError(f"revision {revision!r}")
@@ -68,9 +72,23 @@ def read_plans(folder: Path) -> dict[str, ServicePlan]:
 
     Raises:
         PlanError: a file holds none, or the pointer is damaged.
+        StorageError: they cannot be read.
     """
-    plans = map(read_plan, sorted(current_plans(folder).folder.glob("*.json")))
+    plans = map(read_plan, plan_files(current_plans(folder).folder))
     return {plan.full_name: plan for plan in plans}
+
+
+def plan_files(folder: Path) -> list[Path]:
+    """Return the plan files of a folder, sorted; none if it is not there.
+
+    Raises:
+        StorageError: it may not be looked at, for which ``Path.glob`` would give none.
+    """
+    try:
+        with file_errors(folder, "its plans cannot be listed"):
+            return sorted(path for path in folder.iterdir() if path.suffix == ".json" and path.name != POINTER)
+    except FileNotFoundError:
+        return []
 
 
 def publish_plans(folder: Path, revision: int, texts: Mapping[str, str]) -> CurrentPlans:
@@ -83,8 +101,15 @@ def publish_plans(folder: Path, revision: int, texts: Mapping[str, str]) -> Curr
         revision: number of the catalog's revision that they follow from.
         texts: content by file name.
 
+    Raises:
+        StorageError: they cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with file_errors(folder, "plans cannot be written there"):
+        folder.mkdir(parents=True, exist_ok=True)
+        return _publish(folder, revision, texts)
+
+
+def _publish(folder: Path, revision: int, texts: Mapping[str, str]) -> CurrentPlans:
     with _locked(folder):
         former = _former(folder)
         if former.revision is not None and former.revision > revision:

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from feature_store.checks.files import file_errors
 from feature_store.dtypes import DType, dtype_from_name
 from feature_store.errors import FeatureStoreError, InputError
 from feature_store.fingerprints import record_digest
@@ -257,12 +258,17 @@ def plan_path(folder: Path, service: str, version: int) -> Path:
 
 
 def write_plan(folder: Path, plan: ServicePlan) -> Path:
-    """Write a plan whole or not at all: servers that watch the folder never see half a file."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a plan whole or not at all: servers that watch the folder never see half a file.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
     path = plan_path(folder, plan.service, plan.version)
     partial = path.with_suffix(".partial")
-    partial.write_text(plan.to_json())
-    partial.replace(path)
+    with file_errors(folder, "plans cannot be written there"):
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.write_text(plan.to_json())
+        partial.replace(path)
     return path
 
 
@@ -270,11 +276,16 @@ def read_plan(path: Path) -> ServicePlan:
     """Read one plan.
 
     Raises:
-        PlanError: the file holds none; the message names it.
-        OSError: it cannot be read.
+        PlanError: the file holds none, or is not there; the message names it.
+        StorageError: it cannot be read.
     """
     try:
-        plan = ServicePlan.from_json(path.read_text())
+        with file_errors(path, "it cannot be read"):
+            content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise PlanError(f"there is no plan file {path}: run `features plans sync`") from error
+    try:
+        plan = ServicePlan.from_json(content.decode())
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, FeatureStoreError) as error:
         raise PlanError(
             f"plan file {path.name} cannot be used ({type(error).__name__}: {error}): run `features plans sync`"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from feature_store.errors import FeatureStoreError
-from feature_store.plans.plan_revisions import POINTER, CurrentPlans, current_plans
+from feature_store.errors import FeatureStoreError, StorageError
+from feature_store.plans.plan_revisions import POINTER, CurrentPlans, current_plans, plan_files
 from feature_store.plans.service_plan import PlanError, ServicePlan, read_plan
 from serving.read.assembly import Assembly
 from serving.read.requests import RequestError, UnknownServiceError
@@ -75,15 +75,17 @@ class PlanFolder:
         return self._catalog.problems
 
     def refresh(self) -> bool:
-        """Read the files that changed; return whether any did. While the folder is away, nothing changes."""
-        problem = self._follow()
-        if not self._current.folder.is_dir():
-            return False
-        known = self._catalog.files
-        files = {
-            path.name: _look(path, signature, known.get(path.name))
-            for path, signature in _signatures(self._current.folder)
-        }
+        """Read the files that changed; return whether any did. While the folder is away, or closed, nothing changes."""
+        problem, known = self._follow(), self._catalog.files
+        try:
+            if not self._current.folder.is_dir():
+                return False
+            files = {
+                path.name: _look(path, signature, known.get(path.name))
+                for path, signature in _signatures(self._current.folder)
+            }
+        except (StorageError, OSError) as error:
+            files, problem = known, str(error)
         if files == known and problem == self._catalog.pointer:
             return False
         self._catalog = _Catalog(files, problem)
@@ -93,10 +95,10 @@ class PlanFolder:
         """Go where the pointer leads, unless that is back; return what is wrong with it."""
         try:
             current = current_plans(self._folder)
-        except (PlanError, OSError) as error:
+            if current.folder.is_dir() and (current.revision or 0) >= (self._current.revision or 0):
+                self._current = current
+        except (PlanError, StorageError, OSError) as error:
             return str(error)
-        if current.folder.is_dir() and (current.revision or 0) >= (self._current.revision or 0):
-            self._current = current
         return None
 
     def find(self, service: str, features: tuple[str, ...] | None = None) -> Assembly:
@@ -115,17 +117,16 @@ class PlanFolder:
         catalog = self._catalog
         assembly = catalog.assemblies.get(service) or catalog.newest.get(service)
         if assembly is None:
-            known = f"there are {', '.join(catalog.assemblies)}" if catalog.assemblies else _NO_PLANS
+            none = () if catalog.problems else (_NO_PLANS,)
+            known = (f"there are {', '.join(catalog.assemblies)}",) if catalog.assemblies else none
             raise UnknownServiceError(
-                "service", "; ".join([f"no feature service {service!r}", known, *catalog.problems.values()])
+                "service", "; ".join([f"no feature service {service!r}", *known, *catalog.problems.values()])
             )
         return assembly if features is None else assembly.only(features)
 
 
 def _signatures(folder: Path) -> Iterable[tuple[Path, _Signature]]:
-    for path in sorted(folder.glob("*.json")):
-        if path.name == POINTER:
-            continue
+    for path in plan_files(folder):
         try:
             stat = path.stat()
         except FileNotFoundError:
@@ -138,6 +139,6 @@ def _look(path: Path, signature: _Signature, known: _File | None) -> _File:
         return known
     try:
         return _File(signature, Assembly(read_plan(path)), None)
-    except (FeatureStoreError, ValueError, OSError) as error:
+    except (FeatureStoreError, ValueError) as error:
         problem = str(error) if isinstance(error, PlanError) else f"plan file {path.name} cannot be used: {error}"
         return _File(signature, None if known is None else known.assembly, problem)

@@ -184,7 +184,7 @@ def test_plans_of_another_catalog_are_not_replaced(features, settings):
 def test_a_place_where_plans_cannot_be_written_is_one_line(features, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("FEATURES_PLANS", str(tmp_path / "file" / "plans"))
-    assert "FEATURES_PLANS: plans cannot be written there: " in features.refused("apply")
+    assert "file/plans: plans cannot be written there (Not a directory)" in features.refused("apply")
 
 
 def offer(factor: int = 2, **inputs: object) -> FeatureService:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from feature_assets.backfill.progress import StageError
+from feature_assets.backfill.stage_error import StageError
 from feature_assets.demo.endings import describe_failure
 from tests.demo.process import Demo
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from feature_store.checks.files import file_errors
 from feature_store.errors import InputError
 from feature_store.model.views import FeatureView
 from feature_store.offline.delta.paths import source_uri, view_uri
@@ -36,6 +37,7 @@ class OfflineStore:
     Raises:
         InputError: the root is blank, that of the disk, or a file, is of no known scheme, or has characters, such as
             spaces, that a URL writes differently.
+        StorageError: this process may not look there.
     """
 
     root: str
@@ -121,6 +123,8 @@ def _check_folder(path: str, root: str) -> None:
         raise InputError(f"the offline store cannot be at {root!r}, a root: name a folder, or a bucket, of its own")
     if "://" not in path:
         folder = Path(path)
-        found = next(each for each in (folder, *folder.parents) if each.exists())
-        if not found.is_dir():
+        with file_errors(root, "the offline store cannot be opened"):
+            found = next(each for each in (folder, *folder.parents) if each.exists())
+            is_folder = found.is_dir()
+        if not is_folder:
             raise InputError(f"the offline store cannot be at {root!r}: {found} is a file, name a folder")
