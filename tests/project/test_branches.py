@@ -3,8 +3,12 @@
 import hashlib
 import json
 import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +17,7 @@ import redis
 import typer
 
 from feature_assets.cli.app import app
+from tests.fixtures.valkey import free_port
 from tests.project.repository import FILES, Repository
 
 DELAYS = "flights/teams/air/features/delays.py"
@@ -105,6 +110,33 @@ def branch_keys(before: Production, after: Production) -> set[bytes]:
     return new
 
 
+@contextmanager
+def served(repository: Repository, *options: str) -> Iterator[str]:
+    """Run the feature server as the options say; give the URL of the service."""
+    port = free_port()
+    command = [sys.executable, "-m", "serving.server", "--plans", ".state/plans", "--port", str(port), *options]
+    process = subprocess.Popen(command, cwd=repository.folder, env=repository.environment, stderr=subprocess.DEVNULL)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            with suppress(OSError), urllib.request.urlopen(f"{base}/ready"):
+                break
+            assert process.poll() is None
+            time.sleep(0.1)
+        yield f"{base}/v1/services/late/features"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def asked(url: str) -> float:
+    """Return the mean delay that a server answers."""
+    body = json.dumps({"keys": {"airport": ["JFK"]}}).encode()
+    request = urllib.request.Request(url, body, {"content-type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)["features"]["airport_delays__delay_2d"][0]
+
+
 def commands(group: typer.Typer, prefix: str = "") -> set[str]:
     own = {f"{prefix}{command.name}" for command in group.registered_commands}
     for each in group.registered_groups:
@@ -124,7 +156,7 @@ def test_nothing_that_runs_on_a_branch_changes_production(repository: Repository
     assert repository.features("apply").returncode == 0
     assert repository.features("backfill", "airport_delays", *SPAN).returncode == 0
     repository.write("spine.csv", "airport,time\nJFK,2013-03-05T12:00:00Z\n")
-    served = repository.features("get", "late", "--key", "airport=JFK", "--json").stdout
+    answer = repository.features("get", "late", "--key", "airport=JFK", "--json").stdout
     before = production(repository)
     repository.write(DELAYS, OTHER)
     refused = repository.features("apply")
@@ -144,12 +176,14 @@ def test_nothing_that_runs_on_a_branch_changes_production(repository: Repository
         assert len(made) >= 6
         assert all(success == "True" for _, success in made), assets.stdout
         on_it = repository.features("get", "late", "--key", "airport=JFK", "--json").stdout
+        with served(repository) as url, served(repository, "--branch", "late6") as url_on_it:
+            assert (asked(url), asked(url_on_it)) == (12.0, 15.0)  # whatever FEATURES_BRANCH says
         refused = repository.features("branch", "drop", "late6")
         assert (refused.returncode, "unset FEATURES_BRANCH" in refused.stderr) == (2, True)
     assert all(told[name].startswith("0:") for name in DONE), {name: told[name] for name in DONE}
     assert "partitions: 0 landed, 4 of tiles, 3 of values" in told[DONE[3]]
     assert "4 of 4 (100.0%)" in told["branch diff"]
-    assert json.loads(on_it) != json.loads(served)
+    assert json.loads(on_it) != json.loads(answer)
     after = production(repository)
     assert (after.files, after.catalog, after.runs) == (before.files, before.catalog, before.runs)
     assert {key: value for key, value in after.keys.items() if key in before.keys and key != b"fs:generation"} == {
