@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,13 +46,12 @@ class Differences:
             self.rows + more.rows, self.damaged + more.damaged, self.missing + more.missing, self.other + more.other
         )
 
-    @property
-    def problems(self) -> list[str]:
-        """The differences in words."""
+    def problems(self, origin: str) -> list[str]:
+        """Return the differences in words; ``origin`` is what the rows were compared with."""
         told = [
             (self.damaged, "damaged, so their entities read as DAMAGED"),
             (self.missing, "missing, so their entities read as EMPTY"),
-            (self.other, "of other values than their partition"),
+            (self.other, f"of other values than {origin}"),
         ]
         return [f"{count:,} of {self.rows:,} rows are {what}" for count, what in told if count]
 
@@ -103,6 +102,16 @@ def check_rows(
         found += Differences(len(rows), int(damaged), rows.count(None))
         told(len(rows))
     return found
+
+
+def some_of(entities: Iterable[Ragged], sample: int | None) -> Iterator[Ragged]:
+    """Yield pieces of entities until there are as many as in a sample; None: all."""
+    seen = 0
+    for piece in entities:
+        if sample is not None and seen >= sample:
+            return
+        seen += len(piece)
+        yield piece
 
 
 def _compare(inspector: OnlineInspector, generation: Generation, entities: Ragged, expected: Ragged) -> Differences:

@@ -16,10 +16,10 @@ import polars as pl
 from feature_store.checks.arguments import checked
 from feature_store.errors import DamagedError, FingerprintError, VersionExpiredError
 from feature_store.model.views import FeatureView
-from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.temporal.instants import from_microseconds
-from serving.load.compared_rows import Differences, RowsGoneError, check_rows, compare_rows
+from serving.load.compared_rows import Differences, RowsGoneError, check_rows, compare_rows, some_of
+from serving.load.compared_streams import compare_stream
 from serving.load.landed import Landed, loaded_table, wanted_partitions
 from serving.stores.errors import DamagedListError
 from serving.stores.generations import Generation
@@ -109,7 +109,7 @@ def verify_online(
     Raises:
         StoreError: the store does not answer.
     """
-    verifying = _Verifying(view, loaded_table(store, view).open(), online, progress)
+    verifying = _Verifying(store, view, online, progress)
     verifying.generations()
     verifying.stream()
     verifying.lost(now)
@@ -135,10 +135,11 @@ def damaged_loads(store: OfflineStore, view: FeatureView, now: datetime) -> dict
 class _Verifying:
     """A view that is verified, and what was found of it so far."""
 
-    def __init__(self, view: FeatureView, opened: OpenTable, online: OnlineStores, progress: Progress | None) -> None:
+    def __init__(self, store: OfflineStore, view: FeatureView, online: OnlineStores, progress: Progress | None) -> None:
         self.found = OnlineVerification(view.full_name)
         self._view = view
-        self._opened = opened
+        self._store = store
+        self._opened = loaded_table(store, view).open()
         self._online = online
         self._progress = progress
         self._total = 0
@@ -170,7 +171,7 @@ class _Verifying:
             self._add(OnlineDamage(as_of, generation.id, "; ".join(problems)))
 
     def stream(self) -> None:
-        """Compare the rows of the stream with their checksums."""
+        """Compare the rows of the stream with their checksums, and with the copy that its writer keeps, if it does."""
         try:
             stream = self._online.inspector.stream(self._view.full_name) if self._view.is_stream else None
         except DamagedListError as problem:
@@ -178,20 +179,25 @@ class _Verifying:
             return
         if stream is None:
             return
-        entities = self._online.inspector.entities(self._view.full_name, stream)
+        listed = self._online.inspector.entities(self._view.full_name, stream)
         try:
-            found = check_rows(self._online.inspector, stream, entities, self._told)
+            found = check_rows(self._online.inspector, stream, some_of(listed, self._online.sample), self._told)
+            compared = compare_stream(self._store, self._online.inspector, self._view, stream, self._online.sample)
         except RowsGoneError:
             self._add(
                 OnlineDamage(None, None, "the stream: its rows are gone: restart its writer, which begins a new one")
             )
             return
+        except DamagedError as damage:
+            problem = f"the stream: it cannot be compared with its offline copy, which is damaged itself: {damage}"
+            self._add(OnlineDamage(None, None, problem))
+            return
         self._count(found)
-        if found.damaged:
+        wrong = [f"{found.damaged:,} of {found.rows:,} rows are damaged"] if found.damaged else []
+        wrong += [] if compared is None else compared.problems("the stream's offline copy")
+        if wrong:
             cure = "load batch tiles up to now, and begin the stream anew with a later `since`"
-            self._add(
-                OnlineDamage(None, None, f"the stream: {found.damaged:,} of {found.rows:,} rows are damaged: {cure}")
-            )
+            self._add(OnlineDamage(None, None, f"the stream: {'; '.join(wrong)}: {cure}"))
 
     def lost(self, now: datetime) -> None:
         """Look for partitions that were loaded and are not there any more, and for those that wait to be loaded."""
@@ -248,7 +254,7 @@ class _Verifying:
             if found.rows != generation.rows:
                 yield f"it was published with {generation.rows:,} rows, {found.rows:,} are listed"
         self._count(found)
-        yield from found.problems
+        yield from found.problems("their partition")
         strangers = self._strangers(generation, found.rows - found.missing)
         if strangers:
             yield f"{strangers:,} rows are of entities that were never loaded"

@@ -35,22 +35,19 @@ from feature_store.codec.byte_strings import Ragged, from_list
 from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.codec.tile_codec import TileLayout, refuse_damaged
 from feature_store.columns import Mask
+from feature_store.engines.numpy.stream_retention import first_kept, is_kept
 from feature_store.engines.polars.stream_merge import merge_stream_tiles, tile_frame
 from feature_store.errors import InputError
 from feature_store.model.views import FeatureView
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.compile_stream import compile_stream_plan
 from feature_store.plans.stream_plan import StreamPlan
-from feature_store.temporal.durations import DAY, SECOND
+from feature_store.temporal.durations import SECOND
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from feature_store.temporal.tile_levels import Instants
 from serving.stores.open_store import open_stream_rows
 from serving.streams.events import Events, event_tiles, read_events, source_of
 from serving.streams.ids import KnownEvents
-from serving.streams.retention import is_kept
-
-KEPT_PAST: Final = 2 * DAY
-"""The time before the oldest live as-of for which tiles are kept."""
 
 EXACT_FOR: Final = timedelta(days=2)
 
@@ -213,8 +210,7 @@ class StreamWriter:
 
     def _kept_from(self) -> int | None:
         """Return the start of the first tiles that are kept; None: no batch tiles own any time yet."""
-        oldest = self._rows.oldest_live()
-        return None if oldest is None else (oldest - KEPT_PAST) // self._plan.levels[-1] * self._plan.levels[-1]
+        return first_kept(self._plan, self._rows.oldest_live())
 
     def _complete_until(self, told: datetime | None) -> int:
         """Return the instant before which every event has been appended, microseconds, by what was told and seen."""

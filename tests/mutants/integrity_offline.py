@@ -78,8 +78,8 @@ INTEGRITY_OFFLINE: Final[Sequence[Mutant]] = (
     Mutant(
         "bounds of the log leave files out",
         _READS,
-        'return self._scan_files(files["path"].to_list(), stored, partitions[_START])',
-        'return pl.scan_delta(self.table).filter(pl.col(_START).is_in(partitions[_START].implode())).drop("day")',
+        'rows = self._scan_files(files["path"].to_list(), stored, partitions[_START])',
+        'rows = pl.scan_delta(self.table).filter(pl.col(_START).is_in(partitions[_START].implode())).drop("day")',
         test=f"{_RECORDS}bounds_in_the_log_that_are_wrong_leave_no_row_out",
     ),
     Mutant(

@@ -16,6 +16,7 @@ _WRITER: Final = "tests/serving/streams/test_writer.py::test_"
 _ANSWERS: Final = "tests/serving/test_damaged_answers.py::test_"
 
 _COMPARED: Final = "serving/load/compared_rows.py"
+_COMPARED_STREAMS: Final = "serving/load/compared_streams.py"
 _VERIFYING: Final = "serving/load/verify.py"
 _LANDED: Final = "serving/load/landed.py"
 _SYNC: Final = "serving/load/sync.py"
@@ -26,6 +27,7 @@ _ENTRIES: Final = "feature_store/offline/ledger/ledger_entries.py"
 
 _TOLD_APART: Final = f"{_VERIFY}a_damaged_row_is_told_apart_from_one_that_is_missing_or_of_other_values"
 _REPLACED: Final = f"{_VERIFY}damage_is_listed_once_and_the_next_load_replaces_it"
+_STREAM_ROWS: Final = f"{_STREAMS}a_row_of_the_stream_that_is_gone_or_of_before_is_found_though_its_checksum_is_right"
 _SOUND_AGAIN: Final = f"{_VERIFY}damage_that_is_there_no_more_is_sound_again"
 _BATCH_READ: Final = f"{_ANSWERS}a_batch_read_of_the_client_is_null_and_damaged_where_rows_are_and_right_elsewhere"
 _OWN_ENTITY: Final = "tests/stores/test_readers.py::test_a_damaged_row_costs_its_own_entity_alone"
@@ -154,8 +156,8 @@ INTEGRITY_ONLINE: Final[Sequence[Mutant]] = (
     Mutant(
         "damaged rows of a stream are not told",
         _VERIFYING,
-        "if found.damaged:",
-        "if found.damaged > found.rows:",
+        "if found.damaged else []",
+        "if found.damaged > found.rows else []",
         test=f"{_STREAMS}rows_of_the_stream_are_checked_and_told_apart_from_what_a_load_mends",
     ),
     Mutant(
@@ -333,6 +335,27 @@ INTEGRITY_ONLINE: Final[Sequence[Mutant]] = (
         "self._add(OnlineDamage(None, None, str(problem)))",
         "pass",
         test=f"{_VERIFY}a_list_of_generations_that_is_gone_or_damaged_is_found_and_the_next_load_writes_it_anew",
+    ),
+    Mutant(
+        "a row of the stream that is gone is not told",
+        _COMPARED_STREAMS,
+        "is_due & ~decoded.present & ~decoded.damaged",
+        "is_due & decoded.damaged",
+        test=_STREAM_ROWS,
+    ),
+    Mutant(
+        "a row of the stream of before is taken for the newest",
+        _COMPARED_STREAMS,
+        "differ & decoded.present",
+        "differ & decoded.damaged",
+        test=_STREAM_ROWS,
+    ),
+    Mutant(
+        "what may be under way to the store is missed there",
+        _COMPARED_STREAMS,
+        "self._tiles(opened, writes.head(-1), ended)",
+        "self._tiles(opened, writes, ended)",
+        test=f"{_STREAMS}a_write_that_reached_the_copy_alone_so_far_is_no_difference",
     ),
     Mutant(
         "a damaged copy online is a damaged day",

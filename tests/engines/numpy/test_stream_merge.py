@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from feature_store import FeatureView
 from feature_store.codec.stream_tiles import StreamTiles, concat_tiles
+from feature_store.engines.numpy.stream_retention import is_kept
 from feature_store.errors import InputError
 from feature_store.oracle import snapshots as oracle
 from feature_store.oracle.snapshots import derived_value, float_scale, keys_of
 from feature_store.plans.stream_plan import StreamPlan
 from feature_store.temporal.durations import SECOND
 from feature_store.temporal.instants import to_microseconds
-from serving.streams.retention import is_kept
 from tests.engines.polars.test_snapshots import events
 from tests.fixtures.frames import START, assert_value, at
 from tests.fixtures.stream_views import STREAM_VIEWS, Live, instant, merged, plan_of, stream_tiles, values_of

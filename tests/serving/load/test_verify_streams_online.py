@@ -12,6 +12,8 @@ import redis
 from feature_store.codec.key_codec import encode_keys
 from feature_store.columns import Column
 from feature_store.dtypes import Int64
+from feature_store.offline.delta import stored_files
+from serving.load.compared_streams import compare_stream
 from serving.load.landed import Landed
 from serving.load.sync import is_synced
 from serving.load.verify import OnlineStores, OnlineVerification, verify_online
@@ -19,7 +21,7 @@ from serving.stores.errors import IncompleteLoadError
 from serving.stores.generations import Generation, encode_generations
 from serving.stores.open_store import open_inspector, open_loader
 from serving.stores.redis.keys import pointer_keys, row_prefix, stream_keys
-from serving.stores.streams import encode_stream
+from serving.stores.streams import Stream, encode_stream
 from tests.fixtures.frames import at
 from tests.serving.streams.purchases import Purchases, purchase, purchases_world
 from tests.serving.streams.world import OnlineWorld
@@ -141,3 +143,97 @@ def test_rows_of_the_stream_are_checked_and_told_apart_from_what_a_load_mends(wo
     assert [str(each) for each in verify(world).damages] == [
         "the stream: its rows are gone: restart its writer, which begins a new one"
     ]
+
+
+HOUR = at(days=6, hours=1)
+"""After the end of the batch tiles."""
+
+
+def streamed(world: OnlineWorld) -> Stream:
+    """Append events of three users in three writes, with an offline copy; the last write ends no tile of theirs."""
+    writer = world.writer(at(days=5), copy=True)
+    world.append(writer, [purchase(HOUR, "x1", 1), purchase(HOUR, "y1", 2), purchase(HOUR, "z1", 3)])
+    world.append(writer, [purchase(HOUR + timedelta(hours=1), "x2", 1), purchase(HOUR - timedelta(hours=1), "y2", 2)])
+    world.append(writer, [purchase(HOUR + timedelta(hours=2), "z2", 3)])
+    writer.close()
+    with closing(open_inspector(world.url)) as inspector:
+        stream = inspector.stream(VIEW)
+    assert stream is not None
+    return stream
+
+
+def problems(world: OnlineWorld, sample: int | None = None) -> list[str]:
+    with closing(open_inspector(world.url)) as inspector, closing(open_loader(world.url)) as loader:
+        counts = inspector.row_counts() if sample is None else None
+        found = verify_online(world.offline, Purchases, OnlineStores(inspector, loader, counts, sample), NOW)
+    return [str(damage) for damage in found.damages]
+
+
+def test_rows_of_the_stream_are_those_of_its_offline_copy(world: OnlineWorld) -> None:
+    streamed(world)
+    assert problems(world) == []
+    writer = world.writer(HOUR + timedelta(hours=2), copy=True)
+    assert writer.prune() >= 0
+    world.append(writer, [purchase(HOUR + timedelta(hours=3), "x3", 1), purchase(HOUR, "late", 1)])
+    writer.close()
+    assert problems(world) == []
+
+
+@pytest.mark.parametrize("sample", [None, 100])
+def test_a_row_of_the_stream_that_is_gone_or_of_before_is_found_though_its_checksum_is_right(
+    world: OnlineWorld, sample: int | None
+) -> None:
+    writer = world.writer(at(days=5), copy=True)
+    world.append(writer, [purchase(HOUR, "x1", 1), purchase(HOUR, "y1", 2)])
+    with closing(open_inspector(world.url)) as inspector, redis.Redis.from_url(world.url) as client:
+        stream = inspector.stream(VIEW)
+        assert stream is not None
+        former = client.get(key_of(stream.id, 1))
+        assert isinstance(former, bytes)
+        for hours in (1, 2, 3):
+            world.append(writer, [purchase(HOUR + timedelta(hours=hours), f"later{hours}", 1)])
+        writer.close()
+        assert problems(world, sample) == []
+        newest = client.get(key_of(stream.id, 1))
+        client.set(key_of(stream.id, 1), former)
+        client.delete(key_of(stream.id, 2))
+        (told,) = problems(world, sample)
+        assert told.startswith("the stream: 1 of 2 rows are missing")
+        assert "1 of 2 rows are of other values than the stream's offline copy: load batch tiles" in told
+        assert world.offline.tiles(Purchases).open().damaged_generations.is_empty(), "no load would mend it"
+        client.set(key_of(stream.id, 1), newest or b"")
+        (told,) = problems(world, sample)
+        assert "other values" not in told
+
+
+def test_a_stream_without_a_copy_or_of_another_definition_is_compared_by_its_checksums(world: OnlineWorld) -> None:
+    writer = world.writer(at(days=5))
+    world.append(writer, [purchase(HOUR, "x1", 1)])
+    world.append(writer, [purchase(HOUR + timedelta(hours=1), "x2", 1)])
+    writer.close()
+    with closing(open_inspector(world.url)) as inspector:
+        stream = inspector.stream(VIEW)
+        assert stream is not None
+        assert compare_stream(world.offline, inspector, Purchases, stream, None) is None
+    assert problems(world) == []
+
+
+def test_a_write_that_reached_the_copy_alone_so_far_is_no_difference(world: OnlineWorld) -> None:
+    stream = streamed(world)
+    with redis.Redis.from_url(world.url) as client:
+        rows = {user: client.get(key_of(stream.id, user)) for user in (1, 2, 3)}
+        writer = world.writer(HOUR + timedelta(hours=2), copy=True)
+        world.append(writer, [purchase(HOUR, "late", 1), purchase(HOUR + timedelta(hours=4), "x4", 2)])
+        writer.close()
+        for user, row in rows.items():
+            client.set(key_of(stream.id, user), row or b"")
+    assert problems(world) == []
+
+
+def test_a_damaged_copy_is_told_and_the_rows_are_checked_by_their_checksums(world: OnlineWorld) -> None:
+    streamed(world)
+    copy = Path(world.offline.stream_copy(VIEW).uri)
+    max(copy.glob("day=*/*.parquet")).write_bytes(b"")
+    stored_files._checked.clear()
+    (told,) = problems(world)
+    assert told.startswith("the stream: it cannot be compared with its offline copy, which is damaged itself: ")

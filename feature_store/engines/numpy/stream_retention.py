@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from feature_store.codec.stream_tiles import StreamTiles
 from feature_store.columns import Mask
 from feature_store.plans.stream_plan import StreamPlan
+from feature_store.temporal.durations import DAY
 from feature_store.temporal.tile_levels import Instants, oldest_starts
+
+KEPT_PAST: Final = 2 * DAY
+"""The time before the oldest live as-of for which tiles are kept."""
+
+
+def first_kept(plan: StreamPlan, oldest_live: int | None) -> int | None:
+    """Return the start of the first tiles that are kept; None: no batch tiles own any time yet.
+
+    Args:
+        plan: of the view.
+        oldest_live: the earliest as-of of its generations, microseconds; None: there are none.
+    """
+    longest = plan.levels[-1]
+    return None if oldest_live is None else (oldest_live - KEPT_PAST) // longest * longest
 
 
 def is_kept(plan: StreamPlan, tiles: StreamTiles, complete_since: Instants, kept_from: int | None) -> Mask:
