@@ -161,11 +161,16 @@ def _write(
 def instants(span: Range, written: Sequence[Written]) -> list[datetime]:
     """Return every T at which an answer changes, and those just before and after."""
     found = {span.start, span.end + 30 * span.cadence}
-    ttl = None if span.view.ttl is None else timedelta(microseconds=span.view.ttl)
     for partition in written:
         found |= {partition.as_of, partition.available_at, partition.published_at or partition.as_of}
-        found |= set() if ttl is None else {partition.as_of + ttl}
-    return sorted({instant + tick for instant in found for tick in TICKS})
+    ends = {instant for partition in written for instant in expiry(span, partition)}
+    return sorted({instant + tick for instant in found for tick in TICKS} | ends)
+
+
+def expiry(span: Range, partition: Written) -> list[datetime]:
+    """Return the T at which a partition expires, and those just before and after; none if it never does."""
+    ttl = span.view.ttl
+    return [] if ttl is None else [partition.as_of + timedelta(microseconds=ttl) + tick for tick in TICKS]
 
 
 def in_some_order(worlds: Sequence[World], rng: Random) -> list[World]:

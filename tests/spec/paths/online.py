@@ -25,6 +25,7 @@ from serving.stores.open_store import open_loader
 from tests.spec.requests import input_columns, spine_types, with_inputs
 from tests.spec.services import (
     assert_service_row,
+    expiry,
     in_some_order,
     instants,
     service_of,
@@ -35,7 +36,7 @@ from tests.spec.services import (
 from tests.spec.stores import folder
 from tests.spec.worlds import MICROSECOND, Range, World
 
-INSTANTS = 8
+INSTANTS = 6
 """How many T a batch is read at."""
 
 Check = Callable[[Range, Sequence[World], Random], None]
@@ -66,7 +67,7 @@ def check(url: str, span: Range, worlds: Sequence[World], rng: Random) -> None:
         live = [partition for partition in written if partition.as_of >= served]
         write_plan(root / "plans", plan)
         with FeatureClient(root / "plans", url) as client:
-            for time in rng.sample(instants(span, live), INSTANTS):
+            for time in [*rng.sample(instants(span, live), INSTANTS), *expiry(span, live[-1])]:
                 asked = in_some_order(worlds, rng)
                 requests = with_inputs([some_keys(world, rng) for world in asked], rng)
                 answer = read(client, service.name, requests, time)
