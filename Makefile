@@ -5,7 +5,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
-WORKERS ?= 2
+# One more than the cores of a small machine: tests wait for the processes that they start.
+WORKERS ?= 3
 BIN := .venv/bin
 ENGINES := .cache/venvs/engines/bin/python
 FETCH = $(MAKE) --no-print-directory --jobs=4 --file=tests/engines_env/Makefile
@@ -40,7 +41,8 @@ dev: setup ## Run UI, daemon, online store, feature server and live purchases to
 stop: setup ## Stop `make dev` and the embedded online store; its data stays
 	$(BIN)/python -m feature_assets.demo.stop
 
-test: lint definitions ## Lint, check the definitions, run the tests
+test: setup ## Lint, check the definitions, run the tests
+	$(MAKE) --no-print-directory --jobs=2 --output-sync lint definitions
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 engines: setup ## Install what test-engines needs: a JVM, Spark, Flink, Kafka, PostgreSQL and more

@@ -30,7 +30,7 @@ from feature_store.temporal.durations import DAY
 from resources.offline import DeltaIOManager, OfflineStoreResource
 from tests.dagster.conftest import instance_with_batches
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 
 END = datetime(2018, 1, 1, tzinfo=UTC)
 DAYS = 36

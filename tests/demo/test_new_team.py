@@ -48,6 +48,7 @@ def add_team(root: Path, name: str, changes: dict[str, str]) -> None:
         workspace.write(f"  - python_module: {{module_name: {package}.definitions, location_name: {name}}}\n")
 
 
+@pytest.mark.full
 @pytest.mark.timeout(1200)
 def test_a_finished_source_is_landed_up_to_its_end_and_a_failing_one_costs_its_team_alone(
     project: Path, tmp_path: Path, scaled_data: Path

@@ -44,7 +44,16 @@ DAYS = 64
 FACTS = ["partition_start", "as_of", "available_at", "rows", "excluded", "fingerprints", "column_sums", "inputs_hash"]
 
 
-@pytest.fixture(params=[*ENGINES, pytest.param("spark", marks=pytest.mark.engines("spark_session"))])
+MARKS = {"polars, day by day": [pytest.mark.full]}
+"""Engines that the specification tries on every kind of view besides."""
+
+
+@pytest.fixture(
+    params=[
+        *(pytest.param(name, marks=MARKS.get(name, ())) for name in ENGINES),
+        pytest.param("spark", marks=pytest.mark.engines("spark_session")),
+    ]
+)
 def engine(request: pytest.FixtureRequest) -> Engine:
     if request.param == "spark":
         return SparkEngine(request.getfixturevalue("spark_session"), OfflineFrames(), parts=3)

@@ -15,16 +15,11 @@ from tests.spec.ranges import EVENT_RANGES, TABLE_RANGES
 from tests.spec.worlds import Range, seeded
 
 SPANS = [*EVENT_RANGES, *TABLE_RANGES]
-OF_EACH_KIND = {"hourly", "settled_ever", "table"}
-"""Views whose worlds are invented in `make test`: stores cost seconds each. Those of fixed seeds are of every view."""
-INVENTED = [
-    pytest.param(span, marks=() if span.view.name in OF_EACH_KIND else pytest.mark.full, id=span.view.name)
-    for span in SPANS
-]
 pytestmark = [pytest.mark.spec(path, *OF_EVENTS, *OF_TABLES) for path in SNAPSHOT_PATHS]
 
 
-@pytest.mark.parametrize("span", INVENTED)
+@pytest.mark.full  # stores cost seconds each, and worlds of fixed seeds are of every view
+@pytest.mark.parametrize("span", SPANS, ids=lambda span: span.view.name)
 def test_worlds_that_are_invented(span: Range) -> None:
     holds_on_invented_worlds(check, span, share=0.05)
 
