@@ -14,7 +14,6 @@ from feature_store.catalog.documents import Definition, definitions_of
 from feature_store.catalog.store import Catalog
 from feature_store.errors import InputError
 from feature_store.plans.plan_revisions import CurrentPlans, publish_plans
-from resources.branch import begin_branch
 from resources.settings import Settings, user
 
 
@@ -86,6 +85,8 @@ def apply_declarations(
     Raises:
         RefusedError, ConflictError, OwnershipError, InputError: see ``Catalog.apply``; nothing was changed.
     """
+    from resources.branch import begin_branch  # noqa: PLC0415 - who only looks things up needs no tables
+
     declared = definitions_by_team(declarations)
     begin_branch(settings)
     now = settings.fixed_now or datetime.now(UTC)

@@ -268,8 +268,8 @@ def test_plans_that_did_not_change_are_not_read_again(plans: Path, monkeypatch: 
     write_plan(plans, replace(service_plan(3), owner="stores"))
     write_plan(plans, service_plan(7))
     read: list[str] = []
-    text_of = Path.read_text
-    monkeypatch.setattr(Path, "read_text", lambda path: read.append(path.name) or text_of(path))
+    bytes_of = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or bytes_of(path))
     assert folder.refresh()
     assert sorted(read) == ["churn.v3.json", "churn.v7.json", "current.json"]
     after = {version: folder.find(f"churn/v{version}", ("weekday_now",)) for version in range(1, 6)}
