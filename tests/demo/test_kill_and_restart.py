@@ -36,6 +36,7 @@ SOURCES = 6
 VIEWS = 14
 
 
+@pytest.mark.full
 @pytest.mark.timeout(3000)
 def test_killed_while_it_computes(
     tmp_path: Path,

@@ -42,7 +42,8 @@ def test_the_sensors_watch_its_views(repository: Repository) -> None:
         "print(sorted(name for name in sys.modules if name.startswith('feature_assets.teams')))"
     )
     done = repository.run("-c", code)
-    assert done.stdout.splitlines() == ["['freshness_to_slack', 'damage_to_slack']", "[]"], done.stderr
+    sensors = ["freshness_to_slack", "damage_to_slack", "expired_branches"]
+    assert done.stdout.splitlines() == [str(sensors), "[]"], done.stderr
 
 
 def test_the_plug_in_tests_its_views(repository: Repository) -> None:
