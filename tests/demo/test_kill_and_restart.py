@@ -1,4 +1,4 @@
-"""The demo killed at up to three points and started again: it ends in the state of a run that nobody disturbed."""
+"""The demo killed at three points and started again: it ends in the state of a run that nobody disturbed."""
 
 from __future__ import annotations
 
@@ -34,25 +34,6 @@ PRODUCTS = "retail/product_demand/v1"
 
 SOURCES = 6
 VIEWS = 14
-
-
-@pytest.mark.full
-@pytest.mark.timeout(3000)
-def test_killed_while_it_computes(
-    tmp_path: Path,
-    scaled_data: Path,
-    other_valkey: ValkeyServer,
-    midnight: datetime,
-    today: datetime,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    before = midnight - timedelta(seconds=1)
-    demo = Demo(tmp_path / "demo", scaled_data, online_url=f"redis://127.0.0.1:{other_valkey.port}/0")
-    kill_while_computing(demo, before)
-    assert_summary(demo, demo.run(before))
-    assert_summary(demo, demo.run(today))
-    actual = end_state(demo, today + SERVED_AFTER)
-    assert_same(actual, undisturbed(tmp_path_factory, scaled_data, midnight, today).state)
 
 
 @pytest.mark.full
