@@ -10,7 +10,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 import dagster as dg
@@ -30,6 +29,7 @@ from feature_store.catalog.columns import source_columns
 from feature_store.model.request_features import SelectedFeature
 from feature_store.offline.delta.paths import training_uri
 from feature_store.offline.tables.store import OfflineStore
+from sensors.finished_runs import FinishedRun
 
 JOBS: Final = "feature_store"
 """Namespace of all jobs."""
@@ -40,31 +40,6 @@ set_producer(PRODUCER)
 
 Columns = Mapping[str, Sequence[tuple[str, str]]]
 """By column of a table, the table and the column of each that it is computed from."""
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """A run of Dagster's that came to its end.
-
-    Attributes:
-        run_id: a UUID.
-        job: the name of its job.
-        began: when.
-        ended: when.
-        state: how: ``COMPLETE``, ``FAIL`` or ``ABORT``.
-        problem: why it failed; empty: it did not.
-        planned: the assets that it was to write.
-        written: those that it wrote.
-    """
-
-    run_id: str
-    job: str
-    began: datetime
-    ended: datetime
-    state: str
-    problem: str
-    planned: frozenset[dg.AssetKey]
-    written: frozenset[dg.AssetKey]
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import dagster as dg
 
 from feature_store import FeatureService, FeatureView
 from feature_store.errors import InputError
 from resources.offline import OfflineStoreResource
+from sensors.finished_runs import FinishedRun, finished_run
 
 INTERVAL: Final = 30
 """Seconds between two looks."""
@@ -21,7 +21,6 @@ INTERVAL: Final = 30
 BUDGET: Final = 20.0
 """Seconds after which a look ends, to go on at the next one: Dagster gives up, and forgets the cursor, after 60."""
 
-_LONGEST_PROBLEM: Final = 2000
 
 _ENDS: Final = {
     dg.DagsterEventType.RUN_SUCCESS: "COMPLETE",
@@ -73,18 +72,18 @@ def lineage_to_openlineage(
         try:
             from openlineage.client import OpenLineageClient  # noqa: PLC0415 - an extra
 
-            from sensors.lineage_events import FinishedRun, events_of, lineage_tables  # noqa: PLC0415 - likewise
+            from sensors.lineage_events import events_of, lineage_tables  # noqa: PLC0415 - likewise
         except ImportError as error:
             raise InputError("OPENLINEAGE_URL is set: install the extra 'openlineage' here") from error
         cursor, deadline = Cursor.of(context.cursor, context.instance), time.monotonic() + BUDGET
         context.update_cursor(str(cursor))
         tables, client = lineage_tables(offline_store.store, views, services), OpenLineageClient()
         sent = 0
-        for told in _ended(context.instance, cursor):
+        for run in _ended(context.instance, cursor):
             context.update_cursor(str(cursor))
             if time.monotonic() > deadline:
                 return dg.SkipReason(f"{sent} events sent, more to come")
-            for event in events_of(FinishedRun(**told), tables):
+            for event in events_of(run, tables):
                 client.emit(event)
                 sent += 1
         context.update_cursor(str(cursor))
@@ -93,32 +92,12 @@ def lineage_to_openlineage(
     return send
 
 
-def _ended(instance: dg.DagsterInstance, cursor: Cursor) -> Iterator[dict[str, Any]]:
-    """Yield the runs that ended behind the cursor, as ``FinishedRun`` takes them; it moves behind each that is told."""
+def _ended(instance: dg.DagsterInstance, cursor: Cursor) -> Iterator[FinishedRun]:
+    """Yield the runs that ended behind the cursor; it moves behind each that is told."""
     for kind, state in _ENDS.items():
         while (found := instance.fetch_run_status_changes(kind, 1, cursor.behind.get(kind.value), True)).records:
             (end,) = found.records
             run = instance.get_run_record_by_id(end.run_id)
             if run is not None:  # else it was deleted
-                yield _told(instance, run, state, end)
+                yield finished_run(instance, run, state, end)
             cursor.behind[kind.value] = found.cursor
-
-
-def _told(instance: dg.DagsterInstance, run: dg.RunRecord, state: str, end: dg.EventLogRecord) -> dict[str, Any]:
-    """Return what ``FinishedRun`` takes of a run."""
-    return {
-        "run_id": run.dagster_run.run_id,
-        "job": run.dagster_run.job_name,
-        "began": datetime.fromtimestamp(run.start_time or end.timestamp, UTC),
-        "ended": datetime.fromtimestamp(end.timestamp, UTC),
-        "state": state,
-        "problem": (end.event_log_entry.user_message or "")[:_LONGEST_PROBLEM],
-        "planned": _assets(instance, run.dagster_run.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED),
-        "written": _assets(instance, run.dagster_run.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION),
-    }
-
-
-def _assets(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType) -> frozenset[dg.AssetKey]:
-    records = instance.get_records_for_run(run_id, of_type=kind).records
-    events = [record.event_log_entry.dagster_event for record in records]
-    return frozenset(event.asset_key for event in events if event is not None and event.asset_key is not None)

@@ -14,6 +14,7 @@ import dagster as dg
 import jsonschema
 import pytest
 
+from sensors.finished_runs import FinishedRun
 from sensors.lineage_events import events_of, lineage_tables
 from sensors.openlineage import lineage_to_openlineage
 from tests.dagster.conftest import Location
@@ -182,8 +183,6 @@ def test_training_sets_come_from_the_columns_of_the_views_they_read(location: Lo
 
 
 def test_nothing_is_told_of_a_run_of_something_else(location: Location) -> None:
-    from sensors.lineage_events import FinishedRun
-
     now = datetime.fromisoformat("2024-01-01T00:00:00+00:00")
     run = FinishedRun(str(uuid.uuid4()), "j", now, now, "COMPLETE", "", frozenset(), frozenset({dg.AssetKey("other")}))
     assert list(events_of(run, lineage_tables(location.store, views, services))) == []
