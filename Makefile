@@ -80,7 +80,7 @@ pins: setup ## Renew the requirements files from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) --extra dev -o requirements-dev.txt
 	$(COMPILE) --extra demo -c requirements-dev.txt -o requirements.txt
-	$(COMPILE) --extra serving --extra offline -c requirements-dev.txt -o requirements-serving.txt
+	$(COMPILE) --extra serving --extra offline --extra s3 -c requirements-dev.txt -o requirements-serving.txt
 	$(COMPILE) --extra engines -c requirements-dev.txt -o requirements-engines.txt
 	$(COMPILE) --extra flink -o requirements-flink.txt
 

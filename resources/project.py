@@ -61,7 +61,13 @@ def project_resources(team: str = "") -> dict[str, Any]:
     url = dg.EnvVar("FEATURES_ONLINE_URL") if settings.online_url else ""
     # A branch wakes nobody up.
     token = dg.EnvVar("FEATURES_SLACK_TOKEN") if settings.slack_token and not settings.branch else ""
+    pickles: dict[str, Any] = {}
+    if settings.pickles:
+        from resources.s3 import pickles_on_s3  # noqa: PLC0415 - of an extra
+
+        pickles = {"io_manager": pickles_on_s3(settings.pickles)}
     return {
+        **pickles,
         "offline_store": offline,
         "delta_io": DeltaIOManager(offline_store=offline),
         "online_store": OnlineStoreResource(

@@ -14,7 +14,10 @@ from typing import Final
 from feature_store.checks.branch_names import check_branch_name
 from feature_store.errors import InputError
 from feature_store.plans.plan_revisions import branch_plans
+from feature_store.s3.options import S3Options, S3Settings
+from feature_store.s3.paths import Place, place_of
 from resources.project_file import project_file
+from resources.secrets import bring_secrets
 
 ENGINES: Final = ("polars", "spark")
 """The engines by name; the first computes where none is named."""
@@ -39,7 +42,9 @@ class Settings:
     Attributes:
         state: folder of everything that is kept between runs (``FEATURES_STATE``; ``.state``).
         offline_root: root of the offline store, a folder or ``s3://bucket/prefix`` (``FEATURES_OFFLINE_ROOT``).
-        storage_options: as deltalake takes them (``FEATURES_STORAGE_OPTIONS``, a JSON object of strings).
+        storage_options: as deltalake takes them: what ``FEATURES_S3_ENDPOINT``, ``_REGION``, ``_ADDRESSING``,
+            ``_PROFILE`` and ``_ROLE`` say (see ``S3Settings``), then ``FEATURES_STORAGE_OPTIONS``, a JSON object of
+            strings.
         engine: ``polars`` or ``spark``, which computes tiles and values (``FEATURES_ENGINE``).
         spark_remote: ``sc://`` URL of a Spark Connect server (``FEATURES_SPARK_REMOTE``); empty: a session per run.
         spark_config: settings of such a session (``FEATURES_SPARK_CONFIG``, a JSON object of strings).
@@ -49,7 +54,11 @@ class Settings:
             gone reads as an entity without events. Its user needs ``INFO``, also for the feature server's readiness.
         catalog_url: URL of the catalog's database (``FEATURES_CATALOG``; an SQLite file in ``state``), e.g.
             ``postgresql+psycopg2://user@host/name``.
-        plans_folder: of the compiled service plans (``FEATURES_PLANS``); ``plans`` is where those of the branch lie.
+        plans_folder: of the compiled service plans, a folder or ``s3://bucket/prefix`` (``FEATURES_PLANS``); ``plans``
+            is where those of the branch lie.
+        compute_logs: ``s3://bucket/prefix`` for what runs print (``FEATURES_COMPUTE_LOGS``); empty: Dagster's folder.
+        pickles: ``s3://bucket/prefix`` for values that pass between assets and are no tables (``FEATURES_PICKLES``);
+            empty: Dagster's folder.
         branch: name of the branch that all of this is of (``FEATURES_BRANCH``); empty: production.
         http_port: port of the feature server (``FEATURES_HTTP_PORT``; 8080).
         slack_base_url: where Slack's API answers (``FEATURES_SLACK_BASE_URL``).
@@ -73,7 +82,9 @@ class Settings:
     spark_buckets: int
     online_url: str = field(repr=False)
     catalog_url: str = field(repr=False)
-    plans_folder: Path
+    plans_folder: Place
+    compute_logs: str
+    pickles: str
     branch: str
     http_port: int
     slack_base_url: str
@@ -101,7 +112,7 @@ class Settings:
         return replace(self, branch=name)
 
     @property
-    def plans(self) -> Path:
+    def plans(self) -> Place:
         """Folder of the service plans, of the branch if there is one."""
         return branch_plans(self.plans_folder, self.branch)
 
@@ -115,25 +126,30 @@ class Settings:
         """Read the settings; relative paths count from the project's folder, and an empty variable is an unset one.
 
         Args:
-            environment: variables by name; None: those of this process.
+            environment: variables by name; None: those of this process, with the secrets of ``FEATURES_SECRETS``.
 
         Raises:
             InputError: a variable has a value that cannot be; the message names it.
         """
+        if environment is None:
+            bring_secrets()
         given = {name: value for name, value in (os.environ if environment is None else environment).items() if value}
         state = project_root() / given.get("FEATURES_STATE", ".state")
         ui_port = _integer(given, "FEATURES_UI_PORT", 1, 65535) or 3000
+        options = _storage_options(given)
         return cls(
             state=state,
             offline_root=_root(given.get("FEATURES_OFFLINE_ROOT"), state / "offline"),
-            storage_options=_string_map(given, "FEATURES_STORAGE_OPTIONS", "AWS_REGION", "eu-central-1"),
+            storage_options=options,
             engine=_one_of(given, "FEATURES_ENGINE", ENGINES),
             spark_remote=_url(given, "FEATURES_SPARK_REMOTE", "", ("sc",)),
             spark_config=_string_map(given, "FEATURES_SPARK_CONFIG", "spark.master", "local[2]"),
             spark_buckets=_integer(given, "FEATURES_SPARK_BUCKETS", 1, 1_000_000) or BUCKETS,
             online_url=_url(given, "FEATURES_ONLINE_URL", "", ("redis", "rediss", "unix")),
             catalog_url=given.get("FEATURES_CATALOG", f"sqlite:///{state / 'catalog.db'}"),
-            plans_folder=project_root() / given.get("FEATURES_PLANS", state / "plans"),
+            plans_folder=_place(given.get("FEATURES_PLANS"), state / "plans", options),
+            compute_logs=_url(given, "FEATURES_COMPUTE_LOGS", "", ("s3",)),
+            pickles=_url(given, "FEATURES_PICKLES", "", ("s3",)),
             branch=_branch(given),
             http_port=_integer(given, "FEATURES_HTTP_PORT", 1, 65535) or 8080,
             slack_base_url=_url(given, "FEATURES_SLACK_BASE_URL", _SLACK_API, ("http", "https")),
@@ -160,6 +176,15 @@ def _root(text: str | None, default: Path) -> str:
     if text is None:
         return str(default)
     return text if "://" in text else str(project_root() / text)
+
+
+def _place(text: str | None, default: Path, options: Mapping[str, str]) -> Place:
+    return default if text is None else place_of(_root(text, default), options)
+
+
+def _storage_options(given: Mapping[str, str]) -> Mapping[str, str]:
+    own = _string_map(given, "FEATURES_STORAGE_OPTIONS", "AWS_REGION", "eu-central-1")
+    return S3Options(S3Settings.from_environment(given), own)
 
 
 def _url(given: Mapping[str, str], name: str, default: str, schemes: tuple[str, ...]) -> str:

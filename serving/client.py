@@ -6,12 +6,13 @@ import logging
 import time as clock
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from feature_store.checks.arguments import checked
 from feature_store.plans.service_plan import ServicePlan
+from feature_store.s3.options import S3Options, S3Settings
+from feature_store.s3.paths import Place, S3Path, place_of
 from serving.read.plan_folder import PLAN_SECONDS, PlanFolder
 from serving.read.requests import read_features, read_keys, read_time
 from serving.read.vectors import FeatureVectors
@@ -24,13 +25,15 @@ class FeatureClient:
     """Reads feature vectors for jobs, notebooks and models in Python.
 
     Args:
-        plans: the folder that ``features apply`` writes.
+        plans: the folder that ``features apply`` writes, or its place on S3, ``s3://bucket/prefix``, where
+            ``FEATURES_S3_ENDPOINT`` and others say where S3 is.
         url: of the online store, e.g. ``redis://127.0.0.1:6379/0``.
     """
 
     @checked
-    def __init__(self, plans: Path | str, url: str) -> None:
-        self._plans = PlanFolder(Path(plans))
+    def __init__(self, plans: Place | str, url: str) -> None:
+        place = plans if isinstance(plans, S3Path) else place_of(plans, S3Options(S3Settings.from_environment()))
+        self._plans = PlanFolder(place)
         self._looked = -PLAN_SECONDS
         self._reader = open_reader(url)
         self._warned: set[tuple[str, str]] = set()

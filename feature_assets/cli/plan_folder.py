@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from feature_store import FeatureService
 from feature_store.errors import InputError
 from feature_store.plans.plan_revisions import read_plans
 from feature_store.plans.service_plan import ServicePlan
+from feature_store.s3.paths import Place
 
 
-def find_plan(folder: Path, name: str) -> ServicePlan | None:
+def find_plan(folder: Place, name: str) -> ServicePlan | None:
     """Return the plan that servers read for a service, ``name`` (its newest version) or ``name/vN``; None: no plan.
 
     Raises:
@@ -20,7 +19,7 @@ def find_plan(folder: Path, name: str) -> ServicePlan | None:
     return next((plan for plan in reversed(plans) if name in (plan.service, plan.full_name)), None)
 
 
-def applied_plan(folder: Path, service: FeatureService) -> ServicePlan:
+def applied_plan(folder: Place, service: FeatureService) -> ServicePlan:
     """Return the plan that servers read for a service.
 
     Raises:

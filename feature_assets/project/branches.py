@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
@@ -14,6 +13,7 @@ from feature_store.errors import InputError
 from feature_store.offline.delta.paths import branch_uri
 from feature_store.offline.delta.stages import delete_folder
 from feature_store.plans.plan_revisions import branch_plans
+from feature_store.s3.paths import delete_places
 from resources.online import running_url
 from resources.settings import Settings
 from serving.stores.open_store import open_loader
@@ -53,9 +53,7 @@ def drop_branch(settings: Settings, name: str, progress: Told = _SILENT) -> None
         catalog.note_going(name)
         _drop_online(settings, name, views, progress)
         progress("plans and runs")
-        for folder in (branch_plans(settings.plans_folder, name), settings.of_branch(name).dagster_home):
-            if folder.exists():
-                shutil.rmtree(folder)
+        delete_places([branch_plans(settings.plans_folder, name), settings.of_branch(name).dagster_home])
         progress("the offline store")
         delete_folder(branch_uri(settings.offline_root, name), settings.storage_options)
         catalog.forget_branch(name)

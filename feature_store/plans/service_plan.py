@@ -17,6 +17,7 @@ from feature_store.dtypes import DType, dtype_from_name
 from feature_store.errors import FeatureStoreError, InputError
 from feature_store.fingerprints import record_digest
 from feature_store.plans.stream_plan import StreamPlan
+from feature_store.s3.paths import S3Path
 
 PLAN_FORMAT: Final = 1
 
@@ -254,7 +255,12 @@ def _view(record: dict[str, Any]) -> PlanView:
 
 def plan_path(folder: Path, service: str, version: int) -> Path:
     """Return where the plan of a service version lies."""
-    return folder / f"{service}.v{version}.json"
+    return folder / plan_name(service, version)
+
+
+def plan_name(service: str, version: int) -> str:
+    """Return what the file of the plan of a service version is called."""
+    return f"{service}.v{version}.json"
 
 
 def write_plan(folder: Path, plan: ServicePlan) -> Path:
@@ -272,7 +278,7 @@ def write_plan(folder: Path, plan: ServicePlan) -> Path:
     return path
 
 
-def read_plan(path: Path) -> ServicePlan:
+def read_plan(path: Path | S3Path) -> ServicePlan:
     """Read one plan.
 
     Raises:
@@ -290,7 +296,7 @@ def read_plan(path: Path) -> ServicePlan:
         raise PlanError(
             f"plan file {path.name} cannot be used ({type(error).__name__}: {error}): run `features plans sync`"
         ) from error
-    own = plan_path(path.parent, plan.service, plan.version).name
+    own = plan_name(plan.service, plan.version)
     if path.name != own:
         raise PlanError(f"plan file {path.name} cannot be used: it is a copy of {own}: delete it")
     return plan

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from feature_store.errors import FeatureStoreError, StorageError
 from feature_store.plans.plan_revisions import POINTER, CurrentPlans, current_plans, plan_files
 from feature_store.plans.service_plan import PlanError, ServicePlan, read_plan
+from feature_store.s3.paths import Place, S3Path
 from serving.read.assembly import Assembly
 from serving.read.requests import RequestError, UnknownServiceError
 
@@ -18,7 +18,7 @@ PLAN_SECONDS: Final = 1.0
 
 _NO_PLANS: Final = "there are none yet: run `features apply`"
 
-_Signature = tuple[int, int, int]
+_Signature = tuple[int, int, int] | str
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,14 @@ class PlanFolder:
     """Plans by name, ready to answer. A file that cannot be used concerns its own service alone, as does a change.
 
     The revision never goes back: while the pointer is away, damaged, or names a lower one, the plans stay as they are.
+    On S3 the files of a revision are listed when the pointer moved, or one of them cannot be used; else a look is one
+    request.
 
     Args:
         folder: where ``features apply`` writes the plans.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self._folder = folder
         self._current = CurrentPlans(folder, None)
         self._catalog = _Catalog({})
@@ -76,14 +78,16 @@ class PlanFolder:
 
     def refresh(self) -> bool:
         """Read the files that changed; return whether any did. While the folder is away, or closed, nothing changes."""
-        problem, known = self._follow(), self._catalog.files
+        former, known = self._current, self._catalog.files
+        problem, files = self._follow(), known
         try:
-            if not self._current.folder.is_dir():
-                return False
-            files = {
-                path.name: _look(path, signature, known.get(path.name))
-                for path, signature in _signatures(self._current.folder)
-            }
+            if self._current is not former or not self._is_settled():
+                if not self._current.folder.is_dir():
+                    return False
+                files = {
+                    path.name: _look(path, signature, known.get(path.name))
+                    for path, signature in _signatures(self._current.folder)
+                }
         except (StorageError, OSError) as error:
             files, problem = known, str(error)
         if files == known and problem == self._catalog.pointer:
@@ -91,11 +95,18 @@ class PlanFolder:
         self._catalog = _Catalog(files, problem)
         return True
 
+    def _is_settled(self) -> bool:
+        """Whether the files that were read are all that can be had of the revision: on S3 a look costs requests."""
+        on_s3 = isinstance(self._folder, S3Path) and self._current.revision is not None
+        files = self._catalog.files.values()
+        return on_s3 and bool(files) and all(file.problem is None for file in files)
+
     def _follow(self) -> str | None:
         """Go where the pointer leads, unless that is back; return what is wrong with it."""
         try:
             current = current_plans(self._folder)
-            if current.folder.is_dir() and (current.revision or 0) >= (self._current.revision or 0):
+            is_new = current != self._current
+            if is_new and current.folder.is_dir() and (current.revision or 0) >= (self._current.revision or 0):
                 self._current = current
         except (PlanError, StorageError, OSError) as error:
             return str(error)
@@ -125,8 +136,11 @@ class PlanFolder:
         return assembly if features is None else assembly.only(features)
 
 
-def _signatures(folder: Path) -> Iterable[tuple[Path, _Signature]]:
+def _signatures(folder: Place) -> Iterable[tuple[Place, _Signature]]:
     for path in plan_files(folder):
+        if isinstance(path, S3Path):
+            yield path, path.tag
+            continue
         try:
             stat = path.stat()
         except FileNotFoundError:
@@ -134,7 +148,7 @@ def _signatures(folder: Path) -> Iterable[tuple[Path, _Signature]]:
         yield path, (stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 
-def _look(path: Path, signature: _Signature, known: _File | None) -> _File:
+def _look(path: Place, signature: _Signature, known: _File | None) -> _File:
     if known is not None and known.signature == signature:
         return known
     try:

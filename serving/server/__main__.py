@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from granian import Granian
@@ -16,6 +15,8 @@ from granian.constants import Interfaces, Loops
 from feature_store.checks.branch_names import check_branch_name
 from feature_store.errors import InputError
 from feature_store.plans.plan_revisions import branch_plans
+from feature_store.s3.options import S3Options, S3Settings
+from feature_store.s3.paths import place_of
 from serving.server.app import build
 from serving.stores.open_store import open_async_reader
 from serving.stores.spaces import in_space
@@ -27,7 +28,12 @@ STOP_SECONDS: Final = 10
 def main() -> None:
     """Read the command line and serve until stopped."""
     parser = argparse.ArgumentParser(prog="python -m serving.server", description="Serve feature vectors over HTTP.")
-    parser.add_argument("--plans", type=Path, required=True, help="folder that `features apply` writes")
+    parser.add_argument(
+        "--plans",
+        required=True,
+        help="folder that `features apply` writes, or s3://bucket/prefix; FEATURES_S3_ENDPOINT, _REGION, _ADDRESSING, "
+        "_PROFILE and _ROLE say where S3 is and who asks there",
+    )
     parser.add_argument(
         "--url",
         default=os.environ.get("FEATURES_ONLINE_URL"),
@@ -43,7 +49,11 @@ def main() -> None:
     given = parser.parse_args()
     if not given.url:
         parser.error("--url: give the online store's URL, or set FEATURES_ONLINE_URL")
-    plans = branch_plans(given.plans, given.branch or "")
+    try:
+        place = place_of(given.plans, S3Options(S3Settings.from_environment()))
+        plans = branch_plans(place, given.branch or "")
+    except InputError as error:
+        parser.error(f"--plans: {error}")
     try:
         url = in_space(given.url, given.branch or "")
         open_async_reader(url)

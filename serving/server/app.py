@@ -7,12 +7,12 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 import orjson
 
 from feature_store.errors import FeatureStoreError
+from feature_store.s3.paths import Place
 from serving.read.assembly import Assembly
 from serving.read.damage import damaged_rows
 from serving.read.plan_folder import PLAN_SECONDS, PlanFolder
@@ -75,7 +75,7 @@ class Transport(Protocol):
         ...
 
 
-def build(plans: Path, url: str) -> Any:
+def build(plans: Place, url: str) -> Any:
     """Return the ``FeatureServer`` of one worker process (Any: granian's types know plain callables only)."""
     return FeatureServer(plans, url)
 
@@ -88,7 +88,7 @@ class FeatureServer:
         url: of the online store.
     """
 
-    def __init__(self, plans: Path, url: str) -> None:
+    def __init__(self, plans: Place, url: str) -> None:
         self._plans = PlanFolder(plans)
         self._reader = open_async_reader(url)
         self._batcher = MicroBatcher(self._reader)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from deltalake import DeltaTable
 
 from feature_store.offline.delta import stored_files
 from feature_store.offline.tables.partitioned_table import PartitionedTable
+from feature_store.s3.paths import place_of
 
 
 def cut(to: Callable[[int], int]) -> Callable[[Path], None]:
@@ -31,7 +33,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "cut to eight bytes": cut(lambda size: min(size, 8)),
     "empty": cut(lambda _: 0),
     "one byte longer": lambda file: file.write_bytes(file.read_bytes() + b"\0"),
-    "missing": Path.unlink,
+    "missing": lambda file: file.unlink(),
     "a bit flipped near the start": flip,
     "a bit flipped in the middle": lambda file: flip(file, 0.5),
     "a bit flipped in the footer": lambda file: flip(file, 0.9),
@@ -39,13 +41,14 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 """What can happen to one file."""
 
 
-def files_of(table: PartitionedTable, day: int) -> list[Path]:
-    """Return the files of a day of January 2024, from 0."""
-    files = DeltaTable(table.uri).file_uris()
-    return [Path(uri.removeprefix("file://")) for uri in files if f"/day=2024-01-{day + 1:02d}/" in uri]
+def files_of(table: PartitionedTable, day: int) -> list[Any]:
+    """Return the files of a day of January 2024, from 0, on a disk or on S3."""
+    files = DeltaTable(table.uri, storage_options=dict(table.options)).file_uris()
+    of_day = [uri.removeprefix("file://") for uri in files if f"/day=2024-01-{day + 1:02d}/" in uri]
+    return [place_of(uri, table.options) for uri in of_day]
 
 
-def damage_day(table: PartitionedTable, day: int, damage: Callable[[Path], None]) -> Path:
+def damage_day(table: PartitionedTable, day: int, damage: Callable[[Path], None]) -> Any:
     """Damage a file of a day as if it had happened before this process looked at it; return the file."""
     (file, *_) = files_of(table, day)
     damage(file)

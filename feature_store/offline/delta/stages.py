@@ -187,11 +187,12 @@ def _noted(uri: str, options: StorageOptions) -> list[Stage]:
         notes = [(path.stem, _text(path)) for path in folder.glob("*.json")]
         found = [_stage_of(uri, name, text) for name, text in notes if text]  # one without a text just begins
         return [stage for stage in found if stage is not None]
-    try:
-        notes = pl.scan_ndjson(f"{stages_uri(uri)}/*.json", storage_options=dict(options)).collect()
-    except (FileNotFoundError, pl.exceptions.ComputeError):  # there is no note
-        return []
-    found = [_stage_of(uri, note["name"], json.dumps(note)) for note in notes.to_dicts()]
+    remote: Any = DeltaFileSystemHandler(stages_uri(uri), dict(options))
+    found: list[Stage | None] = []
+    for each in remote.get_file_info_selector("", True, True):
+        if each.is_file:
+            with suppress(FileNotFoundError):  # the stage just ended
+                found.append(_stage_of(uri, Path(each.path).stem, remote.open_input_file(each.path).readall().decode()))
     return [stage for stage in found if stage is not None]
 
 
@@ -218,8 +219,9 @@ def _write_note(stage: Stage, options: StorageOptions) -> int | None:
     record = {**asdict(stage), _DIGEST: record_digest(table_name(stage.uri), asdict(stage))}
     note = _local_note(stage)
     if note is None:
-        lines = pl.LazyFrame([record])
-        lines.sink_ndjson(f"{stages_uri(stage.uri)}/{_note(stage)}", storage_options=dict(options))
+        stream: Any = DeltaFileSystemHandler(stages_uri(stage.uri), dict(options)).open_output_stream(_note(stage))
+        stream.write(json.dumps(record).encode())
+        stream.close()
         return None
     note.parent.mkdir(parents=True, exist_ok=True)
     lock = os.open(note, os.O_RDWR | os.O_CREAT | os.O_EXCL)

@@ -65,7 +65,7 @@ def stored_rows(opened: OpenTable, partitions: pl.DataFrame | None = None) -> St
     if isinstance(opened, OverlaidTable):
         assert opened.shared.version is not None
         shared = opened.shared.uri, opened.shared.version
-    return StoredRows(opened.uri, dict(opened.options), opened.version, tuple(spans), shared)
+    return StoredRows(opened.uri, opened.options, opened.version, tuple(spans), shared)
 
 
 def state_hash(view: FeatureView, landed: Inputs, as_of: int) -> str:

@@ -19,6 +19,7 @@ from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.source_table import SourceTable
 from feature_store.offline.tables.stream_copy import StreamCopy
 from feature_store.offline.tables.view_tables import StateTable, TileTable, ValueTable
+from feature_store.s3.options import S3Options, S3Settings
 
 _SCHEMES: Final = ("s3", "gs", "az", "abfss", "file")
 _PLAIN: Final = "/:@!$&'()*+,;=~"
@@ -31,7 +32,8 @@ class OfflineStore:
     Attributes:
         root: a folder or a URI such as ``s3://bucket/prefix``. A folder without a leading ``/`` is one of the working
             directory as it is when the store is made.
-        storage_options: as deltalake takes them, e.g. ``AWS_REGION``; empty for a folder.
+        storage_options: as deltalake takes them, e.g. ``AWS_REGION``; empty for a folder. On S3 no key among them
+            leaves this process with what is pickled, such as the tasks of Spark.
         branch: that the store is of; see ``store_of``. None: production.
 
     Raises:
@@ -41,7 +43,7 @@ class OfflineStore:
     """
 
     root: str
-    storage_options: Mapping[str, str] = field(default_factory=dict[str, str])
+    storage_options: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     branch: Branch | None = None
 
     def __post_init__(self) -> None:
@@ -58,6 +60,8 @@ class OfflineStore:
         if scheme is None:
             object.__setattr__(self, "root", str(Path(self.root).absolute()))
         _check_folder(self.root.removeprefix("file://"), self.root)
+        if self.root.startswith("s3://") and not isinstance(self.storage_options, S3Options):
+            object.__setattr__(self, "storage_options", S3Options(S3Settings(), self.storage_options))
         # Polars looks for the files of a Delta table under the encoded path.
         if quote(self.root, safe=_PLAIN) != self.root:
             raise InputError(

@@ -56,7 +56,7 @@ class ViewTable(PartitionedTable):
 
     def target(self, stage: Stage, part: int = 0) -> Target:
         """Return the table as an engine stages files for it."""
-        return Target(self.uri, dict(self.options), stage.name, self.key, self.key, part)
+        return Target(self.uri, self.options, stage.name, self.key, self.key, part)
 
     def commit(
         self,
