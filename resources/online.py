@@ -11,14 +11,13 @@ import dagster as dg
 
 from resources.settings import Settings
 from serving.stores.open_store import open_loader
-from serving.stores.redis.embedded import ensure_embedded
 from serving.stores.spaces import in_space
 from serving.stores.store import WRITE_TIMEOUT, OnlineLoader
 
 
 def running_url(settings: Settings) -> str:
     """Return the URL of the project's online store, of the space of the branch; an embedded one is started first."""
-    return in_space(settings.online_url or ensure_embedded(settings.online_folder), settings.branch)
+    return in_space(settings.online_url or _embedded(settings.online_folder), settings.branch)
 
 
 def without_password(url: str) -> str:
@@ -46,7 +45,7 @@ class OnlineStoreResource(dg.ConfigurableResource):
 
     def running_url(self) -> str:
         """Return the URL of a store that runs."""
-        return in_space(self.url or ensure_embedded(Path(self.embedded_folder)), self.branch)
+        return in_space(self.url or _embedded(Path(self.embedded_folder)), self.branch)
 
     @contextmanager
     def writer(self, timeout: float = WRITE_TIMEOUT) -> Iterator[OnlineLoader]:
@@ -60,3 +59,9 @@ class OnlineStoreResource(dg.ConfigurableResource):
             yield writer
         finally:
             writer.close()
+
+
+def _embedded(folder: Path) -> str:
+    from serving.stores.redis.embedded import ensure_embedded  # noqa: PLC0415 - who has a URL, or declares, needs none
+
+    return ensure_embedded(folder)

@@ -9,11 +9,12 @@ from typing import Any
 
 import dagster as dg
 
+from feature_assets.generator.computed_assets import computed_assets
 from feature_assets.generator.conditions import load_when_landed
 from feature_assets.generator.feature_specs import freshness_policy
 from feature_assets.generator.keys import loaded_key, online_key, op_name
 from feature_assets.generator.labels import ONLINE, view_labels
-from feature_assets.generator.retries import RETRIES, final_mistakes, start_over_if
+from feature_assets.generator.retries import final_mistakes, start_over_if
 from feature_store import FeatureView
 from feature_store.temporal.instants import from_microseconds, to_microseconds
 from resources.offline import OfflineStoreResource
@@ -34,7 +35,6 @@ def online_asset(view: FeatureView) -> dg.AssetsDefinition:
         **view_labels(view),
     )
 
-    @dg.multi_asset(name=op_name(key), specs=[spec], retry_policy=RETRIES)
     def load(
         context: dg.AssetExecutionContext, offline_store: OfflineStoreResource, online_store: OnlineStoreResource
     ) -> dg.MaterializeResult:
@@ -45,7 +45,7 @@ def online_asset(view: FeatureView) -> dg.AssetsDefinition:
             start_over_if(moved_on=not is_synced(offline_store.store, view, writer, now))
         return dg.MaterializeResult(asset_key=key, metadata=_metadata(view, report))
 
-    return load
+    return computed_assets(op_name(key), [spec], load)
 
 
 def _description(view: FeatureView) -> str:

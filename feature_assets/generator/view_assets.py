@@ -13,12 +13,13 @@ import polars as pl
 
 from feature_assets.generator.audit import audit
 from feature_assets.generator.checks import audit_result, table_checks, warnings_of
+from feature_assets.generator.computed_assets import computed_assets
 from feature_assets.generator.events import log_materializations, report_check
 from feature_assets.generator.feature_specs import ViewSpecs
 from feature_assets.generator.freshness_checks import freshness_check, freshness_result
 from feature_assets.generator.keys import op_name, tiles_key
 from feature_assets.generator.partitions import backfill_policy
-from feature_assets.generator.retries import RETRIES, final_mistakes, start_over_if
+from feature_assets.generator.retries import final_mistakes, start_over_if
 from feature_assets.generator.statistics import Statistics, partition_statistics
 from feature_store import FeatureView
 from feature_store.offline.materialize.staged_values import StagedValues, stage_values
@@ -34,12 +35,6 @@ def tiles_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefi
     """Return the asset that builds the tiles of a view from the rows of its source."""
     key = tiles_key(view)
 
-    @dg.multi_asset(
-        name=op_name(key),
-        specs=[ViewSpecs(view, end).tiles()],
-        backfill_policy=backfill_policy(view),
-        retry_policy=RETRIES,
-    )
     def build_tiles(context: dg.AssetExecutionContext, offline_store: OfflineStoreResource) -> dg.MaterializeResult:
         start, end = context.partition_time_window
         with final_mistakes():
@@ -53,7 +48,8 @@ def tiles_asset(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefi
         metadata = {"rows_without_time_in_run": report.without_time, "engine": offline_store.engine.name_of(view)}
         return dg.MaterializeResult(asset_key=key, metadata=metadata)
 
-    return build_tiles
+    specs = [ViewSpecs(view, end).tiles()]
+    return computed_assets(op_name(key), specs, build_tiles, backfill_policy=backfill_policy(view))
 
 
 def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDefinition:
@@ -62,14 +58,6 @@ def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDef
     features = {f.name: specs.feature(f) for f in view.stored_features} if view.assets == "feature" else {}
     table = specs.table()
 
-    @dg.multi_asset(
-        name=op_name(table.key),
-        specs=[table, *features.values()],
-        check_specs=[*table_checks(view), freshness_check(view)],
-        can_subset=True,
-        backfill_policy=backfill_policy(view),
-        retry_policy=RETRIES,
-    )
     def compute_view(context: dg.AssetExecutionContext, offline_store: OfflineStoreResource) -> Results:
         store, (start, end) = offline_store.store, context.partition_time_window
         with ExitStack() as stage:
@@ -81,7 +69,14 @@ def table_assets(view: FeatureView, end: datetime | None = None) -> dg.AssetsDef
             yield from _report_values(context, offline_store, values, table, features)
         start_over_if(moved_on=bool(stale_partitions(store, view, start, end)))
 
-    return compute_view
+    return computed_assets(
+        op_name(table.key),
+        [table, *features.values()],
+        compute_view,
+        checks=[*table_checks(view), freshness_check(view)],
+        backfill_policy=backfill_policy(view),
+        can_subset=True,
+    )
 
 
 def _report_values(

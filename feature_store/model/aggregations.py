@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from feature_store.expressions.nodes import Expression, Literal, Scalar, operation
 from feature_store.expressions.text import to_canonical, to_text
@@ -44,6 +44,9 @@ class StateInput:
     def column(self, part: str) -> str:
         """Return the tile column of a part of its state, ``<part>_<digest>``; parts of one input share the digest."""
         return f"{part}_{self.digest}"
+
+
+_ROWS: Final = StateInput(None, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +103,9 @@ class Aggregation:
             conditions = (self.value, self.denominator)
             inputs = [StateInput(None, _both(self.where, condition)) for condition in conditions]
         else:
-            inputs = [StateInput(self.value, self.where, self._parameter(part)) for part in parts]
+            parameters = [self._parameter(part) for part in parts]
+            shared = {parameter: StateInput(self.value, self.where, parameter) for parameter in parameters}
+            inputs = [shared[parameter] for parameter in parameters]
         return tuple(zip(parts, inputs, strict=True))
 
     def _parameter(self, part: str) -> int | None:
@@ -110,7 +115,7 @@ class Aggregation:
     def rows_input(self) -> tuple[str, StateInput]:
         """Return what counts the rows passing the filter, null inputs included."""
         assert self.by is None, "the state of an aggregation by= is that of its slots"
-        return "n", StateInput(None, self.where)
+        return "n", _ROWS if self.where is None else StateInput(None, self.where)
 
     def all_inputs(self) -> tuple[tuple[str, StateInput], ...]:
         """Return what all states are of that it needs: those of its slots, each with the count of rows passing."""

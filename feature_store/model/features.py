@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from feature_store.constants import Default
@@ -61,7 +62,7 @@ class Feature:
         """Whether its values are written to the stores; on-read features are computed when read."""
         return self.on_read is None
 
-    @property
+    @cached_property
     def logic(self) -> str:
         """The logic, as people read it."""
         if self.aggregation is not None:

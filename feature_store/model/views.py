@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from feature_store.checks.calls import declares, written_place
@@ -115,17 +116,17 @@ class FeatureView:
         named = {key: column for key, column in self.source.keys.items() if key in self.entity.keys}
         return [self.source.canonical(), self.entity.canonical(), *([named] if named else [])]
 
-    @property
+    @cached_property
     def stored_features(self) -> tuple[Feature, ...]:
         """Features whose values are written to the stores, in declared order."""
         return tuple(feature for feature in self.features if feature.is_stored)
 
-    @property
+    @cached_property
     def aggregations(self) -> tuple[Aggregation, ...]:
         """Its aggregations, in declared order."""
         return tuple(feature.aggregation for feature in self.features if feature.aggregation is not None)
 
-    @property
+    @cached_property
     def windows(self) -> tuple[Window, ...]:
         """Its distinct windows."""
         return tuple(dict.fromkeys(a.window for a in self.aggregations if a.window is not None))

@@ -70,11 +70,12 @@ def sla_of(view: FeatureView, feature: Feature | None = None) -> timedelta | Non
 
 def sla_set_by(view: FeatureView) -> str:
     """Return what a view's SLA comes from: its batch tiles, or the features that have the strictest one."""
-    if view.partition_freshness is None:
+    promised = view.partition_freshness
+    if promised is None:
         return "nobody"
     if view.is_stream:
         return "the batch tiles: cadence + batch_after"
-    strictest = [f.name for f in view.stored_features if f.freshness == view.partition_freshness]
+    strictest = [f.name for f in view.stored_features if f.freshness == promised]
     return "all features" if len(strictest) == len(view.stored_features) else ", ".join(strictest)
 
 
