@@ -20,7 +20,7 @@ from resources.settings import BUCKETS, ENGINES
 
 
 class EngineChoice(dg.Config):
-    """The engine that computes tiles and values; both compute the same, to the last bit.
+    """The engine that computes tiles, values and training sets; both compute the same, to the last bit.
 
     Attributes:
         name: ``polars`` or ``spark``.
@@ -44,9 +44,11 @@ class EngineChoice(dg.Config):
         Raises:
             InputError: there is no engine of that name.
         """
-        name = self.views.get(view.full_name, self.name)
+        return self._known(self.views.get(view.full_name, self.name), view.full_name)
+
+    def _known(self, name: str, what: str) -> str:
         if name not in ENGINES:
-            raise InputError(f"{view.full_name}: there is no engine {name!r}. Give one of {', '.join(ENGINES)}.")
+            raise InputError(f"{what}: there is no engine {name!r}. Give one of {', '.join(ENGINES)}.")
         return name
 
     def of(self, view: FeatureView) -> Engine:
@@ -55,7 +57,14 @@ class EngineChoice(dg.Config):
         Raises:
             InputError: there is no engine of that name, or Spark lacks something here; says what to install.
         """
-        if self.name_of(view) == "polars":
+        return self._engine(self.name_of(view))
+
+    def of_training(self) -> Engine:
+        """Return the engine that computes training sets; see ``of``."""
+        return self._engine(self._known(self.name, "training sets"))
+
+    def _engine(self, name: str) -> Engine:
+        if name == "polars":
             return default_engine()
         from feature_store.engines.spark.engine import SparkEngine  # noqa: PLC0415 - where Spark computes
 

@@ -16,8 +16,9 @@ from feature_assets.generator.partitions import reads
 from feature_assets.generator.retries import RETRIES, final_mistakes
 from feature_store import FeatureService
 from feature_store.checks.arguments import checked_class
+from feature_store.engines.engine import Engine
 from feature_store.offline.tables.store import OfflineStore
-from feature_store.offline.training.training_sets import build_training_set, write_training_set
+from feature_store.offline.training.compute_training_set import compute_training_set
 from resources.offline import OfflineStoreResource
 
 SpineFunction = Callable[[OfflineStore, datetime, datetime], pl.DataFrame]
@@ -112,7 +113,8 @@ def training_asset(training: TrainingSet, end: datetime | None = None) -> dg.Ass
         with final_mistakes():
             offline_store.check_team(service.owner, f"training set {service.full_name}")
             known = end if training.known_until is None else min(end, training.known_until(store, start))
-            rows = _build_days(training, store, start, known, context.run.run_id) if known > start else {}
+            engine, run_id = offline_store.engine.of_training(), context.run.run_id
+            rows = _build_days(training, store, start, known, run_id, engine) if known > start else {}
         numbers = {day: {"dagster/partition_row_count": rows.get(day, 0)} for day in context.partition_keys}
         if known < end:
             first_open = f"{max(known, start):%Y-%m-%d}"
@@ -131,15 +133,23 @@ def training_asset(training: TrainingSet, end: datetime | None = None) -> dg.Ass
 
 
 def _build_days(
-    training: TrainingSet, store: OfflineStore, start: datetime, end: datetime, run_id: str
+    training: TrainingSet, store: OfflineStore, start: datetime, end: datetime, run_id: str, engine: Engine
 ) -> dict[str, int]:
     """Build and write the days of ``[start, end)``; return how many rows each of them has, by its partition key."""
-    service, time_column = training.service, training.time_column
-    spine = training.rows(store, start, end)
-    built = build_training_set(store, service, spine, time_column=time_column, allow_missing=training.allow_missing)
-    write_training_set(store, service.full_name, built, start, end, run_id=run_id)
-    days = built.frame.group_by(pl.col(time_column).dt.strftime("%Y-%m-%d").alias("day")).len()
-    return dict(days.iter_rows())
+    service = training.service
+    stored = compute_training_set(
+        store,
+        service.full_name,
+        service,
+        training.rows(store, start, end),
+        start,
+        end,
+        run_id=run_id,
+        engine=engine,
+        time_column=training.time_column,
+        allow_missing=training.allow_missing,
+    )
+    return {f"{day:%Y-%m-%d}": rows for day, rows in stored.rows.items()}
 
 
 def _deps(training: TrainingSet) -> list[dg.AssetDep]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from feature_store.codec.content_hash import Content
+from feature_store.engines.shuffle import Shuffle
 from feature_store.model.views import FeatureView
 
 
@@ -54,6 +55,7 @@ class Target:
         order: columns by which the rows of a partition are sorted in a file.
         key: columns that tell the rows of a partition apart.
         part: tells the files of one day apart, where several tasks write it.
+        unique: whether the key tells every row apart.
     """
 
     uri: str
@@ -62,6 +64,7 @@ class Target:
     order: tuple[str, ...]
     key: tuple[str, ...]
     part: int = 0
+    unique: bool = True
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,11 @@ class Engine(Protocol):
     @property
     def parts(self) -> int:
         """The number of tasks that write each day; they number their files from 0, see ``Target.part``."""
+        ...
+
+    @property
+    def shuffle(self) -> Shuffle | None:
+        """The cluster that runs its tasks, for what else is computed there; None: this process computes alone."""
         ...
 
     def tiles(self, plan: TilePlan) -> Iterator[Staged]:

@@ -34,8 +34,12 @@ class Partitions:
             random.Random(len(batches)).shuffle(batches)
         return Partitions(moved)
 
+    def union(self, other: Partitions) -> Partitions:
+        return Partitions([*self.batches, *other.batches])
+
     def toArrow(self) -> pa.Table:
-        return pa.Table.from_batches([batch for batches in self.batches for batch in batches])
+        batches = [batch for batches in self.batches for batch in batches]
+        return pa.Table.from_batches(batches) if batches else pa.table({"place": [], "result": []})
 
 
 @dataclass(frozen=True)

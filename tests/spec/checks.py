@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from tests.spec.paths import online, point_in_time, requests, snapshots, stream_offline, stream_online, tables, tiles
+from tests.spec.paths import (
+    online,
+    point_in_time,
+    requests,
+    shards,
+    snapshots,
+    stream_offline,
+    stream_online,
+    tables,
+    tiles,
+)
 from tests.spec.ranges import BOUGHT, EVENT_RANGES, LIVE, TABLE_RANGES
 from tests.spec.worlds import Generate, Range, World, event_world, table_world
 
@@ -36,6 +46,7 @@ PATHS: Final = {
     "snapshots": Path(snapshots.check, [*EVENT_RANGES, *TABLE_RANGES]),
     "tables": Path(tables.check, TABLE_RANGES),
     "point-in-time": Path(point_in_time.check, [*EVENT_RANGES, *TABLE_RANGES]),
+    "shards": Path(shards.check, [*EVENT_RANGES, *TABLE_RANGES, LIVE, BOUGHT], batch=100),
     "stream-offline": Path(stream_offline.check, [LIVE]),
     "stream-online": Path(stream_online.check, [LIVE], needs_server=True, batch=200),
     "online": Path(online.check, [*EVENT_RANGES, *TABLE_RANGES], needs_server=True, batch=200),

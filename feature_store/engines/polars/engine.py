@@ -69,6 +69,11 @@ class PolarsEngine:
         """The number of tasks that write each day: this process is the only one."""
         return 1
 
+    @property
+    def shuffle(self) -> None:
+        """There is no cluster."""
+        return None
+
     def tiles(self, plan: TilePlan) -> Iterator[Staged]:
         """Build and stage tiles; see ``Engine.tiles``."""
         build = build_stream_tiles if plan.view.is_stream else build_tiles

@@ -6,16 +6,17 @@ Polars engine to the last bit. One job executes one plan, however long its range
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from feature_store.engines.engine import Staged, StoredRows, TilePlan, ValuePlan
+from feature_store.engines.polars.chunks import Reading
 from feature_store.engines.polars.engine import StoredFrames
 from feature_store.engines.polars.tiles import columns_read
 from feature_store.engines.spark.session import Session
-from feature_store.engines.spark.tasks import MOVED, RESULT, ComputeTask, Reading, ReadTask, results
+from feature_store.engines.spark.shuffle import SparkShuffle
+from feature_store.engines.spark.tasks import ComputeTask, ReadTask
 
 MOST_PIECES: Final = 512
 """Into so many pieces at most a table is cut for reading: each costs a task."""
@@ -36,6 +37,11 @@ class SparkEngine:
     stored: StoredFrames
     parts: int
 
+    @property
+    def shuffle(self) -> SparkShuffle:
+        """The cluster that runs its tasks."""
+        return SparkShuffle(self.session)
+
     def tiles(self, plan: TilePlan) -> Iterator[Staged]:
         """Build and stage tiles; see ``Engine.tiles``."""
         view = plan.view
@@ -53,30 +59,10 @@ class SparkEngine:
         yield from self._run(plan, inputs, *states)
 
     def _run(self, plan: TilePlan | ValuePlan, *tables: Reading) -> Iterator[Staged]:
-        pieces = [
-            (number, piece)
-            for number, table in enumerate(tables)
-            for piece in (_nothing_of(table), *table.in_pieces(MOST_PIECES))
-        ]
-        read = ReadTask(tables, tuple(pieces), self.parts, self.stored)
-        compute = ComputeTask(plan, tables, self.stored)
-        numbers = self.session.range(0, len(pieces), 1, len(pieces))
-        moved = numbers.mapInArrow(read, MOVED).repartitionById(self.parts, "bucket")
-        # A task that is lost is tried again by Spark; a driver that is interrupted takes its job with it.
-        tag = f"feature-store-{uuid.uuid4().hex}"
-        self.session.addTag(tag)
-        try:
-            found = moved.mapInArrow(compute, RESULT).toArrow()
-        except BaseException:
-            self.session.interruptTag(tag)
-            raise
-        finally:
-            self.session.removeTag(tag)
-        yield from results(found.column("result").to_pylist())
-
-
-def _nothing_of(table: Reading) -> Reading:
-    return replace(table, rows=replace(table.rows, partitions=()))
+        pieces = [(number, piece) for number, table in enumerate(tables) for piece in table.in_pieces(MOST_PIECES)]
+        read = self.shuffle.read(len(pieces), ReadTask(tuple(pieces), self.parts, self.stored))
+        for staged in self.shuffle.gather(read, self.parts, ComputeTask(plan, tables, self.stored)):
+            yield from staged
 
 
 def _states(plan: ValuePlan) -> list[StoredRows]:

@@ -23,6 +23,10 @@ class Frame(Protocol):
         """Move each row to the partition of its number."""
         ...
 
+    def union(self, other: Frame) -> Frame:
+        """Return the rows of both."""
+        ...
+
     def toArrow(self) -> Any:
         """Run the job and return its rows, a ``pyarrow.Table``."""
         ...

@@ -151,8 +151,8 @@ def _facts(
         )
     firsts = stored["partition_start"].search_sorted(of_day, side="left").cast(pl.Int64).to_numpy()
     bounds = np.append(firsts, stored.height)
-    contents = frame_contents(stored.drop("partition_start"), target.key, bounds, unique=True)
-    repeated = _repeated(stored, target.key)
+    contents = frame_contents(stored.drop("partition_start"), target.key, bounds, unique=target.unique)
+    repeated = _repeated(stored, target.key) if target.unique else np.zeros(stored.height, np.bool_)
     for place, (start, content) in enumerate(zip(starts, contents, strict=True)):
         first, last = int(bounds[place]), int(bounds[place + 1])
         nulls = stored[first:last].null_count().row(0, named=True) if last > first else {}

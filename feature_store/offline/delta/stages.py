@@ -55,6 +55,7 @@ class Stage:
         cadence: span of a partition, microseconds.
         parts: how many tasks write each day.
         begun: seconds since the Unix epoch.
+        has_folder: whether it keeps rows that it reads again in ``folder``.
     """
 
     uri: str
@@ -66,6 +67,12 @@ class Stage:
     cadence: int
     parts: int
     begun: float
+    has_folder: bool = False
+
+    @property
+    def folder(self) -> str:
+        """Where rows lie that belong to nothing but the stage, and go with it."""
+        return f"{stages_uri(self.uri)}/{self.name}"
 
     @property
     def is_over(self) -> bool:
@@ -89,6 +96,8 @@ def open_stage(
     end: int,
     cadence: int,
     parts: int = 1,
+    *,
+    has_folder: bool = False,
 ) -> Generator[Stage]:
     """Begin a stage, and end it with the block: then files that were not committed are gone.
 
@@ -101,9 +110,10 @@ def open_stage(
         end: end of the last.
         cadence: span of a partition, microseconds.
         parts: how many tasks write each day.
+        has_folder: whether the stage keeps rows in its folder.
     """
     base = -1 if version is None else version
-    stage = Stage(uri, uuid.uuid4().hex, run_id, base, start, end, cadence, parts, time.time())
+    stage = Stage(uri, uuid.uuid4().hex, run_id, base, start, end, cadence, parts, time.time(), has_folder)
     with as_storage_errors(uri, "nothing can be staged there"):
         remove_abandoned(uri, options, run_id)
         lock = _write_note(stage, options)
@@ -142,6 +152,8 @@ def _settle(stage: Stage, options: StorageOptions) -> None:
     """Remove a stage's note, and its files if no commit since its beginning lists them."""
     if not _is_committed(stage, options):
         _delete(stage.uri, options, stage.files())
+    if stage.has_folder:
+        delete_folder(stage.folder, options)
     _delete(stages_uri(stage.uri), options, [_note(stage)])
 
 

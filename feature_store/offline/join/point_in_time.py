@@ -6,7 +6,7 @@ cadence or table view that is one partition, joined on typed keys; of a stream v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -15,23 +15,30 @@ import numpy as np
 import polars as pl
 
 from feature_store.checks.arguments import checked
-from feature_store.columns import Column, Mask
+from feature_store.columns import Column
 from feature_store.dtypes import Timestamp, dtype_from_name
 from feature_store.engines.numpy.on_read import compute_on_read
 from feature_store.engines.polars.dtypes import polars_dtype
 from feature_store.engines.polars.frames import read_frame
 from feature_store.engines.polars.request_features import request_features
-from feature_store.errors import InputError, NotComputedError
+from feature_store.errors import InputError
+from feature_store.offline.join.findings import (
+    ages_of,
+    is_unfit,
+    require_computed,
+    require_fit,
+    stale_views,
+    uncomputed,
+    unfit,
+)
 from feature_store.offline.join.opened_views import Opened, open_views
 from feature_store.offline.join.partition_choice import Availability
 from feature_store.offline.join.spine_inputs import spine_inputs
-from feature_store.offline.join.spines import FOUND, Spine, check_spine, unfit_column
+from feature_store.offline.join.spines import FOUND, Spine, check_spine
 from feature_store.offline.join.view_join import Statuses, ViewJoin, join_view
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.plans.service_plan import PlanExpression, PlanFeature, PlanOutput, PlanView, ServicePlan
 from feature_store.status import Status
-from feature_store.temporal.durations import SECOND, format_duration
-from feature_store.temporal.instants import from_microseconds
 
 
 @dataclass(frozen=True)
@@ -105,20 +112,54 @@ def join_opened(
     availability: Availability,
 ) -> Joined:
     """Do ``point_in_time_join`` from tables that are already open, in the order of the plan's views."""
-    extra = _extra_names(plan) if with_status else []
-    checked = check_spine(plan, spine, time_column, [*(output.name for output in plan.outputs), *extra])
-    inputs = spine_inputs(plan, spine)
+    checked, inputs = check_for_join(plan, spine, time_column, with_status=with_status)
     joins = [
         join_view(view, tables, checked.time, availability) for view, tables in zip(plan.views, opened, strict=True)
     ]
     if not allow_missing:
-        _require_computed(plan, joins, checked)
+        require_computed(plan, uncomputed(plan, joins, checked))
     reads = [join.read(checked) for join in joins]
     if not allow_missing:
-        _require_fit(plan, reads, checked)
+        require_fit(plan, unfit(plan, reads, checked))
+    features = service_columns(plan, joins, reads, checked, inputs, with_status=with_status)
+    return Joined(spine.with_columns(features), stale_views(plan, ages_of(plan, joins, checked)))
+
+
+def check_for_join(
+    plan: ServicePlan, spine: pl.DataFrame, time_column: str, *, with_status: bool
+) -> tuple[Spine, list[pl.Series]]:
+    """Return a spine that can be joined, and the inputs in its columns.
+
+    Raises:
+        InputError: the spine cannot be used.
+    """
+    extra = _extra_names(plan) if with_status else []
+    checked = check_spine(plan, spine, time_column, [*(output.name for output in plan.outputs), *extra])
+    return checked, spine_inputs(plan, spine)
+
+
+def service_columns(
+    plan: ServicePlan,
+    joins: Sequence[ViewJoin],
+    reads: Sequence[pl.DataFrame],
+    spine: Spine,
+    inputs: Sequence[pl.Series],
+    *,
+    with_status: bool,
+) -> list[pl.Series]:
+    """Return the columns that a service adds to a spine, from what was read of its views.
+
+    Args:
+        plan: of the service.
+        joins: of its views.
+        reads: what each join read, per row.
+        spine: the rows.
+        inputs: of the rows.
+        with_status: also those of statuses and as-ofs.
+    """
 
     def read_one(read: PlanOutput) -> tuple[pl.Series, Statuses]:
-        return _output(read, plan.views[read.view], joins[read.view], reads[read.view], checked)
+        return _output(read, plan.views[read.view], joins[read.view], reads[read.view], spine)
 
     outputs = {output.name: read_one(output) for output in plan.outputs if isinstance(output, PlanOutput)}
     outputs |= _request_features(plan, read_one, inputs)
@@ -127,7 +168,7 @@ def join_opened(
         added += [pl.Series(f"{each.name}__status", outputs[each.name][1], pl.Int8) for each in plan.outputs]
         for view, join in zip(plan.views, joins, strict=True):
             added.append(join.as_of.alias(f"{view.prefix}__as_of"))
-    return Joined(spine.with_columns(added), tuple(_stale(plan, joins, checked)))
+    return added
 
 
 def _request_features(
@@ -159,63 +200,8 @@ def expiring_after(plan: ServicePlan, max_age: timedelta | None) -> ServicePlan:
     return replace(plan, views=tuple(views))
 
 
-def _stale(plan: ServicePlan, joins: Sequence[ViewJoin], spine: Spine) -> Iterator[str]:
-    """Yield the views of which rows read values that were older than the view's freshness promises."""
-    for view, join in zip(plan.views, joins, strict=True):
-        if view.freshness is None:
-            continue
-        age = np.where(join.is_read, spine.time - join.as_of.to_physical().fill_null(0).to_numpy(), 0)
-        stale = age > view.freshness
-        if stale.any():
-            yield (
-                f"{view.view}: {stale.sum()} of {len(stale)} rows read values as of up to "
-                f"{timedelta(seconds=int(age.max()) // SECOND)} before them; its freshness is "
-                f"{format_duration(view.freshness)}"
-            )
-
-
 def _extra_names(plan: ServicePlan) -> list[str]:
     return [*(f"{output.name}__status" for output in plan.outputs), *(f"{view.prefix}__as_of" for view in plan.views)]
-
-
-def _require_computed(plan: ServicePlan, joins: list[ViewJoin], spine: Spine) -> None:
-    problems: list[str] = []
-    for view, join in zip(plan.views, joins, strict=True):
-        nothing = join.status == Status.NOT_COMPUTED
-        problems += _missing(view, {f.name: nothing | join.lacking[f.name] for f in view.features}, spine)
-    if problems:
-        raise NotComputedError(
-            "no partition holds these features for some rows of the spine: "
-            f"{'; '.join(problems)}. Backfill the views, drop these rows, or pass allow_missing=True to get null"
-        )
-
-
-def _require_fit(plan: ServicePlan, reads: list[pl.DataFrame], spine: Spine) -> None:
-    problems: list[str] = []
-    for view, read in zip(plan.views, reads, strict=True):
-        problems += _missing(view, {feature.name: _is_unfit(read, feature.name) for feature in view.features}, spine)
-    if problems:
-        raise NotComputedError(
-            f"sums of integers do not fit Int64: {'; '.join(problems)}. Sum a float instead, "
-            "sum_(col(...).cast(Float64), ...), drop these rows, or pass allow_missing=True to get null"
-        )
-
-
-def _missing(view: PlanView, rows: Mapping[str, Mask], spine: Spine) -> Iterator[str]:
-    """Yield which features of a view are missing in how many rows, and when."""
-    names: dict[str, list[str]] = {}
-    for feature, missing in rows.items():
-        if missing.any():
-            first, last = (from_microseconds(int(at)) for at in (spine.time[missing].min(), spine.time[missing].max()))
-            names.setdefault(f"{missing.sum()} rows from {first} to {last}", []).append(feature)
-    for rows_text, features in names.items():
-        which = "" if len(features) == len(view.features) else f".{', .'.join(features)}"
-        yield f"{view.view}{which}: {rows_text}"
-
-
-def _is_unfit(read: pl.DataFrame, feature: str) -> Mask:
-    column = unfit_column(feature)
-    return read[column].fill_null(value=False).to_numpy() if column in read else np.zeros(len(read), np.bool_)
 
 
 def _output(
@@ -227,7 +213,7 @@ def _output(
     feature = next(feature for feature in view.features if feature.name == output.feature)
     status = join.status.copy()
     status[join.is_read & ~read[FOUND].to_numpy()] = Status.EMPTY
-    status[join.lacking[feature.name] | _is_unfit(read, feature.name)] = Status.NOT_COMPUTED
+    status[join.lacking[feature.name] | is_unfit(read, feature.name)] = Status.NOT_COMPUTED
     stored = read[feature.name]
     if feature.empty is not None:
         stored = _fill_empty(stored, feature, status)

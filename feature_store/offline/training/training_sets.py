@@ -154,14 +154,29 @@ def write_training_set(
     manifest = training_set.manifest
     check_stored_names(f"training set {name}", training_set.frame.columns, ("partition_start", "day"))
     to_storage(training_set.frame)  # refuses what cannot be stored before the manifest is
-    start = _day(manifest.start, 0) if start is None else start
-    end = _day(manifest.end, DAY) if end is None else end
+    first, last = (None if at is None else to_microseconds(at) for at in (manifest.start, manifest.end))
+    bounds = day_bound(start, first, 0), day_bound(end, last, DAY)
     day = (spine_instants(training_set.frame[manifest.time_column]).to_physical() // DAY * DAY).cast(INSTANT)
     uri = training_uri(store.root, name)
     append_manifest(uri, store.storage_options, manifest)
+    rows = training_set.frame.with_columns(day.alias("partition_start"))
+    write = training_write(manifest, training_set.frame.schema, *bounds, run_id)
+    return PartitionedTable(uri, store.storage_options).write_range(rows, write)
+
+
+def training_write(manifest: Manifest, schema: pl.Schema, start: datetime, end: datetime, run_id: str) -> Write:
+    """Return the write of a training set's days.
+
+    Args:
+        manifest: what its rows were made from.
+        schema: of the rows.
+        start: start of the first day.
+        end: end of the last.
+        run_id: of the run that writes.
+    """
     # A day is known by all its columns: those of the spine by their types.
-    types = {column: str(dtype) for column, dtype in training_set.frame.schema.items()}
-    write = Write(
+    types = {column: str(dtype) for column, dtype in schema.items()}
+    return Write(
         start=start,
         end=end,
         cadence=DAY,
@@ -172,8 +187,28 @@ def write_training_set(
         fingerprints={**types, **manifest.fingerprints},
         inputs_hash=dict.fromkeys(partition_starts(start, end, DAY), manifest.id),
     )
-    rows = training_set.frame.with_columns(day.alias("partition_start"))
-    return PartitionedTable(uri, store.storage_options).write_range(rows, write)
+
+
+def day_bound(given: datetime | None, instant: int | None, after: int) -> datetime:
+    """Return a bound of a range of days.
+
+    Args:
+        given: the bound, if there is one.
+        instant: of a row, microseconds; None: there are no rows.
+        after: from the start of its day to the bound, microseconds.
+
+    Raises:
+        InputError: neither is given, or the day is the last of all.
+    """
+    if given is not None:
+        return given
+    if instant is None:
+        raise InputError("a training set without rows has no range of its own: give start and end")
+    try:
+        return from_microseconds(floor_to(instant, DAY) + after)
+    except OverflowError as error:
+        day = from_microseconds(instant).date()
+        raise InputError(f"training rows of {day} lie on the last day of all: give an earlier time") from error
 
 
 @checked
@@ -259,14 +294,3 @@ def _pinned_versions(pinned: Manifest, plan: ServicePlan) -> Versions:
 
 def _pinned_version(pinned: Manifest, damage: DamagedError) -> int | None:
     return next((version for name, version in pinned.delta_versions.items() if name in damage.table), None)
-
-
-def _day(instant: datetime | None, after: int) -> datetime:
-    if instant is None:
-        raise InputError("a training set without rows has no range of its own: give start and end")
-    try:
-        return from_microseconds(floor_to(to_microseconds(instant), DAY) + after)
-    except OverflowError as error:
-        raise InputError(
-            f"training rows of {instant.date()} lie on the last day of all: give an earlier time"
-        ) from error

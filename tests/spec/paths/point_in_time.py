@@ -26,13 +26,16 @@ from tests.spec.worlds import Range, World, in_some_zone
 
 ROWS_PER_WORLD = 3
 
+Join = Callable[..., pl.DataFrame]
+"""A way to join: ``point_in_time_join``, or what does the same."""
+
 
 def check(span: Range, worlds: Sequence[World], rng: Random) -> None:
     """Fail where a row of a training set is not what the oracle says, or is lost, multiplied or moved."""
     build(span, worlds, rng).compare()
 
 
-def build(span: Range, worlds: Sequence[World], rng: Random) -> TrainingSet:
+def build(span: Range, worlds: Sequence[World], rng: Random, by: Join = point_in_time_join) -> TrainingSet:
     """Build a training set of a cadence or table view."""
     with folder() as root:
         store = OfflineStore(str(root))
@@ -47,6 +50,7 @@ def build(span: Range, worlds: Sequence[World], rng: Random) -> TrainingSet:
             lambda world: {span.view.full_name: [partition.of(world) for partition in written]},
             rng,
             availability=rng.choice(["promised", "actual"]),
+            by=by,
         )
 
 
@@ -89,13 +93,14 @@ def join(
     histories: Callable[[World], Mapping[str, History]],
     rng: Random,
     availability: Availability = "promised",
+    by: Join = point_in_time_join,
 ) -> TrainingSet:
     """Join a spine of some worlds and times, some of it twice; fails where rows are lost, multiplied or moved."""
     asked = [*asked, *asked[: rng.choice([0, 1, 5])]]
     requests = [{**some_keys(world, rng), "time": time, "label": n} for n, (world, time) in enumerate(asked)]
     requests = with_inputs(requests, rng)
     spine = _spine(service, requests, rng)
-    joined = point_in_time_join(
+    joined = by(
         store,
         compile_plan(service),
         spine,

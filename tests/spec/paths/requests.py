@@ -17,6 +17,7 @@ from polars.testing import assert_frame_equal
 
 from feature_store import FeatureService
 from feature_store.engines.numpy.compile_service import compile_plan
+from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.expressions import microseconds
 from feature_store.oracle.point_in_time import Partition
@@ -28,7 +29,7 @@ from serving.read.requests import RequestError
 from serving.stores.open_store import open_loader
 from tests.spec.paths.http_server import HttpServer, serving_at
 from tests.spec.paths.online import read, train
-from tests.spec.paths.point_in_time import ROWS_PER_WORLD, TrainingSet, join
+from tests.spec.paths.point_in_time import ROWS_PER_WORLD, Join, TrainingSet, join
 from tests.spec.ranges import NOTICED
 from tests.spec.requests import INPUTS, across, of_inputs, over, with_inputs
 from tests.spec.services import (
@@ -84,7 +85,7 @@ def check(span: Range, worlds: Sequence[World], rng: Random) -> None:
     build(span, worlds, rng).compare()
 
 
-def build(span: Range, worlds: Sequence[World], rng: Random) -> TrainingSet:
+def build(span: Range, worlds: Sequence[World], rng: Random, by: Join = point_in_time_join) -> TrainingSet:
     """Build a training set over both views."""
     with folder() as root:
         store = OfflineStore(str(root))
@@ -93,7 +94,7 @@ def build(span: Range, worlds: Sequence[World], rng: Random) -> TrainingSet:
         asked = [(world, rng.choice(times)) for world in worlds for _ in range(ROWS_PER_WORLD)]
         rng.shuffle(asked)
         availability = rng.choice(["promised", "actual"])
-        return join(store, service_across(span), asked, histories.of, rng, availability=availability)
+        return join(store, service_across(span), asked, histories.of, rng, availability=availability, by=by)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from random import Random
 import polars as pl
 
 from feature_store.engines.polars.stream_tiles import build_stream_tiles
+from feature_store.offline.join.point_in_time import point_in_time_join
 from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.tables.store import OfflineStore
 from feature_store.oracle.streams import Span, StreamHistory
 from feature_store.plans.compile_stream import compile_stream_plan
-from tests.spec.paths.point_in_time import TrainingSet, join
+from tests.spec.paths.point_in_time import Join, TrainingSet, join
 from tests.spec.services import at_first, service_of
 from tests.spec.stores import RUN, all_partitions, folder, land
 from tests.spec.worlds import MICROSECOND, Range, Row, World, frame_of, rows_of
@@ -26,7 +27,7 @@ def check(span: Range, worlds: Sequence[World], rng: Random) -> None:
     build(span, worlds, rng).compare()
 
 
-def build(span: Range, worlds: Sequence[World], rng: Random) -> TrainingSet:
+def build(span: Range, worlds: Sequence[World], rng: Random, by: Join = point_in_time_join) -> TrainingSet:
     """Build a training set of a stream view."""
     with folder() as root:
         store = OfflineStore(str(root))
@@ -42,6 +43,7 @@ def build(span: Range, worlds: Sequence[World], rng: Random) -> TrainingSet:
             asked,
             lambda world: {span.view.full_name: StreamHistory(world.rows, landed, covered)},
             rng,
+            by=by,
         )
 
 
