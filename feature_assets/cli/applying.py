@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from feature_assets.cli.changes_text import change_record, print_changes
@@ -10,7 +11,13 @@ from feature_assets.cli.declared import declared
 from feature_assets.cli.ledger_state import is_stored
 from feature_assets.cli.names import find_view
 from feature_assets.cli.output import print_json, print_line
-from feature_assets.project.recorded import ApplyOptions, apply_declarations, opened_catalog, sync_plans
+from feature_assets.project.recorded import (
+    ApplyOptions,
+    apply_declarations,
+    newest_revision,
+    opened_catalog,
+    sync_plans,
+)
 from feature_store import FeatureView
 from feature_store.errors import InputError
 from resources.settings import Settings
@@ -20,10 +27,17 @@ INCOMPLETE: Final = 1
 
 
 def apply(options: ApplyOptions, *, as_json: bool) -> int:
-    """Record what all teams declare, and publish the plans of their services; return the exit code."""
-    settings, declarations = Settings.from_environment(), declared()
+    """Record what teams declare, and publish the plans of their services; return the exit code.
+
+    Without a revision of a plan, what somebody applies while this code is imported is a conflict.
+    """
+    settings = Settings.from_environment()
+    if options.planned_at is None:
+        options = replace(options, planned_at=newest_revision(settings))
+    declarations = declared()
     if not options.allow_redefined:
-        refuse_redefined(settings, declarations.views.values())
+        views = declarations.views.values()
+        refuse_redefined(settings, [each for each in views if not options.teams or each.owner in options.teams])
     done = apply_declarations(settings, declarations, options)
     if as_json:
         print_json(
@@ -39,7 +53,8 @@ def apply(options: ApplyOptions, *, as_json: bool) -> int:
         for service in done.undeclared:
             print_line(f"{service} is declared no more and is still served: --retire {service} ends that")
         print_line(f"Revision {done.revision}. Plans lie in {done.plans.folder}")
-    return INCOMPLETE if declarations.broken else 0
+    broken = [each for each in declarations.broken if not options.teams or each.team in options.teams]
+    return INCOMPLETE if broken else 0
 
 
 def sync(*, as_json: bool) -> None:

@@ -19,6 +19,10 @@ Lineage = Annotated[
     ),
 ]
 
+Teams = Annotated[
+    list[str] | None, typer.Option(metavar="TEAM", help="Only what this team declares; all if not given.")
+]
+
 
 @commands.command("list")
 def list_command(
@@ -72,6 +76,7 @@ def plan_command(
     retire: Annotated[
         list[str] | None, typer.Option(metavar="SERVICE", help="As `features apply --retire` would.")
     ] = None,
+    team: Teams = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
     json: Json = False,
 ) -> int:
@@ -81,7 +86,7 @@ def plan_command(
     """
     from feature_assets.cli.planning import plan  # noqa: PLC0415
 
-    return plan(tuple(retire or ()), as_json=json, as_markdown=markdown)
+    return plan(tuple(retire or ()), tuple(team or ()), as_json=json, as_markdown=markdown)
 
 
 @commands.command("history")
@@ -150,6 +155,7 @@ def apply_command(
     retire: Annotated[
         list[str] | None, typer.Option(metavar="SERVICE", help="Serve this one no more; it is declared no more.")
     ] = None,
+    team: Teams = None,
     json: Json = False,
 ) -> int:
     """Record what is declared, and give servers their plans.
@@ -159,7 +165,7 @@ def apply_command(
     from feature_assets.cli.applying import apply  # noqa: PLC0415
     from feature_assets.project.recorded import ApplyOptions  # noqa: PLC0415
 
-    return apply(ApplyOptions(planned_at, allow_redefined, tuple(retire or ())), as_json=json)
+    return apply(ApplyOptions(planned_at, allow_redefined, tuple(retire or ()), tuple(team or ())), as_json=json)
 
 
 @commands.command("drop")
@@ -208,3 +214,16 @@ def restore_catalog_command(file: Annotated[Path, typer.Argument(help="File that
     from feature_assets.cli.backing_up import restore  # noqa: PLC0415
 
     restore(file)
+
+
+@catalog.command("roles")
+def roles_command(
+    teams: Annotated[list[str] | None, typer.Argument(metavar="[TEAM]...", help="New teams, not recorded yet.")] = None,
+) -> None:
+    """Print the SQL of PostgreSQL roles, one per team.
+
+    A team's role reads the whole catalog, and changes what the team owns.
+    """
+    from feature_assets.cli.roles import print_roles  # noqa: PLC0415
+
+    print_roles(teams or ())

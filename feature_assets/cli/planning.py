@@ -28,37 +28,42 @@ REFUSED: Final = 1
 """Exit code where applying would be refused, or a team is broken."""
 
 
-def plan(retire: Sequence[str], *, as_json: bool, as_markdown: bool) -> int:
+def plan(retire: Sequence[str], teams: Sequence[str], *, as_json: bool, as_markdown: bool) -> int:
     """Print what ``features apply`` would do; return the exit code.
 
     Args:
         retire: services that would be retired.
+        teams: only what these declare; empty: all.
         as_json: print JSON.
         as_markdown: print Markdown for a pull request.
     """
     declarations = declared()
-    found = planned(Settings.from_environment(), declarations, retire)
+    found = planned(Settings.from_environment(), declarations, retire, teams)
     if as_json:
         print_json(plan_record(found))
     elif as_markdown:
         print_line(plan_markdown(found))
     else:
         print_plan(found)
-    return REFUSED if found.refused or declarations.broken else 0
+    broken = [each for each in declarations.broken if not teams or each.team in teams]
+    return REFUSED if found.refused or broken else 0
 
 
-def planned(settings: Settings, declarations: Declarations, retire: Sequence[str] = ()) -> Planned:
+def planned(
+    settings: Settings, declarations: Declarations, retire: Sequence[str] = (), teams: Sequence[str] = ()
+) -> Planned:
     """Return what applying some declarations would do."""
     with opened_catalog(settings) as catalog:
-        proposal = catalog.plan(definitions_by_team(declarations), retire=retire)
-    return _follow(proposal, settings, declarations)
+        proposal = catalog.plan(definitions_by_team(declarations, teams), retire=retire)
+    return _follow(proposal, settings, declarations, teams)
 
 
-def _follow(proposal: Proposal, settings: Settings, declarations: Declarations) -> Planned:
+def _follow(proposal: Proposal, settings: Settings, declarations: Declarations, teams: Sequence[str]) -> Planned:
     # On a branch nobody is served, and what a name means may change.
     refused = tuple(each for each in proposal.refused if not (settings.branch and each.redefines))
     told = {refusal.name.partition(".")[0] for refusal in refused}
-    views = [view for name, view in declarations.views.items() if name not in told]
+    own = [view for view in declarations.views.values() if not teams or view.owner in teams]
+    views = [view for view in own if view.full_name not in told]
     refused += tuple(_stored_otherwise(settings, views))
     if not proposal.changes:
         return Planned(proposal, refused, (), {}, (), _deprecated(proposal))

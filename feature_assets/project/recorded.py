@@ -19,11 +19,17 @@ from resources.settings import Settings, user
 
 @dataclass(frozen=True)
 class ApplyOptions:
-    """How declarations are applied; see ``Catalog.apply``."""
+    """How declarations are applied; see ``Catalog.apply``.
+
+    Attributes:
+        planned_at, allow_redefined, retire: as there.
+        teams: only these teams' declarations; empty: those of all.
+    """
 
     planned_at: int | None = None
     allow_redefined: bool = False
     retire: Collection[str] = ()
+    teams: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -61,15 +67,34 @@ def recorded_definitions(settings: Settings) -> list[Definition]:
         return catalog.definitions()
 
 
-def definitions_by_team(declarations: Declarations) -> dict[str, list[Definition]]:
-    """Return what each team declares; a team that is broken is left out, so that what is recorded of it stays."""
+def newest_revision(settings: Settings) -> int:
+    """Return the catalog's newest revision; 0: nothing was applied yet."""
+    if not may_exist(settings.catalog_url):
+        return 0
+    with opened_catalog(settings) as catalog:
+        return catalog.revision()
+
+
+def definitions_by_team(declarations: Declarations, teams: Collection[str] = ()) -> dict[str, list[Definition]]:
+    """Return what each team declares; a team that is broken is left out, so that what is recorded of it stays.
+
+    Args:
+        declarations: of the project.
+        teams: only these; empty: all.
+
+    Raises:
+        InputError: the project has no team of a name.
+    """
+    for team in teams:
+        if team not in declarations.teams:
+            raise InputError(f"the project has no team {team!r}: there are {', '.join(declarations.teams) or 'none'}")
     broken = {each.team for each in declarations.broken}
-    teams, views, services = declarations.teams.values(), declarations.views.values(), declarations.services.values()
+    declared = (declarations.teams.values(), declarations.views.values(), declarations.services.values())
     by_team: dict[str, list[Definition]] = {name: [] for name in declarations.teams if name not in broken}
-    for each in definitions_of(teams, views, services):
+    for each in definitions_of(*declared):
         if each.owner not in broken:
             by_team.setdefault(each.owner, []).append(each)
-    return by_team
+    return {team: of_it for team, of_it in by_team.items() if not teams or team in teams}
 
 
 def apply_declarations(
@@ -87,11 +112,11 @@ def apply_declarations(
     """
     from resources.branch import begin_branch  # noqa: PLC0415 - who only looks things up needs no tables
 
-    declared = definitions_by_team(declarations)
+    chosen = options or ApplyOptions()
+    declared = definitions_by_team(declarations, chosen.teams)
     begin_branch(settings)
     now = settings.fixed_now or datetime.now(UTC)
     with opened_catalog(settings) as catalog:
-        chosen = options or ApplyOptions()
         # On a branch nobody is served, and what a name means may change.
         redefined = chosen.allow_redefined or bool(settings.branch)
         how = {"planned_at": chosen.planned_at, "allow_redefined": redefined, "retire": chosen.retire}

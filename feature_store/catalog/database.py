@@ -22,6 +22,10 @@ NEWEST: Final = "0002"
 BUSY_SECONDS: Final = 60
 """The longest that a writer waits for another one, after which it gives up."""
 
+_NO_URL: Final = (
+    "FEATURES_CATALOG is no URL of a database: write sqlite:///<file> or postgresql+psycopg2://user@host/name"
+)
+
 _MIGRATION_LOCK: Final = 4_061_537_208
 """Number of the advisory lock under which PostgreSQL is migrated by one process at a time."""
 
@@ -43,15 +47,25 @@ def open_engine(url: str) -> sa.Engine:
     try:
         engine = _create(url)
     except (ArgumentError, NoSuchModuleError) as error:
-        raise InputError(
-            "FEATURES_CATALOG is no URL of a database: write sqlite:///<file> or postgresql+psycopg://user@host/name"
-        ) from error
+        raise InputError(_NO_URL) from error
     except ModuleNotFoundError as error:
         raise InputError(f"FEATURES_CATALOG needs the Python package {error.name}: install it") from error
     with _told_plainly(engine):
         if _version(engine) != NEWEST:
             _migrate(engine)
     return engine
+
+
+def is_postgres(url: str) -> bool:
+    """Say whether a URL names a database in PostgreSQL.
+
+    Raises:
+        InputError: it names no database.
+    """
+    try:
+        return sa.make_url(url).get_backend_name() == "postgresql"
+    except ArgumentError as error:
+        raise InputError(_NO_URL) from error
 
 
 def may_exist(url: str) -> bool:
@@ -130,6 +144,12 @@ def _migrate(engine: sa.Engine) -> None:
             ) from error
 
 
+def _refused(error: DBAPIError) -> bool:
+    """Say whether PostgreSQL refuses what its roles or policies do not allow; its two drivers name the code apart."""
+    codes = {getattr(error.orig, name, None) for name in ("pgcode", "sqlstate")}
+    return "42501" in codes
+
+
 @contextmanager
 def _told_plainly(engine: sa.Engine) -> Generator[None]:
     """Turn the driver's errors into ``CatalogError``, without the URL's password."""
@@ -139,4 +159,6 @@ def _told_plainly(engine: sa.Engine) -> Generator[None]:
         place = engine.url.render_as_string(hide_password=True)
         problem = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
         instead = "check that it runs and may be reached" if isinstance(error, OperationalError) else "see its log"
+        if _refused(error):
+            instead = "this role may change what its own team owns: apply that alone, with --team"
         raise CatalogError(f"catalog {place}: {problem}: {instead}") from error

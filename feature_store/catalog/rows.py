@@ -74,13 +74,6 @@ def head(connection: sa.Connection, layer: Layer) -> int:
     return connection.execute(query).scalar_one_or_none() or layer.base
 
 
-def lock_head(connection: sa.Connection, layer: Layer) -> int:
-    """Lock the counter of revisions until the transaction ends, and return it: commits follow its order."""
-    insert_new(connection, HEAD, branch=layer.branch, revision=layer.base)
-    query = sa.select(HEAD.c.revision).where(HEAD.c.branch == layer.branch).with_for_update()
-    return connection.execute(query).scalar_one()
-
-
 def insert_new(connection: sa.Connection, table: sa.Table, **values: object) -> None:
     """Insert a row, unless there is one of its key."""
     if connection.dialect.name == "postgresql":

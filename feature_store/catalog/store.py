@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from feature_store.catalog import branches, rows
+from feature_store.catalog.apply import Applied, Apply, apply
 from feature_store.catalog.branches import Branch
-from feature_store.catalog.changes import Change, Refusal, compare
 from feature_store.catalog.database import open_engine, reading, writing
 from feature_store.catalog.documents import Definition, Kind
+from feature_store.catalog.locks import lock_head
 from feature_store.catalog.proposals import Declared, Proposal, propose
 from feature_store.catalog.rows import PRODUCTION, Layer, Revision, Version
-from feature_store.errors import FeatureStoreError
-
-
-class RefusedError(FeatureStoreError):
-    """Declarations cannot be applied; nothing was recorded."""
-
-    def __init__(self, refused: Sequence[Refusal]) -> None:
-        super().__init__("\n".join(map(str, refused)))
-        self.refused = tuple(refused)
-
-
-class ConflictError(FeatureStoreError):
-    """Somebody else applied changes of the same team meanwhile; nothing was recorded."""
-
-
-@dataclass(frozen=True)
-class Applied:
-    """The outcome of an apply: the newest revision, and what changed with it (nothing: there is no new revision)."""
-
-    revision: int
-    changes: tuple[Change, ...]
-    undeclared: tuple[str, ...] = ()
 
 
 class Catalog:
@@ -132,33 +110,21 @@ class Catalog:
             declared: by team; only these teams are compared and changed.
             by: who applies.
             now: UTC.
-            planned_at: the revision that a plan was made against; an apply of one of the teams since is a conflict.
+            planned_at: the revision that a plan was made against; an apply since of one of the teams that would change
+                is a conflict.
             allow_redefined: record features and services that mean something else under the same version.
             retire: services, ``name/vN``, to remove, which are declared no more.
 
         Raises:
             OwnershipError: a definition belongs to another team.
             RefusedError: a change is refused.
-            ConflictError: somebody else applied for one of the teams since the plan was made.
+            ConflictError: somebody else applied for one of the teams that would change since the plan was made.
             InputError: a service to retire is still declared, or of none of the teams.
             UnknownBranchError: the branch did not begin, or is being dropped.
         """
+        wanted = Apply(declared, by, now, planned_at, allow_redefined, retire)
         with writing(self._engine) as connection:
-            layer = self._written_layer(connection)
-            head = rows.lock_head(connection, layer)
-            _check_conflicts(connection, layer, declared, planned_at, head)
-            proposal = propose(head, rows.definitions_at(connection, layer, head), declared, retire)
-            refused = [each for each in proposal.refused if not (allow_redefined and each.redefines)]
-            if refused:
-                raise RefusedError(refused)
-            number = head
-            for team in declared:
-                before = [each for each in proposal.before if each.owner == team]
-                after = [each for each in proposal.after if each.owner == team]
-                if {each.text for each in before} != {each.text for each in after}:
-                    number += 1
-                    rows.record(connection, layer, Revision(number, now, by, team), before, after)
-        return Applied(number, proposal.changes, proposal.undeclared)
+            return apply(connection, self._written_layer(connection), wanted)
 
     def note_view(self, view: Definition, *, by: str, now: datetime) -> None:
         """Record on the branch what a view means that is written there, though it was not applied.
@@ -168,7 +134,7 @@ class Catalog:
         """
         with writing(self._engine) as connection:
             layer = self._written_layer(connection)
-            head = rows.lock_head(connection, layer)
+            head = lock_head(connection, layer)
             known = rows.current(connection, layer, "view", view.name)
             if layer != PRODUCTION and (known is None or known.digest != view.digest):
                 before = [] if known is None else [known]
@@ -220,22 +186,3 @@ class Catalog:
         return (
             PRODUCTION if self._branch is None else branches.require_branch(connection, self._branch, lock=True).layer
         )
-
-
-def _check_conflicts(
-    connection: sa.Connection, layer: Layer, teams: Declared, planned_at: int | None, head: int
-) -> None:
-    if planned_at is None or planned_at == head:
-        return
-    planned = rows.number_at(connection, layer, planned_at)
-    newer = [each for each in rows.revisions(connection, layer, None, planned) if each.team in teams]
-    if not newer:
-        return
-    last = newer[0]
-    before = [each for each in rows.definitions_at(connection, layer, planned) if each.owner in teams]
-    after = [each for each in rows.definitions_at(connection, layer, head) if each.owner in teams]
-    theirs = ", ".join(f"{change.action} {change.kind} {change.name}" for change in compare(before, after))
-    raise ConflictError(
-        f"team {last.team}: {last.applied_by} applied revision {last.number} at {last.applied_at.isoformat()}, after "
-        f"this plan was made: {theirs or 'nothing that is left'}. Update the code, run `features plan` and apply again"
-    )

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from feature_store.catalog.apply import RefusedError
 from feature_store.catalog.branches import UnknownBranchError
 from feature_store.catalog.documents import Definition
-from feature_store.catalog.store import Catalog, RefusedError
+from feature_store.catalog.store import Catalog
 from tests.catalog.declared import NOW, feature, service, view
 
 TEAMS = ("growth", "shops")

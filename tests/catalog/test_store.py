@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from feature_store.catalog.apply import ConflictError, RefusedError
 from feature_store.catalog.backup import read_backup, write_backup
 from feature_store.catalog.database import CatalogError, open_engine
-from feature_store.catalog.store import Catalog, ConflictError, RefusedError
+from feature_store.catalog.store import Catalog
 from feature_store.errors import InputError, OwnershipError
 from tests.catalog.declared import NOW, feature, service, view
 

@@ -4,16 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from feature_assets.cli import applying
 from feature_assets.cli.applying import refuse_redefined
 from feature_assets.project import Declarations, load_declarations
 from feature_assets.project.recorded import (
     ApplyOptions,
     apply_declarations,
     definitions_by_team,
+    newest_revision,
     opened_catalog,
 )
 from feature_store import FeatureService, FeatureView, Float64, RequestInput, request, request_feature
-from feature_store.catalog.store import RefusedError
+from feature_store.catalog.apply import RefusedError
 from feature_store.engines.numpy.compile_service import compile_plan
 from feature_store.errors import FingerprintError
 from feature_store.plans.plan_revisions import current_plans, read_plans
@@ -22,6 +24,7 @@ from resources.settings import Settings
 DECLARED = load_declarations()
 CHURN = DECLARED.services["churn/v1"]
 SPEND = DECLARED.views["retail/household_spend/v1"]
+LESS = replace(SPEND, features=SPEND.features[:-1])
 
 
 @pytest.fixture
@@ -139,9 +142,12 @@ def test_a_feature_renamed_and_changed_at_once_is_refused(settings):
 
 def test_an_apply_of_another_since_the_plan_is_a_conflict(features, settings):
     revision = features.json("apply")["revision"]
-    apply_declarations(settings, replace(DECLARED, services={**DECLARED.services, "probe/v1": probe("spend_7d")}))
+    with_another = replace(DECLARED, services={**DECLARED.services, "probe/v1": probe("spend_7d")})
+    apply_declarations(settings, with_another)
+    assert features.json("apply", "--planned-at", revision)["changes"] == []  # nothing of theirs would be replaced
+    apply_declarations(settings, only(view=LESS), ApplyOptions(retire=[*DECLARED.services, "probe/v1"]))
     assert "applied revision" in features.refused("apply", "--planned-at", revision)
-    assert features.json("apply", "--planned-at", revision + 1)["revision"] == revision + 1
+    assert features.json("apply", "--planned-at", newest_revision(settings))["changes"]
 
 
 def test_damaged_plans_are_written_again(features, settings):
@@ -206,3 +212,29 @@ def test_a_request_feature_changed_without_a_new_version_is_refused(settings):
     apply_declarations(settings, only(offer()))
     with pytest.raises(RefusedError, match=r"gives other features under the same version: twice"):
         apply_declarations(settings, only(offer(factor=3)))
+
+
+def test_one_team_is_applied_alone_and_an_unknown_one_is_named(features, settings):
+    planned = features.json("plan", "--team", "stores")
+    assert {change["team"] for change in planned["changes"]} == {"stores"}
+    done = features.json("apply", "--team", "stores")
+    assert [change["name"] for change in done["changes"]] == [change["name"] for change in planned["changes"]]
+    with opened_catalog(settings) as catalog:
+        assert {each.owner for each in catalog.definitions()} == {"stores"}
+    assert "the project has no team 'store': there are" in features.refused("apply", "--team", "store")
+    assert features.json("apply")["changes"]
+
+
+def test_what_somebody_applies_while_code_is_imported_is_a_conflict_that_shows_it(features, settings, monkeypatch):
+    """Another checkout that declares a feature less, applied between the start of a command and its transaction."""
+    features.json("apply")
+
+    def importing() -> Declarations:
+        monkeypatch.setattr(applying, "declared", lambda: DECLARED)
+        apply_declarations(settings, only(view=LESS), ApplyOptions(retire=tuple(DECLARED.services)))
+        return DECLARED
+
+    monkeypatch.setattr(applying, "declared", importing)
+    name = f"{SPEND.full_name}.{SPEND.features[-1].name}"
+    assert f"removed feature {name}" in features.refused("apply")
+    assert name in {change["name"] for change in features.json("apply")["changes"]}

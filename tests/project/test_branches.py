@@ -44,6 +44,7 @@ EVERYTHING = [
     ("explain", "airport_delays.delay_2d", "--key", "airport=JFK"),
     ("catalog", "backup", "backup.jsonl"),
     ("catalog", "restore", "backup.jsonl"),
+    ("catalog", "roles"),
 ]
 """Every command that writes or reads data, once at least; whatever its exit code is."""
 
