@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from feature_store.errors import InputError, StorageError
 from feature_store.s3.boto import client_error, s3_client
@@ -98,8 +98,20 @@ class S3Path:
         with client_error(str(self), "it cannot be written"):
             self._client.put_object(Bucket=self.bucket, Key=self.key, Body=content, **condition)
 
-    def iterdir(self) -> Iterator[S3Path]:
-        """Yield the objects that lie in it, and the places in it that hold others; no order is promised.
+    def upload(self, content: BinaryIO) -> None:
+        """Put a content of any size there, a large one in parts.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        with client_error(str(self), "it cannot be written"):
+            self._client.upload_fileobj(content, self.bucket, self.key)
+
+    def iterdir(self, after: str = "") -> Iterator[S3Path]:
+        """Yield the objects that lie in it, and the places in it that hold others, by name.
+
+        Args:
+            after: only those whose names come after this one.
 
         Raises:
             StorageError: they cannot be listed.
@@ -107,7 +119,7 @@ class S3Path:
         below = f"{self.key}/" if self.key else ""
         with client_error(str(self), "it cannot be listed"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=below, Delimiter="/"
+                Bucket=self.bucket, Prefix=below, Delimiter="/", StartAfter=f"{below}{after}" if after else ""
             )
             for page in pages:
                 for each in page.get("Contents", ()):

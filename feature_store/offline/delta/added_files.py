@@ -21,6 +21,7 @@ from deltalake.transaction import AddAction
 from feature_store.offline.delta.commits import StorageOptions
 from feature_store.offline.delta.faults import as_storage_errors
 from feature_store.offline.delta.paths import local_folder
+from feature_store.offline.delta.s3_log import is_on_s3, object_of, pushed
 from feature_store.offline.delta.stored_files import CHECKSUMS
 
 
@@ -57,7 +58,9 @@ def write_file(uri: str, options: StorageOptions, path: str, rows: pl.DataFrame)
     content = buffer.getvalue()
     folder = local_folder(uri)
     with as_storage_errors(uri, "rows cannot be written"):
-        if folder is None:
+        if is_on_s3(uri):
+            object_of(uri, options, path).upload(BytesIO(content))
+        elif folder is None:
             stream: Any = DeltaFileSystemHandler(uri, dict(options)).open_output_stream(path)
             stream.write(content)
             stream.close()
@@ -94,7 +97,7 @@ def append_files(table: DeltaTable, like: pl.DataFrame, files: Sequence[AddedFil
     """
     known = {field.name for field in table.schema().fields}
     fields = Schema.from_arrow(Table.from_arrow(like.head(0)).schema).fields
-    with as_storage_errors(table, "rows cannot be written"):
+    with as_storage_errors(table, "rows cannot be written"), pushed(table):
         table.create_write_transaction(
             [_action(file) for file in files],
             "append",

@@ -31,10 +31,12 @@ from feature_store.offline.delta.commits import (
     open_or_create,
     open_table,
     read_commits,
+    replace_all,
     retry_commit,
 )
 from feature_store.offline.delta.faults import as_damage, as_storage_errors
 from feature_store.offline.delta.paths import ledger_uri, table_name
+from feature_store.offline.delta.s3_log import MirroredTable, beside_mirror, read_rows
 from feature_store.offline.delta.stored_files import checksums_of
 
 DIGEST: Final = "digest"
@@ -47,6 +49,9 @@ _TOLD: Final = ("kind", "partition_start", "writer", "sequence", "delta_version"
 """By which an entry is named in messages."""
 
 _FILES_BEFORE_COMPACTION: Final = 24
+_FILES_ON_S3: Final = 3
+"""On S3, where each file costs a request, one with so many files is written as one with the next entries."""
+
 _READ_WITHIN: Final = timedelta(hours=1)
 """A ledger that was opened is read within this span: replaced files are kept no longer."""
 
@@ -152,7 +157,7 @@ class CommitLedger:
             return none.drop(DIGEST)
         with as_damage(self.uri, lambda said: self._damaged(f"it cannot be read ({said})")):
             # One that was begun by an older version of ours lacks columns.
-            listed = pl.concat([none, pl.scan_delta(ledger).collect()], how="diagonal").select(none.columns)
+            listed = pl.concat([none, read_rows(ledger)], how="diagonal").select(none.columns)
         entries, digests = listed.drop(DIGEST), listed[DIGEST]
         changed = (frame_digests(self._name, entries) != digests).fill_null(value=False)
         if changed.any():
@@ -168,7 +173,7 @@ class CommitLedger:
             ledger = open_table(self.uri, self._options)
             if ledger is not None:
                 with as_storage_errors(ledger, "entries cannot be deleted"):
-                    ledger.delete(f"delta_version > {version}")
+                    beside_mirror(ledger).delete(f"delta_version > {version}")
 
         retry_commit(commit)
 
@@ -227,7 +232,10 @@ class CommitLedger:
 
         def commit() -> DeltaTable:
             ledger = open_or_create(self.uri, self._options, sealed, keeping(_READ_WITHIN))
-            append(ledger, sealed, add_columns=True)
+            if isinstance(ledger, MirroredTable) and len(ledger.file_uris()) >= _FILES_ON_S3:
+                replace_all(ledger, pl.concat([read_rows(ledger), sealed], how="diagonal"))
+            else:
+                append(ledger, sealed, add_columns=True)
             return ledger
 
         ledger = retry_commit(commit)

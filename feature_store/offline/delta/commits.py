@@ -20,6 +20,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from feature_store.errors import DamagedRecordError, UnknownTableError
 from feature_store.offline.delta.faults import LostCommitError, as_damage, as_storage_errors, storage_error
+from feature_store.offline.delta.s3_log import beside_mirror, is_on_s3, open_mirrored, pushed
 from feature_store.offline.delta.storage_types import Shapes, with_shapes
 from feature_store.temporal.instants import to_microseconds
 
@@ -54,6 +55,8 @@ _READER_VERSION: Final = 1
 _FEATURES: Final = frozenset({"appendOnly", "invariants"})
 """Features of the Delta protocol that change nothing for who reads and overwrites, as we do."""
 
+_ONCE: Final = CommitProperties(max_commit_retries=0)
+
 StorageOptions = Mapping[str, str]
 Result = TypeVar("Result")
 
@@ -68,10 +71,16 @@ def open_table(uri: str, options: StorageOptions, version: int | None = None) ->
     """
     with as_damage(uri, lambda said: damaged_log(uri, f"it cannot be read ({said})")):
         try:
-            table = DeltaTable(uri, version=version, storage_options=dict(options))
+            table = (
+                open_mirrored(uri, options, version)
+                if is_on_s3(uri)
+                else DeltaTable(uri, version=version, storage_options=dict(options))
+            )
         except TableNotFoundError as error:
             if storage_error(error, uri, "") is not None:  # it may be there, and we may not look
                 raise
+            return None
+        if table is None:
             return None
         protocol = table.protocol()
     unknown = {*(protocol.reader_features or ()), *(protocol.writer_features or ())} - _FEATURES
@@ -128,7 +137,9 @@ def open_or_create(
         except DeltaError:
             if open_table(uri, options) is None:
                 raise
-        return DeltaTable(uri, storage_options=dict(options))
+    created = open_table(uri, options)
+    assert created is not None
+    return created
 
 
 def retry_commit(commit: Callable[[], Result]) -> Result:
@@ -198,8 +209,18 @@ def append(
         commit: what is kept with the commit.
     """
     mode = "merge" if add_columns else None
-    with as_storage_errors(table, "rows cannot be written"):
+    with as_storage_errors(table, "rows cannot be written"), pushed(table):
         write_deltalake(table, frame, mode="append", schema_mode=mode, commit_properties=commit)
+
+
+def replace_all(table: DeltaTable, frame: pl.DataFrame) -> None:
+    """Replace all rows of a table in one commit; columns that it lacks are added.
+
+    Raises:
+        LostCommitError: there is another commit since the table was opened.
+    """
+    with as_storage_errors(table, "rows cannot be written"), pushed(table):
+        write_deltalake(table, frame, mode="overwrite", schema_mode="merge", commit_properties=_ONCE)
 
 
 def overwrite_range(
@@ -223,7 +244,7 @@ def overwrite_range(
         start: inclusive.
         end: exclusive.
         tags: kept in the Delta log with the commit.
-        whole_days: whether there is nothing else on the days of the range: then no file is read.
+        whole_days: whether there is nothing else on the days of the range: then no file is read. On S3 it has to be so.
 
     Raises:
         LostCommitError: a concurrent commit touched the range since the table was opened.
@@ -231,7 +252,7 @@ def overwrite_range(
     stored = pl.Schema(table.schema())
     known = set(stored.names())
     absent = [pl.lit(None, dtype=stored[name]).alias(name) for name in stored.names() if name not in frame.columns]
-    with as_storage_errors(table, "rows cannot be written"):
+    with as_storage_errors(table, "rows cannot be written"), pushed(table):
         write_deltalake(
             table,
             with_shapes(frame.with_columns(absent), arrays),
@@ -251,7 +272,7 @@ def compact(table: DeltaTable, days: Sequence[date] | None = None) -> None:
     filters = None if days is None else [("day", "in", [str(day) for day in days])]
     # Another process may do it just now.
     with suppress(LostCommitError), as_storage_errors(table, "its files cannot be merged"):
-        table.optimize.compact(filters)
+        beside_mirror(table).optimize.compact(filters)
 
 
 def drop_replaced(table: DeltaTable) -> None:
@@ -261,9 +282,10 @@ def drop_replaced(table: DeltaTable) -> None:
         table: one whose ledger lists all its commits.
     """
     with as_storage_errors(table, "what was replaced long ago cannot be deleted"):
-        table.vacuum(dry_run=False)
-        table.create_checkpoint()
-        table.cleanup_metadata()
+        whole = beside_mirror(table)
+        whole.vacuum(dry_run=False)
+        whole.create_checkpoint()
+        whole.cleanup_metadata()
 
 
 def range_predicate(start: datetime, end: datetime, *, whole_days: bool) -> str:

@@ -27,6 +27,7 @@ from feature_store.offline.delta.commits import StorageOptions, range_predicate
 from feature_store.offline.delta.faults import as_damage, as_storage_errors
 from feature_store.offline.delta.instants import INSTANT, instants
 from feature_store.offline.delta.paths import day_folder, staged_file
+from feature_store.offline.delta.s3_log import pushed
 from feature_store.offline.delta.stages import STAGE
 from feature_store.offline.delta.storage_types import array_shapes, to_storage, with_shapes
 from feature_store.offline.delta.stored_files import CHECKSUMS, damaged_files
@@ -125,7 +126,7 @@ def commit_days(
         return
     fields = Schema.from_arrow(_arrow_schema(stored, arrays)).fields
     last = (end - timedelta(microseconds=1)).date()
-    with as_storage_errors(table, "rows cannot be written"):
+    with as_storage_errors(table, "rows cannot be written"), pushed(table):
         table.create_write_transaction(
             [*files],
             "overwrite",

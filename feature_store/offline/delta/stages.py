@@ -29,6 +29,7 @@ from feature_store.fingerprints import record_digest
 from feature_store.offline.delta.commits import StorageOptions, open_table, read_commits
 from feature_store.offline.delta.faults import as_storage_errors
 from feature_store.offline.delta.paths import local_folder, staged_file, stages_uri, table_name
+from feature_store.offline.delta.s3_log import is_on_s3, object_of
 from feature_store.temporal.durations import DAY
 
 LIFETIME: Final = timedelta(days=1)
@@ -204,7 +205,8 @@ def _noted(uri: str, options: StorageOptions) -> list[Stage]:
     for each in remote.get_file_info_selector("", True, True):
         if each.is_file:
             with suppress(FileNotFoundError):  # the stage just ended
-                found.append(_stage_of(uri, Path(each.path).stem, remote.open_input_file(each.path).readall().decode()))
+                file = remote.open_input_file(each.path)
+                found.append(_stage_of(uri, Path(each.path).stem, bytes(file.read(file.size())).decode()))
     return [stage for stage in found if stage is not None]
 
 
@@ -231,6 +233,9 @@ def _write_note(stage: Stage, options: StorageOptions) -> int | None:
     record = {**asdict(stage), _DIGEST: record_digest(table_name(stage.uri), asdict(stage))}
     note = _local_note(stage)
     if note is None:
+        if is_on_s3(stage.uri):
+            object_of(stages_uri(stage.uri), options, _note(stage)).write_bytes(json.dumps(record).encode())
+            return None
         stream: Any = DeltaFileSystemHandler(stages_uri(stage.uri), dict(options)).open_output_stream(_note(stage))
         stream.write(json.dumps(record).encode())
         stream.close()

@@ -19,6 +19,7 @@ from feature_store.errors import FingerprintError, InputError
 from feature_store.fingerprints import record_digest
 from feature_store.offline.delta.commits import damaged_log
 from feature_store.offline.delta.faults import as_storage_errors
+from feature_store.offline.delta.s3_log import pushed
 
 _PROPERTY: Final = "feature_store.definitions"
 _DIGEST: Final = f"{_PROPERTY}.digest"
@@ -149,5 +150,5 @@ def _is_kept(table: DeltaTable) -> bool:
 def _write(table: DeltaTable, definitions: Definitions) -> None:
     text = json.dumps({name: asdict(definition) for name, definition in definitions.items()}, sort_keys=True)
     properties = {_PROPERTY: text, _DIGEST: record_digest(_PROPERTY, text)}
-    with as_storage_errors(table, "its definitions cannot be written"):
+    with as_storage_errors(table, "its definitions cannot be written"), pushed(table):
         table.alter.set_table_properties(properties, raise_if_not_exists=False)

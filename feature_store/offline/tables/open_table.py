@@ -22,6 +22,7 @@ from feature_store.errors import (
     VersionExpiredError,
 )
 from feature_store.offline.delta.commits import RETENTION, StorageOptions, open_table
+from feature_store.offline.delta.s3_log import beside_mirror
 from feature_store.offline.delta.storage_types import as_arrays, stored_shapes
 from feature_store.offline.ledger.ledger import Ledger
 from feature_store.offline.ledger.ledger_entries import (
@@ -156,7 +157,8 @@ class OpenTable:
             DamagedError: a file is not as it was written.
         """
         datasets: Any = import_module("pyarrow.dataset")  # only who asks for Arrow needs it
-        table: Any = self.table
+        assert self.table is not None
+        table: Any = beside_mirror(self.table)
         stored = table.to_pyarrow_dataset()
         # Without the bounds that the log claims: rows must not be left out because of them.
         fragments = [

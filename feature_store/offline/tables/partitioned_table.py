@@ -27,7 +27,8 @@ from feature_store.offline.delta.commits import (
 )
 from feature_store.offline.delta.compaction import keep_up
 from feature_store.offline.delta.instants import instants, partition_starts
-from feature_store.offline.delta.staged_files import check_files, commit_days, rows_like, staged_checksums
+from feature_store.offline.delta.s3_log import is_on_s3
+from feature_store.offline.delta.staged_files import check_files, commit_days, read_staged, rows_like, staged_checksums
 from feature_store.offline.delta.stages import Stage
 from feature_store.offline.delta.storage_types import (
     array_shapes,
@@ -128,7 +129,9 @@ class PartitionedTable:
             self._agree(current)
             beside = self._sound_beside(current, write)
             span = write.start, write.end
-            overwrite_range(table, with_day, arrays, *span, tags, whole_days=beside.is_empty())
+            whole_days = beside.is_empty() or is_on_s3(self.uri)
+            rows = _with_kept(current, with_day, beside, write) if whole_days else with_day
+            overwrite_range(table, rows, arrays, *span, tags, whole_days=whole_days)
             return table, listed, base
 
         table, listed, base = retry_commit(commit)
@@ -160,7 +163,7 @@ class PartitionedTable:
         types = as_arrays(stored.schema, arrays)
         self._check_shared_types(types, write)
 
-        def commit() -> tuple[pl.DataFrame, int]:
+        def commit() -> tuple[DeltaTable, pl.DataFrame, int]:
             table = open_or_create(
                 self.uri, self.options, stored, keeping(RETENTION), partition_by=["day"], arrays=arrays
             )
@@ -174,12 +177,16 @@ class PartitionedTable:
             span, whole_days = (write.start, write.end), beside.is_empty()
             # Of days that are written anew with others the files are not those that were staged.
             tags = self.ledger.sealed({**told, "files": staged_checksums(staged)} if whole_days else told)
-            commit_days(table, self.options, staged, files, *span, tags, whole_days=whole_days)
-            return listed, base
+            if is_on_s3(self.uri) and not whole_days:
+                rows = pl.concat(to_storage(read_staged(self.uri, self.options, each)) for each in staged)
+                days = rows.with_columns(day=pl.col("partition_start").dt.date())
+                overwrite_range(table, _with_kept(current, days, beside, write), arrays, *span, tags, whole_days=True)
+            else:
+                commit_days(table, self.options, staged, files, *span, tags, whole_days=whole_days)
+            return table, listed, base
 
-        listed, base = retry_commit(commit)
-        table = open_table(self.uri, self.options)
-        assert table is not None
+        table, listed, base = retry_commit(commit)
+        table.update_incremental()
         self.ledger.update(table, listed)
         if base // COMMITS_BETWEEN_UPKEEPS != table.version() // COMMITS_BETWEEN_UPKEEPS:
             keep_up(table, write.order, lambda day: self._read_day(table, day))
@@ -252,3 +259,11 @@ class PartitionedTable:
                     f"{self.uri}: column {name!r} is stored as {stored[name]}, but is {dtype} now: "
                     f"{advice}, or give it another name"
                 )
+
+
+def _with_kept(current: OpenTable, rows: pl.DataFrame, beside: pl.DataFrame, write: Write) -> pl.DataFrame:
+    """Return rows with those of the partitions on the same days that stay: so the days can be replaced whole."""
+    if beside.is_empty():
+        return rows
+    kept = current.read(beside).with_columns(day=pl.col("partition_start").dt.date())
+    return pl.concat([rows, kept], how="diagonal").sort("partition_start", *write.order, nulls_last=False)

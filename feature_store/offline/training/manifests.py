@@ -21,6 +21,7 @@ from feature_store.offline.delta.commits import (
 )
 from feature_store.offline.delta.faults import as_damage
 from feature_store.offline.delta.paths import manifest_uri
+from feature_store.offline.delta.s3_log import read_rows
 from feature_store.offline.join.partition_choice import Availability
 from feature_store.plans.service_fingerprints import output_fingerprints
 from feature_store.plans.service_plan import ServicePlan
@@ -106,7 +107,7 @@ def read_manifests(table_uri: str, options: StorageOptions, ids: Collection[str]
     uri = manifest_uri(table_uri)
     table = open_table(uri, options)
     with as_damage(uri, lambda said: _damaged(uri, f"it cannot be read ({said})")):
-        stored = [] if table is None else [pl.scan_delta(table).select("id", "manifest").collect()]
+        stored = [] if table is None else [read_rows(table).select("id", "manifest")]
     texts = {id_: text for id_, text in pl.concat([_NONE, *stored]).iter_rows() if text is not None}
     for id_ in ids:
         if id_ not in texts:
