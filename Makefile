@@ -32,8 +32,8 @@ help: ## Show what can be made
 
 setup: $(READY) $(HOME_READY) ## Install the pinned packages into .venv (quick when up to date)
 
-demo: setup $(ON_SPARK:%=engines) ## Land, backfill, load, train, serve and report; DAYS=5 for a short history, ENGINE=spark for Spark
-	$(if $(ON_SPARK),FEATURES_ENGINE=spark $(ENGINES),$(BIN)/python) -m feature_assets.demo
+demo: setup $(ON_SPARK:%=engines) ## Land, backfill, load, train, serve and report; DAYS=5 for a short history, ENGINE=spark, S3=1
+	$(if $(ON_SPARK),FEATURES_ENGINE=spark $(ENGINES),$(BIN)/python) -m feature_assets.demo$(if $(S3),.on_s3)
 
 dev: setup ## Run UI, daemon, online store, feature server and live purchases together
 	$(BIN)/python -m feature_assets.demo.dev

@@ -30,7 +30,7 @@ class ComputeLogsOnS3(S3ComputeLogManager):
         settings = Settings.from_environment()
         options = dict(settings.storage_options)
         endpoint = options.get("AWS_ENDPOINT_URL")
-        made = cls(inst_data=inst_data, skip_empty_files=True, endpoint_url=endpoint, **config_value)
+        made = cls(inst_data=inst_data, **{**config_value, "skip_empty_files": True, "endpoint_url": endpoint})
         made._s3_session = s3_client(options)
         return made
 
