@@ -50,7 +50,7 @@ def test_the_engines_environment_is_what_the_tests_have_and_more() -> None:
     [
         ("requirements.txt", ["demo"]),
         ("requirements-dev.txt", ["dev"]),
-        ("requirements-serving.txt", ["serving", "offline"]),
+        ("requirements-serving.txt", ["serving", "offline", "s3"]),
         ("requirements-engines.txt", ["engines"]),
         ("requirements-flink.txt", ["flink"]),
     ],
@@ -60,8 +60,10 @@ def test_every_declared_package_is_pinned(name: str, extras: list[str]) -> None:
 
 
 def test_the_demo_needs_no_engine_and_no_emulator() -> None:
-    unwanted = {"pyspark", "apache-flink", "boto3", "moto", "confluent-kafka", "psycopg2-binary"}
+    unwanted = {"pyspark", "apache-flink", "confluent-kafka", "psycopg2-binary"}
     assert not unwanted & (set(pins_of("requirements.txt")) | set(pins_of("requirements-dev.txt")))
+    # moto's server is of pip alone, so that `make demo S3=1` and `make test` have it.
+    assert not {"boto3", "moto"} & set(pins_of("requirements.txt"))
 
 
 def test_a_serving_host_needs_no_orchestrator_and_no_database() -> None:
