@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from random import Random
 
 import polars as pl
 
 from feature_assets.parity.raw_rows import Keys
-from feature_assets.parity.sampling import Instant, Sample, choose_entities, choose_instants
+from feature_assets.parity.sampling import Instant, Sample, choose_entities, choose_instants, is_stale
 from feature_assets.parity.text import iso
 from feature_assets.parity.versions import ValueDiff, compare_values
 from feature_store import FeatureView
@@ -18,6 +19,7 @@ from feature_store.offline.delta.instants import INSTANT
 from feature_store.offline.tables.branch import Meaning
 from feature_store.offline.tables.open_table import OpenTable
 from feature_store.offline.tables.store import OfflineStore
+from feature_store.temporal.availability import is_usable
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ def compare_view(
 ) -> ViewDiff:
     """Compare the stored values of sampled entities at sampled instants on a branch with those of production.
 
+    Of stream views these are the values at the ends of partitions.
+
     Args:
         production: the offline store.
         store: that of the branch.
@@ -60,12 +64,10 @@ def compare_view(
         now: partitions available before it are looked at.
         sample: how much to look at.
     """
-    if view.is_stream:
-        return ViewDiff(view.full_name, {}, notes=("a stream view stores no values: see `features parity`",))
     served = production.stored_values(view.full_name).open()
     if served.partitions.is_empty():
         return ViewDiff(view.full_name, {}, tuple(view.fingerprints), ("production holds no values of it",))
-    instants, notes = choose_instants(store, view, now, sample)
+    instants, notes = _ends(store, view, now, sample) if view.is_stream else choose_instants(store, view, now, sample)
     if not instants:
         return ViewDiff(view.full_name, {}, notes=(*notes, "the branch holds no values of it: backfill it there first"))
     known = {name for name in view.fingerprints if name in served.columns}
@@ -75,7 +77,7 @@ def compare_view(
     notes += [f"production has no partition as of {iso(each.as_of)}" for each in instants if each.as_of not in held]
     if not both:
         return ViewDiff(view.full_name, {}, new, tuple(notes))
-    chosen = [(instant, choose_entities(store, view, instant, sample)) for instant in both]
+    chosen = [(instant, choose_entities(store, view, instant, sample, of_values=True)) for instant in both]
     names = [name for name in view.fingerprints if name in known]
     frames = [
         pl.concat(_rows(opened, view, names, instant, entities) for instant, entities in chosen)
@@ -83,6 +85,18 @@ def compare_view(
     ]
     as_ofs = sorted(instant.as_of for instant in both)
     return ViewDiff(view.full_name, dict(_compare(view, names, frames, as_ofs)), new, tuple(notes))
+
+
+def _ends(store: OfflineStore, view: FeatureView, now: datetime, sample: Sample) -> tuple[list[Instant], list[str]]:
+    """Return the newest end of a partition of a stream view at which values are stored, and others at random."""
+    stored = store.values(view).ledger.partitions().filter(is_usable(pl.col("available_at"), now)).sort("as_of")
+    ends = [Instant(each["available_at"], each["as_of"], each["available_at"], each) for each in stored.to_dicts()]
+    fresh = [end for end in ends if not is_stale(store, view, end)]
+    dice = Random(sample.seed)  # noqa: S311 - a sample, no secret
+    others = dice.sample(fresh[:-1], min(len(fresh[:-1]), sample.instants - 1))
+    stale = len(ends) - len(fresh)
+    notes = [f"{stale} instants left out: their inputs changed since they were computed"] if stale else []
+    return [*fresh[-1:], *others], notes
 
 
 def _compare(

@@ -123,14 +123,24 @@ def is_stale(store: OfflineStore, view: FeatureView, instant: Instant) -> bool:
     return bool(stale_tiles(store, view, from_microseconds(first), from_microseconds(last)))
 
 
-def choose_entities(store: OfflineStore, view: FeatureView, instant: Instant, sample: Sample) -> list[Keys]:
-    """Return entities of a partition, and some that have rows within its reach, whether it holds them or not."""
+def choose_entities(
+    store: OfflineStore, view: FeatureView, instant: Instant, sample: Sample, *, of_values: bool
+) -> list[Keys]:
+    """Return entities of a partition, and some that have rows within its reach, whether it holds them or not.
+
+    Args:
+        store: the offline store.
+        view: the view.
+        instant: at which they are looked at.
+        sample: how many.
+        of_values: whether the instant's partition is one of values; otherwise all have rows within its reach.
+    """
     dice = Random(sample.seed)  # noqa: S311 - a sample, no secret
     reach = to_microseconds(instant.as_of) - reach_start(view, to_microseconds(instant.as_of))
     end = instant.as_of - timedelta(microseconds=view.cadence) * dice.randrange(max(reach // view.cadence, 1))
     recent = sorted(recent_entities(store, view, end - timedelta(microseconds=view.cadence), end, _POOL))
     chosen = dice.sample(recent, min(len(recent), sample.entities // 2))
-    held = recent if view.is_stream else _stored_entities(store, view, instant.partition, sample)
+    held = _stored_entities(store, view, instant.partition, sample) if of_values else recent
     stored = [keys for keys in held if keys not in chosen]
     return chosen + dice.sample(stored, min(len(stored), sample.entities - len(chosen)))
 

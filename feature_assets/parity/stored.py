@@ -53,7 +53,7 @@ def check_stored(
     problems = [] if instants else ["nothing to compare: no partition is available and up to date"]
     outdated = set() if online_url is None else _outdated(store, view, online_url, problems)
     for instant in instants:
-        entities = choose_entities(store, view, instant, chosen)
+        entities = choose_entities(store, view, instant, chosen, of_values=not view.is_stream)
         if not entities:
             notes.append(f"as-of {iso(instant.as_of)} contains no entity, and no entity has earlier rows")
             continue
