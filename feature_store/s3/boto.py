@@ -79,6 +79,7 @@ def client_error(place: str, problem: str) -> Generator[None]:
         StorageError: anything else.
     """
     errors: Any = import_module("botocore.exceptions")
+    cut_off: Any = import_module("urllib3.exceptions").HTTPError  # in the middle of a body boto3 lets it through
     try:
         yield
     except errors.ClientError as error:
@@ -88,7 +89,7 @@ def client_error(place: str, problem: str) -> Generator[None]:
         if code in _LOST:
             raise FileExistsError(place) from error
         raise StorageError(f"{place}: {problem} ({error}). Instead: {_cure(code)}.") from error
-    except errors.BotoCoreError as error:
+    except (errors.BotoCoreError, cut_off) as error:
         raise StorageError(f"{place}: {problem} ({error}). Instead: see that S3 can be reached, with keys.") from error
 
 
