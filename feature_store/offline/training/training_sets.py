@@ -164,6 +164,7 @@ def write_training_set(
     return PartitionedTable(uri, store.storage_options).write_range(rows, write)
 
 
+@checked
 def training_write(manifest: Manifest, schema: pl.Schema, start: datetime, end: datetime, run_id: str) -> Write:
     """Return the write of a training set's days.
 
@@ -189,6 +190,7 @@ def training_write(manifest: Manifest, schema: pl.Schema, start: datetime, end: 
     )
 
 
+@checked
 def day_bound(given: datetime | None, instant: int | None, after: int) -> datetime:
     """Return a bound of a range of days.
 
