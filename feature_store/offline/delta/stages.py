@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import time
 import uuid
@@ -203,7 +204,7 @@ def _noted(uri: str, options: StorageOptions) -> list[Stage]:
     remote: Any = DeltaFileSystemHandler(stages_uri(uri), dict(options))
     found: list[Stage | None] = []
     for each in remote.get_file_info_selector("", True, True):
-        if each.is_file:
+        if each.is_file and re.fullmatch(r"[^/]+\.json", each.path):  # below lie the folders of stages
             with suppress(FileNotFoundError):  # the stage just ended
                 file = remote.open_input_file(each.path)
                 found.append(_stage_of(uri, Path(each.path).stem, bytes(file.read(file.size())).decode()))
