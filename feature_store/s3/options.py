@@ -109,6 +109,13 @@ class S3Options(Mapping[str, str]):
         return {**_place(self.settings), **_keys(self.settings), **self.given}
 
 
+def options_of(uri: str, options: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the storage options of a place; those of one on S3 leave their keys behind when they are pickled."""
+    if not uri.startswith("s3://") or isinstance(options, S3Options):
+        return options
+    return S3Options(S3Settings(), options)
+
+
 _now: Final = threading.local()
 
 

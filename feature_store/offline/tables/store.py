@@ -19,7 +19,7 @@ from feature_store.offline.tables.partitioned_table import PartitionedTable
 from feature_store.offline.tables.source_table import SourceTable
 from feature_store.offline.tables.stream_copy import StreamCopy
 from feature_store.offline.tables.view_tables import StateTable, TileTable, ValueTable
-from feature_store.s3.options import S3Options, S3Settings
+from feature_store.s3.options import options_of
 
 _SCHEMES: Final = ("s3", "gs", "az", "abfss", "file")
 _PLAIN: Final = "/:@!$&'()*+,;=~"
@@ -60,8 +60,7 @@ class OfflineStore:
         if scheme is None:
             object.__setattr__(self, "root", str(Path(self.root).absolute()))
         _check_folder(self.root.removeprefix("file://"), self.root)
-        if self.root.startswith("s3://") and not isinstance(self.storage_options, S3Options):
-            object.__setattr__(self, "storage_options", S3Options(S3Settings(), self.storage_options))
+        object.__setattr__(self, "storage_options", options_of(self.root, self.storage_options))
         # Polars looks for the files of a Delta table under the encoded path.
         if quote(self.root, safe=_PLAIN) != self.root:
             raise InputError(

@@ -202,7 +202,7 @@ class _Asked:
         within = to_microseconds(bounds[0]), to_microseconds(bounds[1])
         version = table.delta_version()
         with open_stage(table.uri, table.options, self.run_id, version, *within, DAY, groups.parts) as stage:
-            target = Target(table.uri, dict(table.options), stage.name, (), (self.time_column,), unique=False)
+            target = Target(table.uri, table.options, stage.name, (), (self.time_column,), unique=False)
             found = _run(shuffle, ShardPlan(question, views, buckets, groups, target))
             if not allow_missing:
                 require_fit(expiring, missing_together(each.unfit for each in found))
@@ -253,9 +253,9 @@ def _written(stage: Stage, options: Any, spine: Any, shuffle: Shuffle | None) ->
     if hasattr(spine, "mapInArrow"):
         if shuffle is None:
             raise InputError("the spine is a Spark frame: compute it by the engine spark, or give spine.toPandas()")
-        written = shuffle.of_frame(spine, WriteSpine(stage.folder, dict(options)))
+        written = shuffle.of_frame(spine, WriteSpine(stage.folder, options))
         return SpineFiles(tuple(file for files in written for file in files), options)
-    return SpineFiles(tuple(WriteSpine(stage.folder, dict(options))([read_frame(spine, "the spine")])), options)
+    return SpineFiles(tuple(WriteSpine(stage.folder, options)([read_frame(spine, "the spine")])), options)
 
 
 def _run(shuffle: Shuffle, plan: ShardPlan) -> list[GroupFacts]:

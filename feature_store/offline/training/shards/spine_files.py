@@ -20,6 +20,7 @@ from feature_store.offline.delta.added_files import write_file
 from feature_store.offline.delta.commits import StorageOptions, open_table
 from feature_store.offline.delta.faults import as_storage_errors
 from feature_store.offline.delta.paths import local_folder
+from feature_store.s3.options import options_of
 
 PIECE_ROWS: Final = 500_000
 """So many rows of a file at most are read at once."""
@@ -101,7 +102,7 @@ def parquet_spine(uri: str | Sequence[str], options: StorageOptions | None = Non
     Raises:
         InputError: there is no such file.
     """
-    options = options or {}
+    options = options_of(uri if isinstance(uri, str) else next(iter(uri), ""), options or {})
     files = list(uri) if not isinstance(uri, str) else [uri] if uri.endswith(".parquet") else _listed(uri, options)
     if not files:
         raise InputError(f"there are no Parquet files at {uri}: give a file, a folder of them, or a list of files")
@@ -119,7 +120,7 @@ def delta_spine(uri: str, version: int | None = None, options: StorageOptions | 
     Raises:
         InputError: there is no such table, or it uses what cannot be read here; says what.
     """
-    options = options or {}
+    options = options_of(uri, options or {})
     table = open_table(uri, options) if version is None else open_table(uri, options, version)
     if table is None:
         raise InputError(f"there is no Delta table at {uri}: give the folder that holds its _delta_log")
