@@ -24,7 +24,7 @@ from feature_store.offline.training.compute_training_set import compute_training
 from feature_store.offline.training.shards.spine_files import delta_spine, parquet_spine
 from feature_store.offline.training.training_sets import load_manifest, load_training_set, stale_days
 from tests.engines.tasks_in_process import Partitions, TasksInProcess
-from tests.offline.definitions import INSTANT, ShopperSpend, ShopperTown, day, service, spend_values
+from tests.offline.definitions import INSTANT, day, fill, service
 
 STATED = ["partition_start", "rows", "fingerprints", "content_hash", "column_sums"]
 
@@ -37,19 +37,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture
 def store(tmp_path: Path) -> OfflineStore:
-    return filled(OfflineStore(str(tmp_path / "offline")))
-
-
-def filled(store: OfflineStore) -> OfflineStore:
-    """Give a store with values of days 0 to 5."""
-    rows = [(day(n), shopper_id, n + shopper_id) for n in range(6) for shopper_id in range(9)]
-    store.values(ShopperSpend).write(spend_values(rows), day(0), day(6), run_id="r")
-    towns = pl.DataFrame(
-        {"partition_start": [day(0)], "shopper_id": [1], "town": ["york"], "is_north": [[1.0, 0.0]]},
-        schema_overrides={"is_north": pl.Array(pl.Float32, 2)},
-    )
-    store.values(ShopperTown).write(towns, day(0), day(1), run_id="r")
-    return store
+    return fill(OfflineStore(str(tmp_path / "offline")), range(9))
 
 
 def spine_of(rows: int = 60) -> pl.DataFrame:

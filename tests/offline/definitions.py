@@ -1,5 +1,6 @@
 """The sources, views and services that the tests of the offline store use, and small helpers for instants."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -25,6 +26,7 @@ from feature_store import (
     ratio,
     sum_,
 )
+from feature_store.offline.tables.store import OfflineStore
 
 INSTANT = pl.Datetime("us", "UTC")
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -130,3 +132,15 @@ def spend_values(rows: list[tuple[datetime, int, int]]) -> pl.DataFrame:
         share=pl.lit(0.5),
         last_time=pl.col("partition_start"),
     )
+
+
+def fill(store: OfflineStore, shoppers: Iterable[int]) -> OfflineStore:
+    """Give a store with values of days 0 to 5 of some shoppers, and the town of shopper 1."""
+    rows = [(day(n), shopper_id, n + shopper_id) for n in range(6) for shopper_id in shoppers]
+    store.values(ShopperSpend).write(spend_values(rows), day(0), day(6), run_id="r")
+    towns = pl.DataFrame(
+        {"partition_start": [day(0)], "shopper_id": [1], "town": ["york"], "is_north": [[1.0, 0.0]]},
+        schema_overrides={"is_north": pl.Array(pl.Float32, 2)},
+    )
+    store.values(ShopperTown).write(towns, day(0), day(1), run_id="r")
+    return store

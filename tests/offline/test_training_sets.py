@@ -22,20 +22,12 @@ from feature_store.offline.training.training_sets import (
     write_training_set,
 )
 from feature_store.status import Status
-from tests.offline.definitions import INSTANT, ShopperSpend, ShopperTown, day, service, spend_values
+from tests.offline.definitions import INSTANT, ShopperSpend, ShopperTown, day, fill, service, spend_values
 
 
 @pytest.fixture
 def filled(store: OfflineStore) -> OfflineStore:
-    """Give a store with values of days 0 to 5."""
-    rows = [(day(n), shopper_id, n + shopper_id) for n in range(6) for shopper_id in (1, 2)]
-    store.values(ShopperSpend).write(spend_values(rows), day(0), day(6), run_id="r")
-    towns = pl.DataFrame(
-        {"partition_start": [day(0)], "shopper_id": [1], "town": ["york"], "is_north": [[1.0, 0.0]]},
-        schema_overrides={"is_north": pl.Array(pl.Float32, 2)},
-    )
-    store.values(ShopperTown).write(towns, day(0), day(1), run_id="r")
-    return store
+    return fill(store, shoppers=(1, 2))
 
 
 def spine_of(*times: datetime) -> pl.DataFrame:

@@ -12,9 +12,9 @@ from feature_store.offline.training.compute_training_set import compute_training
 from feature_store.offline.training.shards.spine_files import delta_spine, parquet_spine
 from tests.engines import tasks_in_process
 from tests.engines.tasks_in_process import TasksInProcess
-from tests.engines.test_training_sets import filled, service, spine_of
+from tests.engines.test_training_sets import service, spine_of
 from tests.fixtures.servers.aws import Aws
-from tests.offline.definitions import day
+from tests.offline.definitions import day, fill
 
 
 @pytest.mark.parametrize("kind", ["rows", "parquet", "delta"])
@@ -25,7 +25,7 @@ def test_no_key_travels_to_the_tasks(s3_server: Aws, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, given[name])
     monkeypatch.setenv("AWS_ENDPOINT_URL", given["AWS_ENDPOINT_URL"])
     bucket = s3_server.new_bucket()
-    store = filled(OfflineStore(f"s3://{bucket}/offline", given))
+    store = fill(OfflineStore(f"s3://{bucket}/offline", given), range(9))
     spine = spine_of().drop("weight")
     if kind == "parquet":
         spine.write_parquet(f"s3://{bucket}/spine/0.parquet", storage_options=given)
