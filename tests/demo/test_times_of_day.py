@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from feature_assets.backfill.spans import complete_until, tile_span
@@ -42,10 +42,14 @@ INSTANTS = st.datetimes(datetime(2017, 12, 20), datetime(2018, 1, 2, 6)).map(lam
 ROUND = st.sampled_from([MIDNIGHT - INSTANT, MIDNIGHT, MIDNIGHT + INSTANT, MIDNIGHT - timedelta(hours=3)])
 
 
+@example(datetime(2017, 12, 20, tzinfo=UTC), VIEWS["retail/store_pulse/v1"], 1)
 @given(INSTANTS | ROUND, st.sampled_from(list(VIEWS.values())), st.integers(1, 60))
 def test_what_is_over_is_due_and_nothing_else(now: datetime, view: FeatureView, days: int) -> None:
     values = value_span(view, now, days, 3)
     cadence = timedelta(microseconds=view.cadence)
+    if now < view.start:
+        assert (values.start, values.end, len(values.starts)) == (view.start, view.start, 0)
+        return
     assert values.end <= now < values.end + cadence
     assert values.end == complete_until(view.cadence, now)
     assert all(start >= view.start for start in values.starts)
